@@ -1,0 +1,38 @@
+# One task runner; CI calls only its targets. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin/python
+TIERS ?= default
+
+.PHONY: help setup demo test lint gen gen-check lock bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## virtual environment with everything that is pinned (done by the other targets)
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## record, redact, mock and replay a small shop; two reports
+	@$(RUN) -m speedscale_runtime.demo
+
+test: setup ## lint and test what this machine can; TIERS=unit, TIERS=all or a list
+	@$(RUN) scripts/tiers.py $(TIERS)
+
+lint: setup ## ruff, mypy, import-linter
+	@$(RUN) scripts/tiers.py lint
+
+gen: setup ## write what is generated
+	@$(RUN) scripts/gen.py
+
+gen-check: setup ## fail when what is generated is stale
+	@$(RUN) scripts/gen.py --check
+
+lock: setup ## resolve dependencies anew into requirements.lock
+	@$(RUN) scripts/lock.py
+
+bench: setup ## ours beside its peers, as ratios
+	@$(RUN) -m bench
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The data plane: services, the pure code they share, and speedctl."""

@@ -1,0 +1,1 @@
+"""speedctl: the root command, and the verbs that this member owns."""

@@ -1,0 +1,5 @@
+"""The record: one model for every request/response pair, its encodings, and recordings on disk."""
+
+from .model import RRPair
+
+__all__ = ["RRPair"]

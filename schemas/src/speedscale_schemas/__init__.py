@@ -1,0 +1,1 @@
+"""The contracts that every part shares: JSON Schemas and pure code over them. No I/O."""
