@@ -1,0 +1,1 @@
+"""The local certificate authority, leaf certificates per name, and what makes applications trust them."""
