@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 TIERS ?= default
 
-.PHONY: help setup demo test lint gen gen-check lock bench clean
+.PHONY: help setup demo test lint gen gen-check lock tools bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ gen-check: setup ## fail when what is generated is stale
 
 lock: setup ## resolve dependencies anew into requirements.lock
 	@$(RUN) scripts/lock.py
+
+tools: ## programs that some test tiers need (Debian packages)
+	@$(PYTHON) scripts/tools.py
 
 bench: setup ## ours beside its peers, as ratios
 	@$(RUN) -m bench

@@ -1,0 +1,49 @@
+"""The programs that test tiers need beside Python, and how to get them.
+
+`make tools` (and CI by itself) installs the Debian packages; everywhere else a tier that misses one says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+# program → Debian package
+INTEGRATION = {
+    "curl": "curl",
+    "nginx": "nginx-light",
+    "wrk": "wrk",
+    "node": "nodejs",
+    "java": "default-jdk-headless",
+}
+BROWSER = {"chromium": "chromium"}
+BENCH = {"haproxy": "haproxy", "mvn": "maven"}
+
+
+def missing(programs: dict[str, str]) -> dict[str, str]:
+    """Return those that are not on PATH."""
+    path = os.environ.get("PATH", "") + os.pathsep + os.pathsep.join(("/usr/sbin", "/usr/local/sbin"))
+    return {program: package for program, package in programs.items() if not shutil.which(program, path=path)}
+
+
+def install(programs: dict[str, str]) -> int:
+    """Install the missing ones with apt-get; return the exit code (0 when nothing is missing)."""
+    packages = sorted(set(missing(programs).values()))
+    if not packages:
+        return 0
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        print(f"install these by your system's means: {' '.join(packages)}", file=sys.stderr)
+        return 2
+    print(f"installing {' '.join(packages)}", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    quiet = subprocess.DEVNULL
+    subprocess.call(["apt-get", "update", "-qq"], stdout=quiet, env=environment)
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    return subprocess.call(command, stdout=quiet, env=environment)
+
+
+if __name__ == "__main__":
+    wanted = {**INTEGRATION, **BROWSER, **(BENCH if "--bench" in sys.argv else {})}
+    sys.exit(install(wanted))
