@@ -1,0 +1,187 @@
+"""The proxy's settings: one frozen object, parsed once from the environment, handed on as JSON.
+
+`parse` runs in the short-lived first process; the schema library it needs costs more memory than the supervisor
+may have, so supervisor and worker read the JSON of the parsed settings (`to_json`, `from_json`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from speedscale_schemas.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom the traffic belongs to; goes into every pair."""
+
+    service: str
+    cluster: str
+    namespace: str
+    app_label: str
+    pod_name: str
+    pod_ip: str
+    proxy_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForwarderTarget:
+    """Where and how batches are sent; empty file names mean none."""
+
+    host: str
+    port: int
+    tls: bool
+    ca_file: str
+    token_file: str
+    timeout_s: float
+    compression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the proxy is told; units are in the names, ranges in the schema `settings/goproxy`."""
+
+    log_level: str
+    identity: Identity
+    forwarder: ForwarderTarget
+    proxy_type: str
+    proxy_protocol: str
+    in_host: str
+    in_port: int
+    out_host: str
+    out_port: int
+    reverse_host: str
+    reverse_port: int
+    health_host: str
+    health_port: int
+    metrics_port: int
+    batch_max_bytes: int
+    batch_linger_s: float
+    queue_max_bytes: int
+    spill_max_bytes: int
+    spill_dir: str
+    max_body_bytes: int
+    max_head_bytes: int
+    tls_out: bool
+    tls_home: str
+    tls_out_ca_file: str
+    tls_on_reject: str
+    connect_timeout_s: float
+    drain_timeout_s: float
+    flush_timeout_s: float
+    status_file: str
+
+    def to_json(self) -> str:
+        """Return the settings for `from_json` in another process of ours."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Return what `to_json` was given."""
+        data: dict[str, Any] = json.loads(text)
+        data["identity"] = Identity(**data["identity"])
+        data["forwarder"] = ForwarderTarget(**data["forwarder"])
+        return cls(**data)
+
+
+def parse(environ: Mapping[str, str]) -> Settings:
+    """Return the settings; raise ConfigError with every problem found."""
+    from speedscale_schemas import settings
+
+    v = settings.parse("goproxy", environ)
+    problems: list[str] = []
+    for name in ("PROXY_IN_HOST", "PROXY_OUT_HOST", "HEALTH_HOST"):
+        if not _is_ip(v[name]):
+            problems.append(f"environment: {name}: {v[name]!r}: expected an IP address such as 127.0.0.1 or ::")
+    for name in ("FORWARDER_CA_FILE", "FORWARDER_TOKEN_FILE", "TLS_OUT_CA_FILE"):
+        if v[name] and not os.access(v[name], os.R_OK):
+            problems.append(f"environment: {name}: {v[name]!r}: cannot be read; check that it is mounted")
+    if v["SPILL_DIR"] and not os.access(v["SPILL_DIR"], os.W_OK | os.X_OK):
+        problems.append(f"environment: SPILL_DIR: {v['SPILL_DIR']!r}: is no folder that can be written to")
+    forwarder = _forwarder(v, problems)
+    if problems:
+        raise ConfigError(problems)
+    assert forwarder is not None
+    metrics = v["METRICS_HTTP_PORT"] if v["METRICS_HTTP_ENABLE"] else 0
+    return Settings(
+        log_level=v["LOG_LEVEL"],
+        identity=_identity(v),
+        forwarder=forwarder,
+        proxy_type=v["PROXY_TYPE"],
+        proxy_protocol=v["PROXY_PROTOCOL"],
+        in_host=v["PROXY_IN_HOST"],
+        in_port=v["PROXY_IN_PORT"],
+        out_host=v["PROXY_OUT_HOST"],
+        out_port=v["PROXY_OUT_PORT"],
+        reverse_host=v["REVERSE_PROXY_HOST"],
+        reverse_port=v["REVERSE_PROXY_PORT"],
+        health_host=v["HEALTH_HOST"],
+        health_port=v["HEALTH_PORT"],
+        metrics_port=metrics,
+        batch_max_bytes=v["BATCH_MAX_BYTES"],
+        batch_linger_s=v["BATCH_LINGER_MS"] / 1000,
+        queue_max_bytes=v["QUEUE_MAX_BYTES"],
+        spill_max_bytes=v["SPILL_MAX_BYTES"],
+        spill_dir=v["SPILL_DIR"],
+        max_body_bytes=v["MAX_BODY_BYTES"],
+        max_head_bytes=v["MAX_HEAD_BYTES"],
+        tls_out=v["TLS_OUT_UNWRAP"],
+        tls_home=v["TLS_CERT_DIR"] or v["SPEEDSCALE_HOME"] or os.path.expanduser("~/.speedscale"),
+        tls_out_ca_file=v["TLS_OUT_CA_FILE"],
+        tls_on_reject=v["TLS_ON_REJECT"],
+        connect_timeout_s=float(v["CONNECT_TIMEOUT_S"]),
+        drain_timeout_s=float(v["DRAIN_TIMEOUT_S"]),
+        flush_timeout_s=float(v["FLUSH_TIMEOUT_S"]),
+        status_file=v["STATUS_FILE"],
+    )
+
+
+def _identity(v: Mapping[str, Any]) -> Identity:
+    return Identity(
+        service=v["SERVICE_NAME"] or v["APP_LABEL"] or "my-app",
+        cluster=v["CLUSTER_NAME"] or "undefined",
+        namespace=v["APP_POD_NAMESPACE"] or v["APP_NAMESPACE"] or "undefined",
+        app_label=v["APP_LABEL"],
+        pod_name=v["APP_POD_NAME"],
+        pod_ip=v["STATUS_POD_IP"],
+        proxy_id=v["PROXY_ID"] or v["APP_POD_NAME"] or secrets.token_hex(8),
+    )
+
+
+def _forwarder(v: Mapping[str, Any], problems: list[str]) -> ForwarderTarget | None:
+    text = v["FORWARDER_ADDR"]
+    want = "expected host:port, http://host:port or https://host:port"
+    try:
+        url = urlsplit(text if "://" in text else f"http://{text}")
+        port = url.port
+    except ValueError as error:
+        problems.append(f"environment: FORWARDER_ADDR: {text!r}: {error}; {want}")
+        return None
+    if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
+        problems.append(f"environment: FORWARDER_ADDR: {text!r}: {want}")
+        return None
+    tls = url.scheme == "https"
+    return ForwarderTarget(
+        host=url.hostname,
+        port=port or (443 if tls else 80),
+        tls=tls,
+        ca_file=v["FORWARDER_CA_FILE"],
+        token_file=v["FORWARDER_TOKEN_FILE"],
+        timeout_s=float(v["FORWARDER_TIMEOUT_S"]),
+        compression=v["BATCH_COMPRESSION"],
+    )
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
