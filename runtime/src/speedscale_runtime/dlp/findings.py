@@ -1,0 +1,80 @@
+"""What redaction reports: findings (never the value) and the outcome for one pair.
+
+Called by everything that redacts. Invariant: no object here holds an original value; a finding names the kind,
+the place, the length and the token, which is enough to count, to explain and to correlate.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+from speedscale_schemas.frames import Frame
+
+from ..rrpair.model import RRPair
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One value that was taken out.
+
+    `place` reads like `http.req.headers.Authorization[0]` or `http.res.body:$.user.email`; `length` is that of the
+    original in bytes as it stood; `token` is what stands there now; `detector` and `why` say who decided, on what.
+    """
+
+    kind: str
+    place: str
+    length: int
+    token: str
+    detector: str
+    why: str
+
+
+class Outcome:
+    """The result for one pair: `findings`, `modified`, and the pair as `frame` or as `pair` (built when asked for).
+
+    Where nothing was found, `frame` (or `pair`) is the very object that came in, so its bytes are the same.
+    """
+
+    __slots__ = ("_frame", "_pair", "findings", "modified")
+
+    def __init__(
+        self,
+        findings: tuple[Finding, ...],
+        modified: bool,
+        *,
+        frame: Frame | None = None,
+        pair: RRPair | None = None,
+    ) -> None:
+        self.findings = findings
+        self.modified = modified
+        self._frame = frame
+        self._pair = pair
+
+    @property
+    def frame(self) -> Frame:
+        """The redacted pair as a frame."""
+        if self._frame is None:
+            assert self._pair is not None
+            self._frame = self._pair.to_frame()
+        return self._frame
+
+    @property
+    def pair(self) -> RRPair:
+        """The redacted pair as a record."""
+        if self._pair is None:
+            assert self._frame is not None
+            self._pair = RRPair.from_frame(self._frame)
+        return self._pair
+
+    def __repr__(self) -> str:
+        return f"<Outcome modified={self.modified} findings={len(self.findings)}>"
+
+
+def with_content(pair: RRPair, doc: dict[str, object], request: bytes | None, response: bytes | None) -> RRPair:
+    """Return a record like `pair` with another document and bodies; an unchanged body keeps its written form."""
+    twin = copy.copy(pair)
+    twin.doc = doc
+    twin.request_body = request
+    twin.response_body = response
+    return twin
