@@ -12,6 +12,9 @@ from .regexes import compile_regex
 EQUAL, CONTAINS, REGEX = "EQUAL", "CONTAINS", "REGEX"
 OPERATORS = (EQUAL, CONTAINS, REGEX)
 
+_FEW = 8
+_MEMO_ENTRIES, _MEMO_CHARS = 1024, 256
+
 Predicate = Callable[[str], bool]
 
 
@@ -32,7 +35,24 @@ def predicate(operator: str, wanted: Sequence[str]) -> Predicate:
                 return True
         return False
 
-    return contains
+    return _remembered(contains) if len(needles) > _FEW else contains
+
+
+def _remembered(test: Predicate) -> Predicate:
+    """Remember answers: agents and hosts come again and again. Forgets all when full; long values are not kept."""
+    known: dict[str, bool] = {}
+
+    def recall(text: str) -> bool:
+        answer = known.get(text)
+        if answer is None:
+            answer = test(text)
+            if len(text) <= _MEMO_CHARS:
+                if len(known) >= _MEMO_ENTRIES:
+                    known.clear()
+                known[text] = answer
+        return answer
+
+    return recall
 
 
 def _any(tests: Sequence[Predicate]) -> Predicate:

@@ -38,8 +38,9 @@ def compile_regex(pattern: str) -> Callable[[str], bool]:
     return search
 
 
-def _on_match(expression: int, start: int, end: int, flags: int, context: list[int]) -> None:
-    context.append(end)
+def _on_match(expression: int, start: int, end: int, flags: int, context: object) -> None:
+    if isinstance(context, list):
+        context.append(end)
 
 
 def _translated(pattern: str) -> str:

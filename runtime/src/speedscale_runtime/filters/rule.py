@@ -15,7 +15,7 @@ from speedscale_runtime.rrpair import RRPair
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.validation import check
 
-from .criteria import ALIASES, NAMES, Criterion, criterion
+from .criteria import NAMES, Criterion, criterion
 from .operators import predicate
 from .query import parse_query
 
@@ -57,7 +57,7 @@ class Rule:
         return self._match(pair)
 
     def why(self, pair: RRPair) -> str:
-        """Return the filters that decide, in the query language: those that hold where it matches, else those that fail."""
+        """Return the filters that decide, as queries: those that hold where the rule matches, else those that fail."""
         matched = self._match(pair)
         lead = "matches" if matched else "does not match"
         named = f"rule {self.id!r}" if self.id else "the rule"
@@ -87,7 +87,7 @@ def compile_rule(rule: Mapping[str, Any], *, source: str = "") -> Rule:
     """
     name = str(rule.get("id") or "")
     place = source or (f"filter rule {name!r}" if name else "filter rule")
-    problems = [str(p) for p in check("filter-rule", dict(rule), source=place)]
+    problems = [str(p) for p in check("filter-rule", dict(rule), source=place)] or _uncertain(rule, place)
     if problems:
         raise ConfigError(problems)
     if "conditions" not in rule:
@@ -106,10 +106,22 @@ def compile_rule(rule: Mapping[str, Any], *, source: str = "") -> Rule:
     return Rule(name, rule.get("operator", "AND"), conditions)
 
 
+def _uncertain(rule: Mapping[str, Any], place: str) -> list[str]:
+    """Name the filters that do not have exactly one criterion."""
+    problems: list[str] = []
+    for i, condition in enumerate(rule.get("conditions", ())):
+        for j, spec in enumerate(condition["filters"]):
+            found = [n for n in spec if n in NAMES]
+            if len(found) != 1:
+                seen = f"both {' and '.join(found)}: one filter asks one thing" if found else "no criterion"
+                problems.append(f"{place}: conditions[{i}].filters[{j}]: {seen}; known are {', '.join(NAMES)}")
+    return problems
+
+
 def _filter(spec: Mapping[str, Any]) -> _Filter:
     operator = spec.get("operator", "EQUAL")
-    names = [n for n in spec if n in NAMES or n in ALIASES]
-    compiled = criterion(names[0], spec[names[0]], operator)
+    name = next(n for n in spec if n in NAMES)
+    compiled = criterion(name, spec[name], operator)
     built = _Filter(spec.get("include", True), operator, compiled)
     built.compile()  # a bad regular expression is reported with its place
     return built

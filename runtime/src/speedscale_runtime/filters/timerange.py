@@ -40,7 +40,7 @@ def to_ns(text: str) -> int:
 
 
 def within(start: str, end: str) -> Callable[[RRPair], bool]:
-    """Return a predicate: the pair's `ts` is in [start, end], either side open when empty; ValueError if not times."""
+    """Return a predicate: the pair's `ts` is in [start, end]; an empty side is open. ValueError if not times."""
     low = to_ns(start) if start else None
     high = to_ns(end) if end else None
     if low is not None and high is not None and low > high:
