@@ -1,0 +1,232 @@
+"""Read a snapshot: a directory, a tar of one, or a plain recording, all through one class.
+
+Called by responder, generator, report and speedctl through `open`. Pairs are streamed, never held. Reading changes
+nothing; a broken line in a snapshot is an error, since a snapshot is whole or worthless, while a broken file in a
+recording is skipped and listed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import tarfile
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import orjson
+
+from speedscale_runtime.rrpair import RRPair, jsonform, recording
+from speedscale_runtime.rrpair.recording import Entry
+from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.validation import nearest
+
+from . import layout
+from .selection import Skip, begun_ns, unusable
+
+
+class Snapshot:
+    """What every source offers; `tests` and `mocks` come in the order of their beginning."""
+
+    path: Path
+    immutable = True
+
+    @property
+    def id(self) -> str:
+        """The content's id (UUIDv5)."""
+        raise NotImplementedError
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The manifest (`snapshot.json`); of a recording, what is known of it."""
+        raise NotImplementedError
+
+    def pairs(self) -> Iterator[RRPair]:
+        """Yield every pair."""
+        raise NotImplementedError
+
+    def tests(self) -> Iterator[RRPair]:
+        """Yield the answered pairs that came in."""
+        raise NotImplementedError
+
+    def mocks(self) -> Iterator[RRPair]:
+        """Yield the answered pairs that went out."""
+        raise NotImplementedError
+
+    def skipped(self) -> list[Mapping[str, Any]]:
+        """Return what is neither test nor mock: reason, file, uuid, detail."""
+        raise NotImplementedError
+
+
+class _Files(Snapshot):
+    """A snapshot whose files are asked for by name."""
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        raise NotImplementedError
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        data = b"".join(self._lines(layout.MANIFEST))
+        try:
+            loaded = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise ConfigError([f"{self.path}: {layout.MANIFEST}: no JSON: {error}"]) from error
+        if not isinstance(loaded, dict):
+            raise ConfigError([f"{self.path}: {layout.MANIFEST}: expected an object"])
+        return loaded
+
+    @property
+    def id(self) -> str:
+        return str(self.manifest.get("id") or "")
+
+    def verify(self) -> None:
+        """Raise ConfigError when the files are not those that the id was made of."""
+        digests = {name: hashlib.sha256(b"".join(self._lines(name))).digest() for name in layout.DATA_FILES}
+        found = layout.identity(self.manifest, digests)
+        if found != self.id:
+            raise ConfigError(
+                [f"{self.path}: content has the id {found}, the manifest says {self.id}: it was changed"]
+            )
+
+    def _pairs(self, name: str) -> Iterator[RRPair]:
+        for number, line in enumerate(self._lines(name), 1):
+            if line.strip():
+                try:
+                    yield jsonform.loads(line)
+                except ValueError as error:
+                    raise ConfigError([f"{self.path}: {name}: line {number}: {error}"]) from error
+
+    def pairs(self) -> Iterator[RRPair]:
+        return self._pairs(layout.RAW)
+
+    def tests(self) -> Iterator[RRPair]:
+        return self._pairs(layout.TESTS)
+
+    def mocks(self) -> Iterator[RRPair]:
+        return self._pairs(layout.MOCKS)
+
+    def skipped(self) -> list[Mapping[str, Any]]:
+        try:
+            return [orjson.loads(line) for line in self._lines(layout.SKIPPED) if line.strip()]
+        except ConfigError:
+            return []
+
+
+class _Directory(_Files):
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        try:
+            with builtins.open(self.path / name, "rb") as file:
+                yield from file
+        except FileNotFoundError as error:
+            raise ConfigError([f"{self.path}: {name} is missing; this is no whole snapshot"]) from error
+
+
+class _Tar(_Files):
+    """A tar, gzipped or not, of one snapshot directory; nothing is unpacked to disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with tarfile.open(path) as tar:
+                names = {PurePosixPath(m.name).name: m.name for m in tar.getmembers() if m.isfile()}
+        except (tarfile.TarError, OSError) as error:
+            raise ConfigError([f"{path}: no readable tar: {error}"]) from error
+        self._names = names
+        if layout.MANIFEST not in names:
+            raise ConfigError([f"{path}: the tar holds no {layout.MANIFEST}; pack a snapshot directory"])
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        if name not in self._names:
+            raise ConfigError([f"{self.path}: {name} is missing; this is no whole snapshot"])
+        with tarfile.open(self.path) as tar:
+            member = tar.extractfile(self._names[name])
+            if member is not None:
+                yield from member
+
+
+class _Recording(Snapshot):
+    """A plain recording: tests and mocks are told apart by direction, sorted by their beginning."""
+
+    immutable = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def id(self) -> str:
+        return layout.recording_identity(jsonform.dumps_line(pair) for pair in self.pairs())
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        try:
+            loaded = orjson.loads((self.path / ".metadata" / layout.MANIFEST).read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            loaded = None
+        known = loaded if isinstance(loaded, dict) else {}
+        services = sorted({str(p.doc.get("service") or p.doc.get("resource") or "") for p in self.pairs()})
+        return {"id": self.id, "meta": {"name": self.path.name, "services": services}, **known}
+
+    def pairs(self) -> Iterator[RRPair]:
+        return (entry.pair for entry in recording.read(self.path) if entry.pair is not None)
+
+    def tests(self) -> Iterator[RRPair]:
+        return self._sorted("IN")
+
+    def mocks(self) -> Iterator[RRPair]:
+        return self._sorted("OUT")
+
+    def skipped(self) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        for entry in recording.read(self.path):
+            why = _why(entry)
+            if why is not None:
+                uuid = entry.pair.doc.get("uuid") if entry.pair else None
+                found.append({"reason": why.value, "file": entry.path.name, "uuid": uuid, "detail": entry.error})
+        return found
+
+    def _sorted(self, direction: str) -> Iterator[RRPair]:
+        dated = [
+            (begun_ns(entry.pair) or 0, number, entry.pair)
+            for number, entry in enumerate(recording.read(self.path))
+            if entry.pair is not None and entry.pair.direction == direction and _why(entry) is None
+        ]
+        return (pair for _, _, pair in sorted(dated, key=lambda item: item[:2]))
+
+
+def _why(entry: Entry) -> Skip | None:
+    if entry.pair is None:
+        return Skip.BROKEN
+    return Skip.NO_TIME if begun_ns(entry.pair) is None else unusable(entry.pair)
+
+
+def open(path: Path) -> Snapshot:
+    """Open a snapshot directory, a tar of one, or a recording (directory, file or `*.jsonl`).
+
+    ConfigError where there is nothing at `path`.
+    """
+    if path.is_dir():
+        return _Directory(path) if (path / layout.MANIFEST).is_file() else _Recording(path)
+    if not path.exists():
+        raise ConfigError([f"{path}: no such file or directory"])
+    return _Tar(path) if path.name.endswith((".tar", ".tar.gz", ".tgz")) else _Recording(path)
+
+
+def resolve(reference: str, home: Path) -> Path:
+    """Return the path that a user's reference means: a path, or the id of a snapshot under `home`.
+
+    ConfigError names the nearest ids.
+    """
+    path = Path(reference).expanduser()
+    if path.exists():
+        return path
+    shelf = layout.snapshots_home(home)
+    if (shelf / reference).is_dir() and "/" not in reference:
+        return shelf / reference
+    known = sorted(p.name for p in shelf.iterdir() if p.is_dir()) if shelf.is_dir() else []
+    near = [k for k in known if k.startswith(reference)] or nearest(reference, known)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ConfigError([f"{reference}: neither a file or directory nor a snapshot under {shelf}{hint}"])
