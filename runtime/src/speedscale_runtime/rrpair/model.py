@@ -13,12 +13,11 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import copy
 from typing import Any, Literal, NamedTuple
 
-import orjson
-
 from speedscale_schemas.frames import Frame
+
+from . import jsontext
 
 Direction = Literal["IN", "OUT"]
 Json = dict[str, Any]
@@ -40,19 +39,21 @@ class RRPair:
     compact document), b"" where the body is empty. Changing `doc` or a body changes the pair.
     """
 
-    __slots__ = ("_forms", "doc", "request_body", "response_body")
+    __slots__ = ("_forms", "doc", "rendering", "request_body", "response_body")
 
     def __init__(self, doc: Json, request_body: bytes | None = None, response_body: bytes | None = None) -> None:
         self.doc = doc
         self.request_body = request_body
         self.response_body = response_body
+        self.rendering: Json | None = None  # sections as another tool wrote them; belongs to `renderings`
         self._forms: tuple[_Form | None, _Form | None] = (None, None)
 
     @classmethod
     def from_doc(cls, doc: Json) -> RRPair:
         """Take a JSON document (which becomes the pair's own) and lift its HTTP bodies out.
 
-        Raises ValueError naming the path when `bodyBase64` is no base64 or a body is no string.
+        A body that is no string, and a `body` that says something else than `bodyBase64`, stay in the document
+        like any other value. Raises ValueError naming the path when `bodyBase64` is no base64.
         """
         pair = cls(doc)
         http = doc.get("http")
@@ -63,14 +64,13 @@ class RRPair:
             part = http.get(side)
             if not isinstance(part, dict):
                 continue
-            fields = tuple((k, part.pop(k)) for k in list(part) if k in ("body", "bodyBase64"))
-            if fields:
-                meant = _meant(dict(fields), f"http.{side}")
-                forms[index] = _Form(fields, meant)
+            form = _lifted(part, f"http.{side}")
+            if form.fields:
+                forms[index] = form
                 if index == 0:
-                    pair.request_body = meant
+                    pair.request_body = form.meant
                 else:
-                    pair.response_body = meant
+                    pair.response_body = form.meant
         pair._forms = (forms[0], forms[1])
         return pair
 
@@ -89,15 +89,22 @@ class RRPair:
             form = self._forms[index]
             if body is None and form is None:
                 continue
-            part = dict(http.get(side) or {})
-            part.update(form.fields if form is not None and form.meant == body else _written(body))
+            part = http.get(side)
+            if part is not None and not isinstance(part, dict):
+                continue
+            part = dict(part or {})
+            if form is not None and form.meant == body:
+                part.update(form.fields)
+            else:
+                part.pop("body", None)
+                part.update(_written(body))
             http[side] = part
         return doc
 
     @classmethod
     def from_frame(cls, frame: Frame) -> RRPair:
         """Take a frame apart; a side that the head has no object for gets no body."""
-        doc: Json = orjson.loads(frame.head)
+        doc: Json = jsontext.parse(frame.head)
         http = doc.get("http")
         if not isinstance(http, dict):
             return cls(doc)
@@ -109,12 +116,18 @@ class RRPair:
 
     def to_frame(self) -> Frame:
         """Return the pair as a frame: the head without bodies, then the bodies."""
-        return Frame(orjson.dumps(self.doc), self.request_body or b"", self.response_body or b"")
+        return Frame(jsontext.compact(self.doc), self.request_body or b"", self.response_body or b"")
 
     def copy(self) -> RRPair:
         """Return a copy that shares nothing mutable."""
-        twin = RRPair(copy.deepcopy(self.doc), self.request_body, self.response_body)
-        twin._forms = self._forms
+        twin = self.shallow()
+        twin.doc = jsontext.parse(jsontext.compact(self.doc))
+        return twin
+
+    def shallow(self) -> RRPair:
+        """Return a copy with a document of its own whose values are shared: for setting a key at the top."""
+        twin = RRPair(dict(self.doc), self.request_body, self.response_body)
+        twin._forms, twin.rendering = self._forms, self.rendering
         return twin
 
     @property
@@ -135,8 +148,8 @@ class RRPair:
     @property
     def tags(self) -> dict[str, str]:
         """The tags, made if there were none."""
-        tags: dict[str, str] = self.doc.setdefault("tags", {})
-        return tags
+        tags = self.doc.setdefault("tags", {})
+        return tags if isinstance(tags, dict) else {}
 
     def _http(self, side: str) -> Json | None:
         http = self.doc.get("http")
@@ -153,21 +166,38 @@ class RRPair:
         return f"<RRPair {d.get('direction')} {d.get('command')} {d.get('location')} {d.get('status')}>"
 
 
-def _meant(fields: dict[str, Any], path: str) -> bytes | None:
-    coded = fields.get("bodyBase64")
+def _lifted(part: Json, path: str) -> _Form:
+    """Take the body's fields out of a request or response, as far as they are strings that agree."""
+    coded, text = part.get("bodyBase64"), part.get("body")
+    if coded is not None and not isinstance(coded, str):
+        return _Form((), None)
+    meant: bytes | None = None
     if coded is not None:
-        if not isinstance(coded, str):
-            raise ValueError(f"{path}.bodyBase64: expected a base64 string, found {type(coded).__name__}")
         try:
-            return base64.b64decode(coded, validate=True)
+            meant = _unbase64(coded)
         except binascii.Error as error:
-            raise ValueError(f"{path}.bodyBase64: {error}") from error
-    text = fields.get("body")
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise ValueError(f"{path}.body: expected a string, found {type(text).__name__}")
-    return text.encode("utf-8", "surrogatepass")
+            raise ValueError(f"{path}.bodyBase64: expected base64: {error}") from error
+    if isinstance(text, str):
+        written = text.encode("utf-8", "surrogatepass")
+        if meant is None:
+            meant = written
+        elif written != meant:  # not known to be the same: it must be seen by whoever looks at the document
+            return _Form((("bodyBase64", part.pop("bodyBase64")),), meant)
+    elif text is not None:
+        return _Form((("bodyBase64", part.pop("bodyBase64")),), meant) if "bodyBase64" in part else _Form((), None)
+    return _Form(tuple((k, part.pop(k)) for k in list(part) if k in ("body", "bodyBase64")), meant)
+
+
+def _unbase64(text: str) -> bytes:
+    """Decode base64 strictly; JSON of protocol buffers may also use the URL alphabet and leave padding off."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        plain = text.translate(_URL_ALPHABET).rstrip("=")
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+
+
+_URL_ALPHABET = str.maketrans("-_", "+/", "\r\n")
 
 
 def _written(body: bytes | None) -> Json:
