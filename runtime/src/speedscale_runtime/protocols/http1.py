@@ -1,16 +1,65 @@
-"""Watch both directions of one HTTP/1 connection and hand over each exchange. See `exchange`."""
+"""Watch both directions of one HTTP/1 connection and hand over each exchange (RFC 9110, RFC 9112).
+
+Called by the proxy and the responder with bytes that were already forwarded: nothing here can delay or change
+traffic. How it works: requests that were begun and not fully answered stand in one queue, in order; the request
+side fills the last of them, the response side the first. An exchange leaves the queue when both its halves
+ended, or with a cause when one never will.
+
+Invariants: any chunking of the same bytes gives the same exchanges; every request whose head was whole is
+handed over once, complete or with a `Cause`; after doubt about where a message ends nothing is paired any more
+(`mode` OPAQUE). Memory: PIPELINE_MAX heads of `max_head_bytes`, and request bodies waiting for their answers
+share one `max_body_bytes`, beside one response body of that size.
+
+No sockets, clocks or decoding of content here.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
+from . import http1_head as heads
 from .exchange import Cause, Exchange, Headers, Mode
+from .http1_body import Body, Capture, ChunkedBody, CloseBody, LengthBody
+from .http1_head import ABSENT, CHUNKED, UNTIL_CLOSE, HeadBuffer, ParseError
 
 __all__ = ["Cause", "Exchange", "Headers", "Mode", "Observer"]
 
+PIPELINE_MAX = 64
+INTERIM_MAX = 16  # 1xx statuses kept of one exchange
+
 
 class Observer:
-    """Observer of one connection; `mode` and `cause` say what became of it."""
+    """The observer of one connection.
+
+    `on_exchange` is called once per exchange, in the order of the requests. Bodies are kept up to `max_body_bytes`
+    (0: none); heads and trailers above `max_head_bytes` make the connection opaque. `mode` says what the connection
+    is now, `cause` (a `Cause`) why it went OPAQUE. Times are nanoseconds of any one clock.
+    """
+
+    __slots__ = (
+        "_body_room",
+        "_closed",
+        "_done_requests",
+        "_early",
+        "_held",
+        "_held_ns",
+        "_holding",
+        "_max_body",
+        "_max_head",
+        "_on_exchange",
+        "_queue",
+        "_request",
+        "_request_body",
+        "_request_eof",
+        "_request_head",
+        "_response_body",
+        "_response_done",
+        "_response_eof",
+        "_response_head",
+        "cause",
+        "mode",
+    )
 
     def __init__(
         self, on_exchange: Callable[[Exchange], None], *, max_body_bytes: int, max_head_bytes: int
@@ -18,23 +67,319 @@ class Observer:
         self.mode = Mode.ACTIVE
         self.cause: str = ""
         self._on_exchange = on_exchange
+        self._max_body, self._max_head = max_body_bytes, max_head_bytes
+        self._queue: deque[Exchange] = deque()
+        self._body_room = max_body_bytes
+        # Request side. `_request` is the queue's last one while its body is under way.
+        self._request_head = HeadBuffer(heads.check_request_start, max_head_bytes)
+        self._request: Exchange | None = None
+        self._request_body: Body | None = None
+        self._request_eof = False
+        self._early = False  # the first in the queue was answered before its head was whole
+        self._holding: Exchange | None = None  # asked for an upgrade or a tunnel: what follows it waits in `_held`
+        self._held = b""
+        self._held_ns = 0
+        # Response side. It works on the queue's first.
+        self._response_head = HeadBuffer(heads.check_response_start, max_head_bytes)
+        self._response_body: Body | None = None
+        self._response_done = False  # and its request is still under way
+        self._response_eof = False
+        self._closed = False
+
+    # -- what the connection's owner calls ----------------------------------------------------------------------
 
     def feed_request(self, data: bytes, now_ns: int) -> None:
-        """Take bytes that went from the client to the server."""
-        raise NotImplementedError
+        """Take bytes that went from the client to the server; `now_ns` is when they came."""
+        if self.mode is not Mode.ACTIVE or self._closed:
+            return
+        try:
+            self._requests(data, now_ns)
+        except ParseError as error:
+            self._go_opaque(error.cause, now_ns)
 
     def feed_response(self, data: bytes, now_ns: int) -> None:
-        """Take bytes that went from the server to the client."""
-        raise NotImplementedError
+        """Take bytes that went from the server to the client; `now_ns` is when they came."""
+        if self.mode is not Mode.ACTIVE or self._closed:
+            return
+        try:
+            self._responses(data, now_ns)
+        except ParseError as error:
+            self._go_opaque(error.cause, now_ns)
 
     def request_eof(self, now_ns: int) -> None:
-        """The client will send no more."""
-        raise NotImplementedError
+        """The client will send no more; it may still read (half-close)."""
+        if self.mode is not Mode.ACTIVE or self._closed or self._request_eof:
+            return
+        self._request_eof = True
+        if self._holding is None:
+            self._cut_request(now_ns, Cause.CLIENT_GONE)
 
     def response_eof(self, now_ns: int) -> None:
-        """The server will send no more."""
-        raise NotImplementedError
+        """The server will send no more: what is not answered now never will be."""
+        if self.mode is not Mode.ACTIVE or self._closed or self._response_eof:
+            return
+        self._response_eof = True
+        if isinstance(self._response_body, CloseBody):
+            self._response_body.done = True
+            try:
+                self._end_response(now_ns)
+            except ParseError as error:  # of bytes held behind a refused upgrade
+                self._go_opaque(error.cause, now_ns)
+                return
+        self._flush(now_ns, Cause.SERVER_GONE)
 
     def close(self, now_ns: int, cause: str) -> None:
-        """The connection is over: hand over what is unfinished, with `cause`."""
-        raise NotImplementedError
+        """The connection is over in both directions: hand over what is unfinished, with `cause`."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.mode is Mode.ACTIVE:
+            self._let_go_at_close(now_ns)
+        if self.mode is Mode.ACTIVE:
+            self._cut_request(now_ns, cause)
+            self._flush(now_ns, cause)
+        self._forget()
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    def _requests(self, data: bytes, now_ns: int) -> None:
+        pos, end = 0, len(data)
+        while pos < end:
+            if self._early or self._request_eof:
+                return
+            body = self._request_body
+            if body is not None:
+                pos = body.feed(data, pos)
+                if not body.done:
+                    return
+                self._end_request(now_ns)
+                continue
+            if self._holding is not None:
+                self._hold(data[pos:], now_ns)
+                return
+            head, pos = self._request_head.take(data, pos, now_ns)
+            if head is None:
+                return
+            self._begin_request(head, now_ns)
+
+    def _begin_request(self, head: bytes, now_ns: int) -> None:
+        method, target, version, start = heads.request_line(head)
+        headers = heads.fields(head, start)
+        exchange = Exchange(method, target, version, headers, self._request_head.started_ns)
+        if len(self._queue) >= PIPELINE_MAX:
+            raise ParseError(Cause.PIPELINE_TOO_DEEP)
+        self._queue.append(exchange)
+        length = heads.body_length(headers, version)
+        if method == b"CONNECT":
+            if length > 0 or length == CHUNKED:  # body or tunnel: nobody can tell
+                raise ParseError(Cause.AMBIGUOUS_LENGTH)
+            length = ABSENT
+        if length == UNTIL_CLOSE:
+            raise ParseError(Cause.AMBIGUOUS_LENGTH)
+        self._request = exchange
+        if length > 0:
+            self._request_body = LengthBody(length, Capture(self._body_room))
+        elif length == CHUNKED:
+            self._request_body = ChunkedBody(Capture(self._body_room), self._max_head)
+        else:
+            self._end_request(now_ns)
+
+    def _end_request(self, now_ns: int) -> None:
+        """The last byte of the request came, or `_cut_request` gave up on it."""
+        exchange, body = self._request, self._request_body
+        self._request = self._request_body = None
+        if exchange is None:  # handed over before its body ended
+            return
+        exchange.request_end_ns = now_ns
+        if body is not None:
+            _keep_request_body(exchange, body)
+            self._body_room -= len(exchange.request_body)
+        if self._response_done:
+            self._emit_first()
+        elif exchange.method == b"CONNECT" or heads.has_field(exchange.request_headers, b"upgrade"):
+            self._holding = exchange
+
+    def _cut_request(self, now_ns: int, cause: str) -> None:
+        """End the request under way, be it in its head or its body, and say why."""
+        if self._request is not None:
+            self._request.incomplete = cause
+            self._end_request(now_ns)
+            if self._request_eof:
+                self._holding = None
+        elif self._request_head.data and not self._early and len(self._queue) < PIPELINE_MAX:
+            self._queue.append(self._partial(cause))
+        self._request_head.clear()
+
+    def _partial(self, cause: str) -> Exchange:
+        """Make an exchange of a head that is not whole: its request line if that ended, and its whole lines."""
+        data = bytes(self._request_head.data)
+        started_ns = self._request_head.started_ns
+        lines = data[: data.rfind(b"\n") + 1]
+        try:
+            method, target, version, start = heads.request_line(lines)
+            exchange = Exchange(method, target, version, heads.fields(lines + b"\r\n", start), started_ns)
+        except ParseError:
+            exchange = Exchange(b"", b"", b"", [], started_ns)
+        exchange.incomplete = cause
+        return exchange
+
+    def _hold(self, data: bytes, now_ns: int) -> None:
+        """Keep bytes of which only the answer to the upgrade or CONNECT before them says what they are."""
+        if not self._held:
+            self._held_ns = now_ns
+        if len(self._held) + len(data) > self._max_head:
+            raise ParseError(Cause.PIPELINE_TOO_DEEP)
+        self._held += data
+
+    def _let_go(self) -> None:
+        """The upgrade was refused: what was held are requests after all."""
+        held, eof = self._held, self._request_eof
+        self._holding, self._held = None, b""
+        if held:
+            self._request_eof = False
+            self._requests(held, self._held_ns)
+            self._request_eof = eof
+        if eof:
+            self._cut_request(self._held_ns, Cause.CLIENT_GONE)
+
+    def _let_go_at_close(self, now_ns: int) -> None:
+        if self._holding is not None and self._holding.method != b"CONNECT":
+            try:
+                self._let_go()
+            except ParseError as error:
+                self._go_opaque(error.cause, now_ns)
+
+    # -- responses ----------------------------------------------------------------------------------------------
+
+    def _responses(self, data: bytes, now_ns: int) -> None:
+        pos, end = 0, len(data)
+        while pos < end and self.mode is Mode.ACTIVE:
+            body = self._response_body
+            if body is None:
+                head, pos = self._take_response_head(data, pos, now_ns)
+                if head is None:
+                    return
+                self._begin_response(head, now_ns)
+                continue
+            pos = body.feed(data, pos)
+            if not body.done:
+                return
+            self._end_response(now_ns)
+
+    def _take_response_head(self, data: bytes, pos: int, now_ns: int) -> tuple[bytes | None, int]:
+        if self._response_eof:
+            return None, len(data)
+        if not self._queue or self._response_done:
+            rest = data[pos:].lstrip(b"\r\n")
+            if not rest:
+                return None, len(data)
+            if self._response_done or not self._request_head.data:
+                raise ParseError(Cause.UNSOLICITED_RESPONSE)
+            # A server may refuse a head before it is whole (408, 431); nothing after that can be trusted.
+            self._queue.append(self._partial(Cause.EARLY_RESPONSE))
+            self._request_head.clear()
+            self._early = True
+        return self._response_head.take(data, pos, now_ns)
+
+    def _begin_response(self, head: bytes, now_ns: int) -> None:
+        exchange = self._queue[0]
+        version, status, reason, start = heads.status_line(head)
+        if status < 200 and status != 101:
+            if len(exchange.interim) < INTERIM_MAX:
+                exchange.interim.append(status)
+            heads.fields(head, start)
+            return
+        exchange.response_version, exchange.status, exchange.reason = version, status, reason
+        exchange.response_start_ns = self._response_head.started_ns
+        exchange.response_headers = headers = heads.fields(head, start)
+        if status == 101 or (exchange.method == b"CONNECT" and status < 300):
+            self._upgrade(exchange, now_ns)
+            return
+        if exchange.method == b"HEAD" or status in (204, 304):
+            self._end_response(now_ns)
+            return
+        length = heads.body_length(headers, version)
+        if length == 0:
+            self._end_response(now_ns)
+        elif length > 0:
+            self._response_body = LengthBody(length, Capture(self._max_body))
+        elif length == CHUNKED:
+            self._response_body = ChunkedBody(Capture(self._max_body), self._max_head)
+        else:
+            self._response_body = CloseBody(Capture(self._max_body))
+
+    def _end_response(self, now_ns: int) -> None:
+        exchange, body = self._queue[0], self._response_body
+        self._response_body = None
+        exchange.response_end_ns = now_ns
+        if body is not None:
+            _keep_response_body(exchange, body)
+        if exchange is self._request:
+            self._response_done = True
+            return
+        self._emit_first()
+        if self._early:
+            raise ParseError(Cause.EARLY_RESPONSE)
+        if exchange is self._holding:
+            self._let_go()
+
+    def _upgrade(self, exchange: Exchange, now_ns: int) -> None:
+        """101, or a CONNECT that was granted: the bytes after this are of another protocol."""
+        if exchange is not self._holding:
+            raise ParseError(Cause.UNASKED_UPGRADE)
+        exchange.upgraded = True
+        exchange.response_end_ns = now_ns
+        self._emit_first()
+        self.mode = Mode.TUNNEL
+        self._forget()
+
+    # -- ends ---------------------------------------------------------------------------------------------------
+
+    def _emit_first(self) -> None:
+        exchange = self._queue.popleft()
+        self._response_done = False
+        self._body_room += len(exchange.request_body)
+        self._on_exchange(exchange)
+
+    def _flush(self, now_ns: int, cause: str) -> None:
+        """Hand over the whole queue with `cause`: no answer will be paired with these any more."""
+        request, body = self._request, self._request_body
+        if request is not None and body is not None:
+            _keep_request_body(request, body)
+            self._request = None  # its body is still read, to find the next request
+        if self._response_body is not None:
+            _keep_response_body(self._queue[0], self._response_body)
+            self._response_body = None
+        self._response_head.clear()
+        self._holding, self._held = None, b""
+        self._response_done = False
+        while self._queue:
+            exchange = self._queue.popleft()
+            exchange.incomplete = exchange.incomplete or cause
+            self._on_exchange(exchange)
+        self._body_room = self._max_body
+
+    def _go_opaque(self, cause: Cause, now_ns: int) -> None:
+        self.mode, self.cause = Mode.OPAQUE, cause
+        self._flush(now_ns, cause)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Give back the memory of a connection that is parsed no more."""
+        self._request = self._request_body = self._response_body = self._holding = None
+        self._held = b""
+        self._request_head.clear()
+        self._response_head.clear()
+        self._queue.clear()
+
+
+def _keep_request_body(exchange: Exchange, body: Body) -> None:
+    exchange.request_body = body.capture.bytes()
+    exchange.request_body_length = body.capture.length
+    exchange.request_trailers = body.trailers
+
+
+def _keep_response_body(exchange: Exchange, body: Body) -> None:
+    exchange.response_body = body.capture.bytes()
+    exchange.response_body_length = body.capture.length
+    exchange.response_trailers = body.trailers
