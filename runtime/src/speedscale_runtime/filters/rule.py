@@ -57,7 +57,7 @@ class Rule:
         return self._match(pair)
 
     def why(self, pair: RRPair) -> str:
-        """Return the filters that decide, as queries: those that hold where the rule matches, else those that fail."""
+        """Return the filters that decide, as queries: those that hold where the rule matches, else those that do not."""
         matched = self._match(pair)
         lead = "matches" if matched else "does not match"
         named = f"rule {self.id!r}" if self.id else "the rule"

@@ -1,0 +1,20 @@
+"""The spool: what was acknowledged, on disk, until every exporter has it."""
+
+from .committer import Committer
+from .cursors import Cursors
+from .log import Limits, Recovery, SegmentLog, SpoolFull, SpoolLocked
+from .reader import Reader
+from .records import Position, Record
+
+__all__ = [
+    "Committer",
+    "Cursors",
+    "Limits",
+    "Position",
+    "Reader",
+    "Record",
+    "Recovery",
+    "SegmentLog",
+    "SpoolFull",
+    "SpoolLocked",
+]
