@@ -1,0 +1,88 @@
+"""Headers, cookies and bodies of a pair as extractors see them. Pure."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair.decoding import decoded
+from speedscale_schemas.errors import PeerError
+
+from .model import Side, TransformError, raw, text
+
+
+def part(pair: RRPair, side: Side) -> dict[str, Any] | None:
+    """Return `http.req` or `http.res`."""
+    return pair.http_request if side == "request" else pair.http_response
+
+
+def header_name(pair: RRPair, side: Side, name: str) -> str | None:
+    """Return the header's name as the pair spells it."""
+    found = part(pair, side)
+    for own in (found or {}).get("headers") or {}:
+        if own.casefold() == name.casefold():
+            return str(own)
+    return None
+
+
+def header(pair: RRPair, side: Side, name: str) -> list[str]:
+    """Return all values of a header, an empty list where it is not there."""
+    own = header_name(pair, side, name)
+    found = part(pair, side)
+    values = (found or {})["headers"][own] if own is not None else []
+    return [values] if isinstance(values, str) else list(values)
+
+
+def set_header(pair: RRPair, side: Side, name: str, values: list[str]) -> None:
+    """Set all values of a header; an empty list takes it away."""
+    found = part(pair, side)
+    if found is None:
+        return
+    headers = found.setdefault("headers", {})
+    own = header_name(pair, side, name)
+    if not values:
+        if own is not None:
+            del headers[own]
+        return
+    headers[own if own is not None else name] = values
+
+
+def body(pair: RRPair, side: Side) -> bytes | None:
+    """Return the body with its content encoding undone; TransformError where that fails."""
+    data = pair.request_body if side == "request" else pair.response_body
+    found = part(pair, side)
+    if not data or found is None:
+        return data
+    if not header(pair, side, "Content-Encoding") or pair.doc.get("tags", {}).get("decoded") == "true":
+        return data
+    try:
+        return decoded(data, found.get("headers") or {})
+    except PeerError as error:
+        raise TransformError(f"the {side} body cannot be decoded") from error
+
+
+def set_body(pair: RRPair, side: Side, data: bytes) -> None:
+    """Set the body, encoded again by gzip where it was; another encoding is dropped with its header."""
+    before = pair.request_body if side == "request" else pair.response_body
+    encoding = ",".join(header(pair, side, "Content-Encoding")).strip().casefold()
+    if before and encoding and body(pair, side) != before:
+        if encoding == "gzip":
+            data = gzip.compress(data, mtime=0)
+        else:
+            set_header(pair, side, "Content-Encoding", [])
+    if side == "request":
+        pair.request_body = data
+    else:
+        pair.response_body = data
+
+
+def body_text(pair: RRPair, side: Side) -> str | None:
+    """Return the body as a value."""
+    data = body(pair, side)
+    return None if data is None else text(data)
+
+
+def set_body_text(pair: RRPair, side: Side, value: str) -> None:
+    """Set the body from a value."""
+    set_body(pair, side, raw(value))
