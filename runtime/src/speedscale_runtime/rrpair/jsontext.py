@@ -59,6 +59,14 @@ def pretty(value: Any) -> bytes:
         return _text(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), value, 2) + b"\n"
 
 
+def ordered(value: Any) -> bytes:
+    """Return the value as JSON with sorted keys: equal bytes mean equal values of equal types."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
 def _text(text: str, value: Any, indent: int | None) -> bytes:
     try:
         return text.encode()

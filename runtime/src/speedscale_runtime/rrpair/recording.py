@@ -29,9 +29,8 @@ _OTHER_FOLDERS = frozenset(
     ("blueprints", "dataframes", "secrets", "testconfigs", "reports", "fix-prompts", "node_modules", "__pycache__")
 )
 _OTHER_FILES = frozenset(
-    "readme.md changelog.md license.md digest.md claude.md agents.md "
-    "manifest.json snapshot.json facts.json package.json results.jsonl mocks.jsonl".split()
-)
+    ("readme.md", "changelog.md", "license.md", "digest.md", "claude.md", "agents.md", "package.json")
+) | frozenset(("manifest.json", "snapshot.json", "facts.json", "results.jsonl", "mocks.jsonl"))
 _BUMPS_MAX = 4096
 
 

@@ -1,0 +1,337 @@
+"""A section's text laid over a pair: what the text says otherwise than our rendering of the pair is taken over.
+
+Called by the Markdown codec, with the pair as the document has it. Only differences between the two texts count, so
+values that text cannot show (types, escapes, hidden tags, Content-Length) stay as they are. Text that says the same
+in another tool's layout changes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid as uuids
+from typing import Any
+from urllib.parse import parse_qsl
+
+from . import heads, jsonlayout, jsontext, names, sections
+from .model import Json, RRPair
+
+_SIGNATURE_LINE = re.compile(rb"^(\S+) is (.*)$", re.DOTALL)
+_HEX = re.compile(rb"\\x([0-9A-Fa-f]{2})")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)")
+_MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 36e5}
+_REPLACEMENTS = re.compile("\ufffd+")
+
+
+def apply(pair: RRPair, name: str, blocks: list[bytes]) -> None:
+    """Take over what a section says otherwise; sections that we do not know change nothing.
+
+    Raises ValueError with what was expected where an edited value cannot be understood.
+    """
+    if name in (sections.REQUEST, sections.RESPONSE, sections.RESPONSE_MOCK):
+        _message(pair, sections.REQUEST if name == sections.REQUEST else sections.RESPONSE, blocks)
+    elif name == sections.SIGNATURE:
+        _signature(pair.doc, blocks[0] if blocks else b"")
+    elif name == sections.METADATA:
+        _metadata(pair.doc, _text(blocks[0]) if blocks else "")
+
+
+def _message(pair: RRPair, name: str, blocks: list[bytes]) -> None:
+    http = pair.doc.get("http")
+    if http is None and len(blocks) == 2 and sections.protocol_part(pair.doc, name) is None:
+        http = pair.doc["http"] = {} if b" HTTP/" in blocks[0] or blocks[0].startswith(b"HTTP/") else None
+        if http is None:
+            del pair.doc["http"]
+    if not isinstance(http, dict):
+        _protocol(pair.doc, name, blocks)
+        return
+    side = "req" if name == sections.REQUEST else "res"
+    head = _text(blocks[0]) if blocks else ""
+    body = blocks[1] if len(blocks) > 1 else b""
+    part = http.get(side)
+    if part is None and (head or body):
+        part = http[side] = {}
+    if not isinstance(part, dict):
+        return
+    if name == sections.REQUEST:
+        before = heads.read(heads.write_request(pair))
+        now = heads.read(head)
+        compact = "headers" not in part and bool(now.headers)
+        _headers(part, before, now)
+        _request_line(pair, part, before.line, now.line, compact)
+        pair.request_body = _body(part, pair.request_body, body)
+    else:
+        before = heads.read(heads.write_response(pair))
+        now = heads.read(head)
+        _headers(part, before, now)
+        _status_line(pair.doc, part, before.line, now.line)
+        pair.response_body = _body(part, pair.response_body, body)
+
+
+def _headers(part: Json, before: heads.Head, now: heads.Head) -> None:
+    for key, old, new in (("headers", before.headers, now.headers), ("trailers", before.trailers, now.trailers)):
+        if old == new or not isinstance(part.get(key, {}), dict):
+            continue
+        target = dict(part.get(key, {}))
+        for name in old:
+            if name not in new:
+                target.pop(name, None)
+        target.update({name: values for name, values in new.items() if old.get(name) != values})
+        part[key] = target
+        if key == "headers" and "contentType" in part:
+            kinds = [values for name, values in target.items() if name.casefold() == "content-type"]
+            if kinds and kinds[0] and _kind(old) != _kind(new):
+                part["contentType"] = kinds[0][0]
+
+
+def _kind(headers: dict[str, list[str]]) -> list[str]:
+    return next((values for name, values in headers.items() if name.casefold() == "content-type"), [])
+
+
+def _request_line(pair: RRPair, req: Json, old: heads.Line, new: heads.Line, compact: bool) -> None:
+    doc = pair.doc
+    if new.method and new.method != old.method:
+        req["method"] = doc["command"] = new.method
+    if new.version and new.version != old.version:
+        req["version"] = new.version
+    if new.scheme and new.scheme != old.scheme:
+        doc["l7protocol"] = new.scheme
+        if "isTls" in doc:
+            doc["isTls"] = new.scheme == "https"
+    if new.authority and new.authority != old.authority:
+        doc["network_address"] = new.authority
+        was = req.get("host")
+        if isinstance(was, str) and old.authority and old.authority.startswith(names.without_port(was)):
+            req["host"] = new.authority if ":" in was else names.without_port(new.authority)
+    elif compact and new.authority:
+        doc.setdefault("network_address", new.authority)
+    if new.uri and new.uri != old.uri:
+        path, _, query = new.uri.partition("?")
+        req["uri"], req["url"], doc["location"] = new.uri, path, path
+        compact = compact or "queryParams" in req
+    elif compact:
+        _, _, query = new.uri.partition("?") if new.uri else ("", "", "")
+    if compact and ("queryParams" not in req or (new.uri and new.uri != old.uri)):
+        _query(req, query)
+
+
+def _query(req: Json, query: str) -> None:
+    found: dict[str, list[str]] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True, errors="surrogateescape"):
+        found.setdefault(key, []).append(value)
+    if found:
+        req["queryParams"] = found
+    else:
+        req.pop("queryParams", None)
+
+
+def _status_line(doc: Json, res: Json, old: heads.Line, new: heads.Line) -> None:
+    if new.version and new.version != old.version:
+        res["version"] = new.version
+    if new.status is None or new.status == old.status:
+        return
+    code, _, _ = new.status.partition(" ")
+    if not (code.isascii() and code.isdigit() and len(code) <= 5):
+        if old.status is None:
+            return
+        raise ValueError(f"status line {new.status[:40]!r}: expected a code and a reason such as `200 OK`")
+    res["statusCode"], res["statusMessage"] = int(code), new.status
+    doc["status"] = new.status if " " in str(doc.get("status", "")) else code
+
+
+def _body(part: Json, body: bytes | None, shown: bytes) -> bytes | None:
+    """Return the body that the block means: the one at hand when it shows that one, else the block's."""
+    if shown == sections.body_text(body) or _shows(shown, body or b"", _content_type(part)):
+        return body
+    new = jsonlayout.squeeze(shown)
+    new = shown if new is None else new
+    headers = part.get("headers")
+    if body is not None and isinstance(headers, dict):
+        for name in headers:
+            if name.casefold() == "content-length":
+                headers[name] = [str(len(new))]
+    return new
+
+
+def _shows(shown: bytes, body: bytes, content_type: str) -> bool:
+    """Tell whether a block is some tool's rendering of this body."""
+    if shown.replace(b"\r\n", b"\n").rstrip() == body.replace(b"\r\n", b"\n").rstrip():
+        return True
+    if jsonlayout.same(shown, body):
+        return True
+    if "html" in content_type and b"".join(shown.split()) == b"".join(body.split()):
+        return True
+    if "x-www-form-urlencoded" in content_type and shown[:1] == b"{":
+        return _shows_form(shown, body)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return _shows_binary(shown, body)
+    return False
+
+
+def _shows_form(shown: bytes, body: bytes) -> bool:
+    fields: dict[str, Any] = {}
+    for key, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
+        fields.setdefault(key, []).append(value)
+    try:
+        said = jsontext.parse(shown)
+    except jsontext.JsonError:
+        return False
+    return bool(fields) and {k: v if isinstance(v, list) else [v] for k, v in said.items()} == fields
+
+
+def _shows_binary(shown: bytes, body: bytes) -> bool:
+    """A body that is no text may be left out, or shown in base64, with escapes or with replacement characters."""
+    if not shown or shown in (base64.b64encode(body), sections.escape_bytes(body)):
+        return True
+    text = shown.decode("utf-8", "replace")
+    return _REPLACEMENTS.sub("\ufffd", text) == _REPLACEMENTS.sub("\ufffd", body.decode("utf-8", "replace"))
+
+
+def _content_type(part: Json) -> str:
+    headers = part.get("headers")
+    for name, values in headers.items() if isinstance(headers, dict) else ():
+        if name.casefold() == "content-type":
+            return heads.join_values(values).casefold()
+    return heads.word(part.get("contentType") or "").casefold()
+
+
+def _protocol(doc: Json, name: str, blocks: list[bytes]) -> None:
+    """A protocol without readable form: one block of JSON, taken over when it says something else."""
+    found = sections.protocol_part(doc, name)
+    if found is None or len(blocks) != 1 or not blocks[0]:
+        return
+    if jsonlayout.same(blocks[0], sections.protocol_text(doc, name)):
+        return
+    try:
+        value = jsontext.parse(blocks[0])
+    except jsontext.JsonError as error:
+        raise ValueError(f"expected JSON: {error}") from None
+    if isinstance(value, dict):
+        found[0][found[1]] = value
+
+
+def _signature(doc: Json, shown: bytes) -> None:
+    signature = doc.get("signature", {})
+    if not isinstance(signature, dict):
+        return
+    old, new = _read_signature(sections.signature_lines(signature)), _read_signature(shown)
+    if old == new:
+        return
+    changed = {key: value for key, value in new.items() if old.get(key) != value}
+    plain = doc.get("mutableSignature")
+    for key in old.keys() - new.keys():
+        signature.pop(key, None)
+        if isinstance(plain, dict):
+            plain.pop(key, None)
+    for key, value in changed.items():
+        raw = b"" if value == sections.NONE.encode() else value
+        if key in signature and not _is_text(sections.signature_bytes(signature[key])):
+            raw = _HEX.sub(lambda match: bytes([int(match[1], 16)]), raw)
+        signature[key] = base64.b64encode(raw).decode("ascii")
+        if isinstance(plain, dict) and key in plain:
+            plain[key] = raw.decode("utf-8", "replace")
+    doc["signature"] = signature
+
+
+def _read_signature(shown: bytes) -> dict[str, bytes]:
+    """Read lines `key is value`; a line that is none continues the value above it."""
+    found: dict[str, bytes] = {}
+    last = ""
+    for line in shown.split(b"\n") if shown else []:
+        if match := _SIGNATURE_LINE.match(line):
+            last = _text(match[1])
+            found[last] = match[2]
+        elif last:
+            found[last] += b"\n" + line
+    return found
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _metadata(doc: Json, shown: str) -> None:
+    old, new = _read_metadata(_text(sections.metadata_lines(doc))), _read_metadata(shown)
+    for key, value in new.items():
+        if old.get(key) == value:
+            continue
+        if key == "tags":
+            _tags(doc, old.get(key, ""), value)
+        elif key == "duration":
+            _duration(doc, value)
+        elif key == "uuid":
+            _uuid(doc, value)
+        elif key == "ts":
+            if names.normal(value) != names.normal(doc.get("ts")) or not names.normal(value):
+                doc["ts"] = value
+        elif key == "direction":
+            doc["direction"] = value
+        elif isinstance(doc.get(key), str):  # a key that other generations show
+            doc[key] = value
+
+
+def _read_metadata(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in text.split("\n"):
+        key, colon, value = line.partition(":")
+        if colon and key and " " not in key:
+            found[key] = value.removeprefix(" ")
+    return found
+
+
+def _tags(doc: Json, old_text: str, new_text: str) -> None:
+    tags = doc.setdefault("tags", {})
+    if not isinstance(tags, dict):
+        return
+    old, new = _read_tags(old_text), _read_tags(new_text)
+    for key in old.keys() - new.keys():
+        tags.pop(key, None)
+    tags.update({key: value for key, value in new.items() if old.get(key) != value})
+
+
+def _read_tags(text: str) -> dict[str, str]:
+    """Read `k=v, k=v`; a piece without `=` belongs to the value in front of it."""
+    found: dict[str, str] = {}
+    last = ""
+    for piece in text.split(", ") if text else []:
+        key, equals, value = piece.partition("=")
+        if equals and key:
+            last = key
+            found[key] = value
+        elif last:
+            found[last] += ", " + piece
+    return found
+
+
+def _duration(doc: Json, text: str) -> None:
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"duration {text[:40]!r}: expected milliseconds such as `12ms`")
+    milliseconds = int(sum(float(number) * _MILLISECONDS[unit] for number, unit in parts))
+    if heads.word(doc.get("duration", 0)) != str(milliseconds):
+        doc["duration"] = milliseconds
+
+
+def _uuid(doc: Json, text: str) -> None:
+    if text == sections.uuid_text(doc.get("uuid", "")):
+        return
+    if not text:
+        doc.pop("uuid", None)
+        return
+    try:
+        doc["uuid"] = base64.b64encode(uuids.UUID(text).bytes).decode("ascii")
+    except ValueError:
+        raise ValueError(f"uuid {text[:60]!r}: expected 32 hexadecimal digits with dashes") from None
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,104 @@
+"""Markdown text taken apart: sections by their headings, blocks by their fences.
+
+Called by the Markdown codec. Bodies may contain fences and headings; a fence closes a block only where what follows
+it can follow a block, and a heading counts only where the file can have it. Knows nothing of a pair.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_HEADING = re.compile(rb"^### ([A-Z][A-Z0-9 _()-]*?) ###[ \t]*$", re.MULTILINE)
+_INTERNAL = re.compile(rb"^### INTERNAL\b[^\n]*$", re.MULTILINE)
+_OPEN = re.compile(rb"[ \t\n]*^(`{3,})[^`\n]*\n", re.MULTILINE)
+
+
+class Section(NamedTuple):
+    """A section: its heading, where it starts in the file, its bytes, and the blocks between its fences."""
+
+    name: str
+    start: int
+    raw: bytes
+    blocks: list[bytes]
+
+
+class SplitError(ValueError):
+    """Text that is no such file: `offset` in bytes, and what was expected there."""
+
+    def __init__(self, offset: int, expected: str) -> None:
+        self.offset, self.expected = offset, expected
+        super().__init__(expected)
+
+
+def find_internal(data: bytes) -> int:
+    """Return where the section with the document starts: the last such heading, for its JSON has no line breaks.
+
+    Raises SplitError when there is none.
+    """
+    last = None
+    for last in _INTERNAL.finditer(data):  # noqa: B007
+        pass
+    if last is None:
+        raise SplitError(len(data), "expected the section ### INTERNAL - DO NOT MODIFY ###, found the file's end")
+    return last.start()
+
+
+def split(text: bytes) -> list[Section]:
+    """Return the sections of the text in front of the document; SplitError for what is none.
+
+    What stands in front of the first heading is passed over.
+    """
+    found: list[Section] = []
+    heading = _HEADING.search(text)
+    if heading is None and text.strip():
+        raise SplitError(0, "expected a heading such as ### REQUEST ###")
+    while heading is not None:
+        name = heading[1].decode()
+        seen = {section.name for section in found} | {name}
+        blocks, end, following = _blocks(text, heading.end(), seen)
+        found.append(Section(name, heading.start(), text[heading.start() : end], blocks))
+        heading = following
+    return found
+
+
+def _blocks(text: bytes, at: int, seen: set[str]) -> tuple[list[bytes], int, re.Match[bytes] | None]:
+    """Read the blocks of one section; return them, where they end, and the next heading."""
+    blocks: list[bytes] = []
+    while True:
+        opening = _OPEN.match(text, at)
+        if opening is None:
+            following = _next_heading(text, at, seen)
+            if text[at : following.start() if following else len(text)].strip():
+                raise SplitError(at, "expected a fence (```) or the next heading")
+            return blocks, at, following
+        close, end, following, more = _closing(text, opening, seen, last=bool(blocks))
+        blocks.append(text[opening.end() : max(opening.end(), close - 1)])
+        at = end
+        if not more:
+            return blocks, end, following
+
+
+def _closing(
+    text: bytes, opening: re.Match[bytes], seen: set[str], *, last: bool
+) -> tuple[int, int, re.Match[bytes] | None, bool]:
+    """Find the fence that closes a block: the first behind which a block, a heading or the end can stand."""
+    fence = re.compile(rb"^" + opening[1] + rb"[ \t]*(?:\n|\Z)", re.MULTILINE)
+    for close in fence.finditer(text, opening.end()):
+        end = close.end()
+        following = _next_heading(text, end, seen)
+        if following is not None or not text[end:].strip():
+            return close.start(), end, following, False
+        if not last and _OPEN.match(text, end):
+            return close.start(), end, None, True
+    raise SplitError(opening.start(1), f"this block is never closed by {opening[1].decode()}")
+
+
+def _next_heading(text: bytes, at: int, seen: set[str]) -> re.Match[bytes] | None:
+    """Return the heading that stands at this place, blank lines aside, if the file has not had it yet."""
+    while text[at : at + 1] in (b"\n", b" ", b"\t") and at < len(text):
+        at += 1
+    heading = _HEADING.match(text, at)
+    if heading is None or heading[1].decode() in seen:
+        return None
+    return heading if _OPEN.match(text, heading.end()) else None
