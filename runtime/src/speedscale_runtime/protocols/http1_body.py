@@ -104,10 +104,7 @@ class ChunkedBody:
         """Take data from `pos` on; return the position behind the body's part of it."""
         end = len(data)
         while pos < end and not self.done:
-            if self._left:
-                pos = self._data(data, pos, end)
-            else:
-                pos = self._lines(data, pos, end)
+            pos = self._data(data, pos, end) if self._left else self._lines(data, pos, end)
         return pos
 
     def _data(self, data: bytes, pos: int, end: int) -> int:
