@@ -1,0 +1,121 @@
+"""Numbers and places as people read them; shared by the Markdown, JUnit and HTML renderers."""
+
+from __future__ import annotations
+
+from speedscale_runtime.report.model import Difference, Report
+
+PLACES = {
+    "status": "status",
+    "header": "header",
+    "cookie": "cookie",
+    "contentType": "content type",
+    "body": "body",
+    "schema": "schema",
+}
+KINDS = {
+    "changed": "changed",
+    "missing": "missing",
+    "added": "added",
+    "type": "type changed",
+    "volatile": "changes by itself",
+}
+PATTERNS = {
+    "date": "a date or time",
+    "uuid": "a UUID",
+    "jwt": "a JWT",
+    "id": "a random id",
+    "token": "a random token",
+    "redacted": "redacted when it was recorded",
+    "replaced": "replaced by the replay",
+}
+CAUSES = {
+    "refused": "connection refused",
+    "reset": "connection reset",
+    "timeout": "no answer in time",
+    "connect-timeout": "no connection in time",
+    "tls": "TLS handshake failed",
+    "dns": "name not found",
+    "closed": "connection closed before the answer was complete",
+    "protocol": "the answer is no HTTP",
+    "unreachable": "host unreachable",
+    "oversize": "the answer is too large",
+    "cancelled": "the run ended first",
+    "transform": "the request could not be built",
+    "not sent": "not sent",
+    "httpStatusCode": "other status code",
+    "httpHeaders": "other headers",
+    "httpResponseCookies": "other cookies",
+    "httpResponseBody": "other body",
+    "httpResponseSchema": "other schema",
+    "httpResponseContentType": "other content type",
+}
+
+
+def ms(value: float) -> str:
+    """Return a duration in milliseconds with three digits at most, in seconds from ten seconds on."""
+    if value >= 10_000:
+        return f"{value / 1000:,.1f} s"
+    if value >= 100:
+        return f"{value:,.0f} ms"
+    return f"{value:.1f} ms" if value >= 10 else f"{value:.2f} ms"
+
+
+def seconds(milliseconds: float) -> str:
+    """Return the length of a run: `14 ms`, `3.2 s`, `2 min 5 s`, `1 h 4 min`."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    total = milliseconds / 1000
+    if total < 60:
+        return f"{total:.1f} s"
+    whole = round(total)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def pct(value: float | None) -> str:
+    """Return a share with at most two decimals; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{int(value * 100) / 100:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def rate(value: float) -> str:
+    """Return requests a second."""
+    return f"{value:,.0f}/s" if value >= 100 else f"{value:,.1f}/s"
+
+
+def size(count: float) -> str:
+    """Return bytes in binary units."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} GiB"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def place(difference: Difference) -> str:
+    """Return where a difference is: `body items[0].id`, `status`."""
+    where = PLACES.get(difference.place, difference.place)
+    return where if difference.path in (where, "$") else f"{where} {difference.path}"
+
+
+def kind(difference: Difference) -> str:
+    """Return how it differs, with the reason for a value that changes by itself."""
+    if difference.kind == "volatile":
+        return PATTERNS.get(difference.pattern, KINDS["volatile"])
+    return KINDS[difference.kind]
+
+
+def headline(report: Report) -> str:
+    """Return the sentence under the verdict: what was replayed and how it went."""
+    r = report.requests
+    parts = [f"{plural(r.total, 'request')} to {plural(len(report.endpoints), 'endpoint')}"]
+    if report.load.duration_ms:
+        parts.append(f"in {seconds(report.load.duration_ms)}")
+    return " ".join(parts)
