@@ -24,7 +24,9 @@ from .smart import Kind, SmartTable, is_jwt, worth
 Where = Literal["json", "text", "header", "cookie", "location", "html"]
 
 _MAX_LEAVES = 20_000
-_NAMES = "id|ids|uuid|guid|key|token|ref|reference|number|no|code|session|sid|nonce|state|csrf|xsrf|cursor|jwt|ticket|etag"
+_NAMES = (
+    "id|ids|uuid|guid|key|token|ref|reference|number|no|code|session|sid|nonce|state|csrf|xsrf|cursor|jwt|ticket|etag"
+)
 _IDENTIFIER = re.compile(rf"(?:^|[_\-.]|(?<=[a-z0-9])(?=[A-Z]))(?i:{_NAMES})$")
 _OAUTH2 = {"access_token", "refresh_token", "id_token", "device_code", "accesstoken", "refreshtoken"}
 _SPLIT = re.compile(r"[\s;,=\"']+")
@@ -69,7 +71,7 @@ class Links:
 
 
 def find_links(pairs: Sequence[RRPair]) -> Links:
-    """Return the links of a recording, pairs in the order in which they were recorded; time is linear in its size."""
+    """Return the links of a recording, pairs in the order in which they were recorded; linear in its size."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     for index, pair in enumerate(pairs):

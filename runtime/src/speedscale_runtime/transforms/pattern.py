@@ -1,4 +1,4 @@
-"""Random strings that match a regular expression, from a seeded source. Used by rand_string and `${{rand_string:…}}`.
+"""Random strings that match a regular expression, from a seeded source, for rand_string and its placeholder.
 
 Python's own parser of regular expressions reads the pattern; unbounded repetitions are cut at 16.
 """
@@ -34,7 +34,7 @@ def check(pattern: str) -> None:
 
 
 def generate(pattern: str, rng: random.Random) -> str:
-    """Return a string that the pattern matches; ValueError when it is no pattern, or uses what cannot be generated."""
+    """Return a string that the pattern matches; ValueError when it is no pattern or cannot be generated."""
     return _Generator(rng).run(_parse(pattern))
 
 

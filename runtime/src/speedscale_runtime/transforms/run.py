@@ -6,6 +6,7 @@ same two are called with the incoming request and with the answer about to be se
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -180,8 +181,6 @@ def _flat(pair: RRPair) -> str:
     parts = [uri(pair)]
     for values in (request.get("headers") or {}).values():
         parts += values if isinstance(values, list) else [str(values)]
-    try:
+    with contextlib.suppress(TransformError):
         parts.append(http.body_text(pair, "request") or "")
-    except TransformError:
-        pass
     return "\n".join(parts)

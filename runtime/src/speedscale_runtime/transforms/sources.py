@@ -36,7 +36,7 @@ class Sources:
         return known
 
     def secret(self, reference: str) -> str:
-        """Return the secret `name/key` as text without the newline at its end; TransformError where there is none."""
+        """Return the secret `name/key` as text without the newline at its end, or raise TransformError."""
         parts = reference.split("/")
         if len(parts) != 2 or any(p in ("", ".", "..") or "\\" in p or "\0" in p for p in parts):
             raise TransformError(f"secret {reference!r}: write name/key")

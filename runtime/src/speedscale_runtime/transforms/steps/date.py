@@ -19,7 +19,7 @@ _FRACTION = re.compile(r"\.(\d{6})\d+")
 
 
 class Date(Step):
-    """`layout` auto, epoch, epoch_ms or a Go layout; `precision` truncates both times; `offset` is added instead."""
+    """`layout` auto, epoch, epoch_ms or Go's; `precision` truncates both times; `offset` is added instead."""
 
     def __init__(self, config: Config) -> None:
         self._layout = config.text("layout", default="auto") or "auto"

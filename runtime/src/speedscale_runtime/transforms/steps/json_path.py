@@ -10,7 +10,7 @@ from speedscale_runtime.transforms.placeholders import resolve
 
 
 class JsonPath(Step):
-    """`path` as a.b[0].c; with `create` (default) a missing value is made. The old value's type is kept on write."""
+    """`path` as a.b[0].c; with `create` (default) a missing value is made. The old value keeps its type."""
 
     isolates = True
 

@@ -1,4 +1,4 @@
-"""one_of: the value becomes one of a list, in turn or at random. Works on the way back, so it wins over the chain."""
+"""one_of: the value becomes one of a list, in turn or at random; decided on the way back, so it wins over the chain."""
 
 from __future__ import annotations
 

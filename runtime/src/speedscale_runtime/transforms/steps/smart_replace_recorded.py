@@ -1,4 +1,4 @@
-"""smart_replace_recorded: the recorded value of this place is replaced by its live value everywhere, from now on."""
+"""smart_replace_recorded: the live value of this place replaces the recorded one everywhere, from now on."""
 
 from __future__ import annotations
 
