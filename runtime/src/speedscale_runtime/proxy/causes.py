@@ -32,7 +32,6 @@ class Opaque(StrEnum):
     NOT_HTTP = "not_http"  # another protocol; recorded with byte counts
     PARSE_ERROR = "parse_error"  # began as HTTP, then could not be understood
     UPGRADED = "upgraded"  # WebSocket or another upgrade: the handshake is recorded, then bytes counted
-    WORKER_DOWN = "worker_down"  # the supervisor passed it on while no worker was there
     UPSTREAM_UNVERIFIED = "upstream_unverified"  # the server's chain does not verify
     UPSTREAM_TLS_FAILED = "upstream_tls_failed"  # the TLS handshake with the server failed
     CLIENT_CERTIFICATE = "client_certificate"  # the server asks for a client certificate that we do not have

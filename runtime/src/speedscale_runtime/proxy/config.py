@@ -96,13 +96,16 @@ def parse(environ: Mapping[str, str]) -> Settings:
     from speedscale_schemas import settings
 
     v = settings.parse("goproxy", environ)
-    problems: list[str] = []
-    for name in ("PROXY_IN_HOST", "PROXY_OUT_HOST", "HEALTH_HOST"):
-        if not _is_ip(v[name]):
-            problems.append(f"environment: {name}: {v[name]!r}: expected an IP address such as 127.0.0.1 or ::")
-    for name in ("FORWARDER_CA_FILE", "FORWARDER_TOKEN_FILE", "TLS_OUT_CA_FILE"):
-        if v[name] and not os.access(v[name], os.R_OK):
-            problems.append(f"environment: {name}: {v[name]!r}: cannot be read; check that it is mounted")
+    problems = [
+        f"environment: {name}: {v[name]!r}: expected an IP address such as 127.0.0.1 or ::"
+        for name in ("PROXY_IN_HOST", "PROXY_OUT_HOST", "HEALTH_HOST")
+        if not _is_ip(v[name])
+    ]
+    problems += [
+        f"environment: {name}: {v[name]!r}: cannot be read; check that it is mounted"
+        for name in ("FORWARDER_CA_FILE", "FORWARDER_TOKEN_FILE", "TLS_OUT_CA_FILE")
+        if v[name] and not os.access(v[name], os.R_OK)
+    ]
     if v["SPILL_DIR"] and not os.access(v["SPILL_DIR"], os.W_OK | os.X_OK):
         problems.append(f"environment: SPILL_DIR: {v['SPILL_DIR']!r}: is no folder that can be written to")
     forwarder = _forwarder(v, problems)

@@ -1,0 +1,140 @@
+"""A minimal HTTP/1.1 client for one server and one request at a time, kept alive.
+
+Called by `sender`. In place of a client library, for memory: the sidecar has 48 MB. Reads status, headers and at
+most `ANSWER_MAX` bytes of body; anything else the server sends is a failure, and the next request gets a new
+connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple
+
+import httptools
+
+from .config import ForwarderTarget
+
+ANSWER_MAX = 65536
+
+
+class Answer(NamedTuple):
+    """What the server said; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.answer: asyncio.Future[Answer] | None = None
+        self.reusable = True
+        self._reset()
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.answer is None or self.answer.done():
+            self.close()  # nobody asked
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(ConnectionError(f"answer is no HTTP/1.1: {error}"))
+        if len(self._body) > ANSWER_MAX:
+            self._fail(ConnectionError("answer is too long"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._headers.clear()
+            return
+        self.reusable = self._parser.should_keep_alive()
+        answer, self.answer = self.answer, None
+        if answer is not None and not answer.done():
+            answer.set_result(Answer(status, dict(self._headers), bytes(self._body)))
+        self._reset()
+
+    def eof_received(self) -> bool:
+        self._fail(ConnectionError("closed before an answer"))
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(ConnectionError(f"lost: {exc}" if exc else "closed before an answer"))
+
+    def _fail(self, error: Exception) -> None:
+        self.reusable = False
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_exception(error)
+        self.close()
+
+    def close(self) -> None:
+        self.reusable = False
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class ForwarderClient:
+    """POSTs to one server."""
+
+    def __init__(self, target: ForwarderTarget) -> None:
+        """Nothing is opened before the first `post`."""
+        self._target = target
+        self._connection: _Connection | None = None
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        self._host = f"{host}:{target.port}".encode()
+        self._tls: Any = None
+
+    async def post(self, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        """Send a request and return the answer; OSError or TimeoutError when there is none in time."""
+        async with asyncio.timeout(self._target.timeout_s):
+            connection = await self._connected()
+        connection.answer = asyncio.get_running_loop().create_future()
+        answer = connection.answer
+        lines = [b"POST " + path.encode() + b" HTTP/1.1", b"Host: " + self._host]
+        lines += [f"{name}: {value}".encode("latin-1") for name, value in headers]
+        lines.append(b"Content-Length: %d\r\n\r\n" % len(body))
+        assert connection.transport is not None
+        connection.transport.write(b"\r\n".join(lines))
+        connection.transport.write(body)
+        try:
+            async with asyncio.timeout(self._target.timeout_s):
+                return await answer
+        except BaseException:
+            connection.close()  # a late answer must not be taken for that of the next request
+            raise
+        finally:
+            if not connection.reusable:
+                self.close()
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _connected(self) -> _Connection:
+        if self._connection is not None and self._connection.reusable:
+            return self._connection
+        loop = asyncio.get_running_loop()
+        target = self._target
+        if target.tls and self._tls is None:
+            import ssl
+
+            self._tls = ssl.create_default_context(cafile=target.ca_file or None)
+        _, connection = await loop.create_connection(_Connection, target.host, target.port, ssl=self._tls)
+        self._connection = connection
+        return connection

@@ -1,0 +1,293 @@
+"""The process that must not die: it holds the listening sockets and keeps a worker behind them.
+
+Started by `__main__` (which replaces itself with it). Standard library only and few modules: a few megabytes.
+
+    starting ── ready ──► serving ── worker ends ──► splicing ── back-off over ──► starting …
+        └── not ready in time, or the worker ends ──► splicing
+
+While `serving`, the worker accepts and the supervisor sleeps. While `splicing`, the supervisor accepts and passes
+connections on itself (`splice`), so a dead worker fails no new connection. At a first start, connections wait in
+the backlog for at most `FIRST_START_S`, so that what comes early is recorded as well. The books of a dead worker
+are closed in the ledger. SIGTERM and SIGINT are passed on; our end ends the worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from .causes import Side
+from .child import Child
+from .ledger import HEARTBEAT, SLOTS, Ledger
+from .splice import CONNECTIONS, Splicer
+
+SETTINGS = "SPEEDSCALE_GOPROXY_SETTINGS"
+FIRST_START_S = 5.0
+BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+HEALTHY_S = 60.0
+HUNG_S = 15.0
+_BACKLOG = 4096
+
+
+class Supervisor:
+    """State of the one supervisor of a process."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.selector = selectors.DefaultSelector()
+        self.ledger = Ledger.create()
+        self.splicer = Splicer(self.selector, self.ledger, (settings["reverse_host"], settings["reverse_port"]))
+        self.listeners: dict[Side, socket.socket] = {}
+        self.child: Child | None = None
+        self.ready = False
+        self.accepting = False
+        self.ports: dict[str, int] = {}
+        self.exit_code: int | None = None
+        self._was_ready_once = False
+        self._failures = 0
+        self._ready_at = 0.0
+        self._spawn_at: float | None = None
+        self._splice_at: float | None = None
+        self._stopping_until: float | None = None
+        self._signals_r, self._signals_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    # -- set-up
+
+    def open(self) -> None:
+        """Bind the listeners; OSError with the address in its text."""
+        s = self.settings
+        wanted = {Side.IN: (s["in_host"], s["in_port"]), Side.OUT: (s["out_host"], s["out_port"])}
+        if s["proxy_type"] == "reverse":
+            del wanted[Side.OUT]
+        elif s["proxy_type"] == "forward":
+            del wanted[Side.IN]
+        for side, (host, port) in wanted.items():
+            self.listeners[side] = _listen(host, port)
+        signal.set_wakeup_fd(self._signals_w, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        self.selector.register(self._signals_r, selectors.EVENT_READ, self._on_signal)
+
+    def port(self, side: Side) -> int:
+        """Return the port that a listener took, 0 where there is none."""
+        sock = self.listeners.get(side)
+        return int(sock.getsockname()[1]) if sock is not None else 0
+
+    # -- the loop
+
+    def run(self) -> int:
+        """Supervise until told to stop; return the exit code."""
+        self._spawn()
+        self._splice_at = time.monotonic() + FIRST_START_S
+        while self.exit_code is None:
+            for key, mask in self.selector.select(self._wait_s()):
+                if key.fileobj in self.selector.get_map():  # not taken away by a callback before
+                    key.data(mask)
+            self._tick(time.monotonic())
+        self._write_status(None)
+        return self.exit_code
+
+    def _wait_s(self) -> float:
+        timers = [t for t in (self._spawn_at, self._splice_at, self._stopping_until) if t is not None]
+        return max(0.0, min([t - time.monotonic() for t in timers], default=1.0, key=float)) if timers else 1.0
+
+    def _tick(self, now: float) -> None:
+        if self._spawn_at is not None and now >= self._spawn_at:
+            self._spawn_at = None
+            self._spawn()
+        if self._splice_at is not None and now >= self._splice_at:
+            self._splice_at = None
+            self._accept(True)
+        if self._stopping_until is not None:
+            if self.child is None and (not self.splicer.active or now >= self._stopping_until):
+                self.exit_code = self.exit_code or 0
+            elif now >= self._stopping_until and self.child is not None:
+                self._stopping_until = now + 1.0
+                self.child.signal(signal.SIGKILL)
+        elif self.ready and self.child is not None and now - self._ready_at > HUNG_S:
+            beat = self.ledger.cells[HEARTBEAT] / 1e9
+            if now - beat > HUNG_S:
+                _log("worker_hung", seconds=round(now - beat, 1))
+                self.child.signal(signal.SIGKILL)
+
+    # -- the worker
+
+    def _spawn(self) -> None:
+        orders = {
+            "settings": self.settings,
+            "listeners": {side.value: sock.fileno() for side, sock in self.listeners.items()},
+            "ledgerFd": self.ledger.fd,
+            "ports": self.ports,
+        }
+        inherit = [sock.fileno() for sock in self.listeners.values()] + [self.ledger.fd]
+        try:
+            child = Child(orders, inherit)
+        except OSError as error:
+            _log("worker_not_started", error=os.strerror(error.errno or 0))
+            self._later()
+            return
+        self.child = child
+        self.ledger.cells[SLOTS["worker_starts"]] += 1
+        self.selector.register(child.pidfd, selectors.EVENT_READ, self._on_exit)
+        self.selector.register(child.ready_fd, selectors.EVENT_READ, self._on_report)
+
+    def _on_report(self, mask: int) -> None:
+        child = self.child
+        assert child is not None
+        report = child.read_report()
+        self.selector.unregister(child.ready_fd)
+        if report is None:
+            return
+        self.ready = self._was_ready_once = True
+        self._ready_at = time.monotonic()
+        self.ports = report
+        self._splice_at = None
+        self._accept(False)
+        self._write_status(child.pid)
+        _log("serving", inPort=self.port(Side.IN), outPort=self.port(Side.OUT), worker=child.pid, **report)
+
+    def _on_exit(self, mask: int) -> None:
+        child = self.child
+        assert child is not None
+        if self._stopping_until is None and (self._was_ready_once or self._splice_at is None):
+            self._accept(True)  # first of all: nobody waits for our book-keeping
+        self.selector.unregister(child.pidfd)
+        with contextlib.suppress(KeyError):
+            self.selector.unregister(child.ready_fd)
+        code = child.reap()
+        healthy = self.ready and time.monotonic() - self._ready_at > HEALTHY_S
+        self.child, self.ready = None, False
+        lost, cut = self.ledger.close_books()
+        if self._stopping_until is not None:
+            self.exit_code = 0 if code == 0 else 1
+            return
+        if code == 2 and not self._was_ready_once:
+            self.exit_code = 2  # it said why: the configuration does not do
+            return
+        _log("worker_ended", code=code, pairsLost=lost, connectionsCut=cut, failures=self._failures)
+        self._splice_at = None
+        self._accept(True)
+        if healthy:
+            self._failures = 0
+        self._later()
+
+    def _later(self) -> None:
+        self._spawn_at = time.monotonic() + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        self._failures += 1
+
+    # -- listeners
+
+    def _accept(self, on: bool) -> None:
+        if on == self.accepting:
+            return
+        self.accepting = on
+        for side, sock in self.listeners.items():
+            if on:
+                self.selector.register(sock, selectors.EVENT_READ, lambda m, s=side: self._on_client(s))
+            else:
+                self.selector.unregister(sock)
+
+    def _on_client(self, side: Side) -> None:
+        for _ in range(64):
+            if len(self.splicer.active) >= CONNECTIONS:
+                return
+            try:
+                client, _ = self.listeners[side].accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS):
+                    time.sleep(0.01)  # nothing better to do: without a descriptor nobody can be served
+                return
+            self.splicer.adopt(side, client)
+
+    # -- ending
+
+    def _on_signal(self, mask: int) -> None:
+        os.read(self._signals_r, 4096)
+        if self._stopping_until is not None:
+            if self.child is not None:
+                self.child.signal(signal.SIGKILL)
+            self._stopping_until = 0.0
+            return
+        _log("stopping")
+        self._accept(False)
+        for sock in self.listeners.values():
+            sock.close()
+        self.listeners.clear()
+        self._spawn_at = self._splice_at = None
+        grace = self.settings["drain_timeout_s"] + self.settings["flush_timeout_s"] + 2.0
+        self._stopping_until = time.monotonic() + grace
+        if self.child is not None:
+            self.child.signal(signal.SIGTERM)
+
+    def _write_status(self, worker: int | None) -> None:
+        """Write the status file, whole or not at all; take it away at the end."""
+        path = self.settings["status_file"]
+        if not path:
+            return
+        if worker is None:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            return
+        status = {
+            "inPort": self.port(Side.IN),
+            "outPort": self.port(Side.OUT),
+            "healthPort": self.ports["healthPort"],
+            "metricsPort": self.ports["metricsPort"],
+            "pid": os.getpid(),
+            "workerPid": worker,
+        }
+        try:
+            with open(f"{path}.tmp", "w", encoding="utf-8") as file:
+                json.dump(status, file)
+            os.replace(f"{path}.tmp", path)
+        except OSError as error:
+            _log("status_file_not_written", error=os.strerror(error.errno or 0))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::":
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from error
+    sock.setblocking(False)
+    return sock
+
+
+def _log(event: str, **keys: object) -> None:
+    """One JSON line like those of structlog, which is too large for this process."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = {"service": "goproxy-supervisor", **keys, "event": event, "level": "info", "timestamp": stamp}
+    with contextlib.suppress(OSError):
+        sys.stderr.write(json.dumps(line) + "\n")
+        sys.stderr.flush()
+
+
+def main() -> int:
+    """Run the supervisor with the settings that `__main__` parsed; return the exit code."""
+    supervisor = Supervisor(json.loads(os.environ.pop(SETTINGS)))
+    try:
+        supervisor.open()
+    except OSError as error:
+        _log("not_started", error=error.strerror)
+        return 2
+    return supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
