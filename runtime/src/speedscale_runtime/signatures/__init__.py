@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .annotate import annotate
 from .canonical import canonical, digest, from_document, recorded, to_document
-from .explain import Difference, Neighbours, explain
+from .explain import Difference, Neighbours, differences, explain
 from .http import Request, request_of, signature, signature_of
 from .session import session
 
@@ -18,6 +18,7 @@ __all__ = [
     "Request",
     "annotate",
     "canonical",
+    "differences",
     "digest",
     "explain",
     "from_document",

@@ -92,10 +92,7 @@ class _Files(Snapshot):
     def _pairs(self, name: str) -> Iterator[RRPair]:
         for number, line in enumerate(self._lines(name), 1):
             if line.strip():
-                try:
-                    yield jsonform.loads(line)
-                except ValueError as error:
-                    raise ConfigError([f"{self.path}: {name}: line {number}: {error}"]) from error
+                yield jsonform.loads(line, f"{self.path}: {name}:{number}")
 
     def pairs(self) -> Iterator[RRPair]:
         return self._pairs(layout.RAW)

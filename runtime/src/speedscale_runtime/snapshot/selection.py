@@ -22,6 +22,7 @@ class Skip(StrEnum):
     NO_ANSWER = "no-answer"
     OPAQUE = "opaque"
     NO_DIRECTION = "no-direction"
+    REPLAYED = "replayed"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def unusable(pair: RRPair) -> Skip | None:
     """Return why a pair can be neither test nor mock, or None when it can."""
     if pair.direction not in ("IN", "OUT"):
         return Skip.NO_DIRECTION
+    if (pair.doc.get("tags") or {}).get("source") in ("generator", "responder"):
+        return Skip.REPLAYED
     if isinstance(pair.doc.get("http"), dict):
         answered = pair.http_request is not None and (pair.http_response or {}).get("statusCode")
         return None if answered else Skip.NO_ANSWER

@@ -1,0 +1,89 @@
+"""`speedscale-responder`: settings from the environment, a responder, signals. Composition only."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from speedscale_runtime.telemetry import logs
+from speedscale_runtime.telemetry.endpoints import Endpoints
+from speedscale_schemas.errors import ConfigError
+
+from .config import parse
+from .loader import Loaded
+from .metrics import ResponderCollector
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; exit code 0, or 2 when the settings or files are wrong."""
+    try:
+        settings = parse(os.environ)
+        logs.configure("responder", settings.log_level)
+        loaded = Loaded(settings)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"speedscale-responder: {problem}", file=sys.stderr)  # noqa: T201
+        return 2
+    # Mocks live as long as the process; the collector need not walk them again and again.
+    gc.collect()
+    gc.freeze()
+    try:
+        uvloop.run(_serve(loaded))
+    except OSError as error:
+        print(f"speedscale-responder: cannot listen: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+async def _serve(loaded: Loaded) -> None:
+    log = structlog.get_logger()
+    settings, responder = loaded.settings, loaded.responder
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await responder.start()
+    registry = CollectorRegistry()
+    ResponderCollector(registry, loaded.counts, loaded.mocks, loaded.results, loaded.matcher)
+    endpoints = None
+    ports = dict(responder.ports)
+    if settings.metrics_port >= 0:
+        endpoints = Endpoints(registry, lambda: "", host=settings.host, port=settings.metrics_port)
+        ports["metricsPort"] = endpoints.start()
+    status = {
+        "pid": os.getpid(),
+        **ports,
+        "snapshot": loaded.source.id,
+        "mocks": loaded.mocks.answers,
+        "unservable": loaded.mocks.unservable,
+        "skipped": len(loaded.source.skipped()),
+    }
+    log.info("responder ready", **status)
+    if settings.status_file is not None:
+        _write(settings.status_file, status)
+    await stopped.wait()
+    await responder.stop()
+    if endpoints is not None:
+        endpoints.stop()
+    log.info("responder stopped", **loaded.results.totals(loaded.mocks))
+
+
+def _write(path: Path, status: dict[str, Any]) -> None:
+    """Write the status whole or not at all: others wait for the file."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(orjson.dumps(status, option=orjson.OPT_APPEND_NEWLINE))
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

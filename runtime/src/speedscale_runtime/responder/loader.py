@@ -1,0 +1,146 @@
+"""Put a responder together: open the snapshot, choose and render its mocks, compile its rules and chains.
+
+Called by `__main__` and by tests. Reads files; opens no socket.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from speedscale_runtime import signatures, snapshot
+from speedscale_runtime.snapshot.traffic import key_of
+from speedscale_runtime.tls.authority import Authority
+from speedscale_runtime.transforms import Run, Sources, compile_set
+from speedscale_schemas import snapshot_keys
+from speedscale_schemas.errors import ConfigError
+
+from .chains import Chains
+from .config import OnMiss, Settings
+from .matcher import Matcher, Redact
+from .metrics import Counts
+from .mocks import Mock, Mocks
+from .recorder import Recorder
+from .results import Results
+from .rules import Rules
+from .server import Responder
+
+
+class Loaded:
+    """A responder that is ready to start, and what it was made of."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load everything; ConfigError when snapshot, rule, transform set or selectors are wrong."""
+        self.settings = settings
+        self.source = snapshot.open(snapshot.resolve(settings.snapshot, settings.home))
+        self.rules = Rules(settings.home)
+        self.chains = _chains(settings, self.source.path)
+        self.mocks = Mocks(settings.selection, seed=settings.seed)
+        self.counts = Counts()
+        self._fill()
+        self._output = self.rules.get(settings.dlp_config)
+        self.matcher = Matcher(self.mocks, self._redactors(), self._output.request, self.chains)
+        self.results = Results(settings.out, self._run_line(), settings.lines_max)
+        self.responder = Responder(
+            settings,
+            self.mocks,
+            self.matcher,
+            self.results,
+            self.counts,
+            authority=Authority.load_or_create(settings.home),
+            recorder=self._recorder(),
+            chains=self.chains,
+            learned=self._learned,
+        )
+
+    def _fill(self) -> None:
+        chosen: set[str] | None = None
+        if self.settings.selectors:
+            known = sorted({str(key_of(pair)) for pair in self.source.mocks()})
+            chosen = set(snapshot_keys.select(known, self.settings.selectors))
+        for pair in self.source.mocks():
+            if chosen is not None and str(key_of(pair)) not in chosen:
+                continue
+            wanted = None
+            if self.chains is not None and pair.http_request is not None:
+                start = signatures.recorded(pair) or signatures.signature(pair)
+                wanted = self.chains.signature(pair, start)
+            self.mocks.add(pair, wanted, keep=self.chains is not None)
+
+    def _redactors(self) -> list[Redact]:
+        found: list[Redact] = []
+        for name in self.mocks.rules:
+            try:
+                found.append(self.rules.get(name).request)
+            except ConfigError as error:
+                structlog.get_logger().warning(
+                    "rule of the recording not found; its redacted requests cannot be matched",
+                    rule=name,
+                    why=str(error),
+                )
+        if len(found) < len(self.mocks.rules):
+            self.mocks.unredacted = True  # what the unknown rule left alone still matches
+        return found
+
+    def _recorder(self) -> Recorder | None:
+        settings = self.settings
+        if settings.on_miss is not OnMiss.RECORD:
+            return None
+        root = settings.record_to or self.source.path
+        if settings.record_to is None and (self.source.immutable or not root.is_dir()):
+            remedy = "record from a recording folder, or set RECORD_DIR to a new folder"
+            raise ConfigError([f"{root}: a snapshot is immutable; {remedy}"])
+        service = next(iter(self.mocks.services), "")
+        return Recorder(root, service, self._record_rule().whole)
+
+    def _record_rule(self) -> Any:
+        for name in self.mocks.rules:
+            try:
+                return self.rules.get(name)
+            except ConfigError:
+                continue
+        return self._output
+
+    def _learned(self, mock: Mock | None) -> None:
+        self.matcher.learn(self._record_rule().request)
+
+    def _run_line(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "id": str(uuid.uuid4()),
+            "snapshot": self.source.id,
+            "path": self.source.path.name,
+            "startedAt": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "onMiss": settings.on_miss.value,
+            "selection": settings.selection.value,
+            "timing": settings.timing_factor,
+            "buildTag": settings.build_tag,
+            "mocks": self.mocks.answers,
+            "unservable": self.mocks.unservable,
+        }
+
+
+def _chains(settings: Settings, source: Path) -> Chains | None:
+    """Return the responder's chains: of the set that is named, else of the snapshot's own; None without any."""
+    if not settings.transform_set:
+        return None
+    path = Path(settings.transform_set).expanduser()
+    if not path.is_file():
+        path = settings.home / "data" / "transforms" / f"{settings.transform_set}.json"
+    try:
+        loaded = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise ConfigError([f"transform set {settings.transform_set!r}: {path}: {error}"]) from error
+    from speedscale_runtime import filters
+
+    compiled = compile_set(loaded, compile_filter=filters.compile_rule)
+    if not compiled.responder:
+        return None
+    sources = Sources([source if source.is_dir() else source.parent, settings.home / "data"], os.environ)
+    return Chains(Run(compiled, seed=settings.seed, service="responder", sources=sources))

@@ -1,0 +1,131 @@
+"""From a live request to a mock: raw cache, then the recording's own DLP rule, then signature and digest.
+
+A redacted recording can only match a request that went through the same rule with the same key, so each rule that
+the mocks name is tried, and none where some mocks are unredacted. What a raw request resolved to is cached under
+a hash keyed at start, so no live value is kept. Not thread-safe: one event loop owns it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from speedscale_runtime import signatures
+from speedscale_runtime.rrpair import RRPair
+
+from .chains import Chains
+from .live import Live
+from .mocks import Mock, Mocks
+
+CACHE_MAX = 65_536
+
+Redact = Callable[[RRPair], RRPair]
+"""Puts a live request through one DLP rule."""
+
+
+class Asked(NamedTuple):
+    """A request as it may be shown and stored: its redacted pair and the signature of that."""
+
+    pair: RRPair
+    signature: Mapping[str, bytes]
+    digest: bytes
+
+
+class Matcher:
+    """Finds mocks for live requests.
+
+    `rules`: the redactors of the rules that the mocks went through. `shown`: the redactor for what is written or
+    answered about a request that no mock matched. `chains` is the responder's side of a transform set.
+    """
+
+    def __init__(
+        self,
+        mocks: Mocks,
+        rules: Sequence[Redact],
+        shown: Redact | None,
+        chains: Chains | None = None,
+        *,
+        cache_max: int = CACHE_MAX,
+    ) -> None:
+        self._mocks, self._rules, self._shown, self._chains = mocks, list(rules), shown, chains
+        self._cache: dict[bytes, Mock] = {}
+        self._cache_max = cache_max
+        self._salt = os.urandom(16)
+        self.cache_clears = 0
+
+    def find(self, live: Live) -> Mock | None:
+        """Return the mock for a request, or None."""
+        if self._chains is not None:
+            return self._resolve(live)
+        key = hashlib.blake2b(live.raw_key(), digest_size=16, key=self._salt).digest()
+        mock = self._cache.get(key)
+        if mock is None:
+            mock = self._resolve(live)
+            if mock is not None:
+                if len(self._cache) >= self._cache_max:
+                    self._cache.clear()
+                    self.cache_clears += 1
+                self._cache[key] = mock
+        return mock
+
+    def asked(self, live: Live) -> Asked:
+        """Return what may be said of a request: redacted by the mocks' rule, else by the rule for outputs."""
+        pair = live.pair(self._service())
+        redact = self._rules[0] if self._rules else self._shown
+        if redact is not None:
+            pair = redact(pair)
+        signature = self._signature(pair)
+        return Asked(pair, signature, signatures.digest(signature))
+
+    def nearest(self, asked: Asked) -> list[dict[str, Any]]:
+        """Return the nearest recorded requests with what differs, as JSON."""
+        index = self._mocks.neighbours
+        plain = signatures.canonical(asked.signature)
+        return [
+            described(index.signature(number), signatures.differences(plain, index.signature(number), number))
+            for number in index.nearest(asked.signature)
+        ]
+
+    def learn(self, redact: Redact) -> None:
+        """Mocks that went through one more rule have come in (a recorded miss)."""
+        if redact not in self._rules:
+            self._rules.append(redact)
+
+    def _resolve(self, live: Live) -> Mock | None:
+        by_digest = self._mocks.by_digest
+        if self._chains is None and (self._mocks.unredacted or not self._rules):
+            mock = by_digest.get(signatures.digest(signatures.signature_of(live.request())))
+            if mock is not None or not self._rules:
+                return mock
+        for redact in self._rules or (_as_it_is,):
+            pair = redact(live.pair(self._service()))
+            mock = by_digest.get(signatures.digest(self._signature(pair)))
+            if mock is not None:
+                return mock
+        return None
+
+    def _signature(self, pair: RRPair) -> Mapping[str, bytes]:
+        signature = signatures.signature(pair)
+        return signature if self._chains is None else self._chains.signature(pair, signature)
+
+    def _service(self) -> str:
+        return next(iter(self._mocks.services), "")
+
+
+def _as_it_is(pair: RRPair) -> RRPair:
+    return pair
+
+
+def described(signature: Mapping[str, bytes], found: Sequence[signatures.Difference]) -> dict[str, Any]:
+    """Return a recorded request and its differences, as they stand in answers and in mocks.jsonl."""
+    text = {
+        key: value.decode("utf-8", "replace") for key, value in signature.items() if key != "http:requestBodyHash"
+    }
+    return {
+        "command": text.get("http:method", ""),
+        "location": text.get("http:url", ""),
+        "host": text.get("http:host", ""),
+        "differences": [{"key": d.key, "path": d.path, "recorded": d.recorded, "asked": d.asked} for d in found],
+    }

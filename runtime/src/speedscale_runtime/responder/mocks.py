@@ -1,0 +1,128 @@
+"""The mocks in memory: signature digest → recorded answers in order. Pure; nothing here knows sockets.
+
+Look-up is one dictionary access, so it costs the same with one mock and with 100,000. Pairs are not kept: an
+answer is its bytes, a signature is packed in the index of neighbours that explains misses.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+from speedscale_runtime import signatures
+from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.signatures import Neighbours, keys
+
+from . import answers
+from .answers import Answer
+from .lines import match_line
+
+
+class Selection(StrEnum):
+    """Which of several answers with one signature is next."""
+
+    CYCLE = "cycle"
+    STICK = "stick"
+    MISS = "miss"
+    RANDOM = "random"
+
+
+class Mock:
+    """The answers of one signature, and which is next."""
+
+    __slots__ = ("_order", "answers", "digest", "number", "position")
+
+    def __init__(self, digest: bytes, number: int) -> None:
+        self.digest, self.number = digest, number
+        self.answers: list[Answer] = []
+        self.position = 0
+        self._order: list[int] = []
+
+    def add(self, answer: Answer, instance: int | None) -> None:
+        """Add an answer; recorded order, unless `instance` says otherwise."""
+        at = len(self.answers) if instance is None else instance
+        place = len(self._order)
+        while place and self._order[place - 1] > at:
+            place -= 1
+        self._order.insert(place, at)
+        self.answers.insert(place, answer)
+
+
+class Mocks:
+    """All mocks of a run. `rules` are the names of the DLP rules that the recordings went through, in order met."""
+
+    def __init__(self, selection: Selection = Selection.CYCLE, *, seed: int = 0) -> None:
+        self.by_digest: dict[bytes, Mock] = {}
+        self.neighbours = Neighbours()
+        self.rules: dict[str, None] = {}
+        self.unredacted = False
+        self.services: dict[str, None] = {}
+        self.answers = 0
+        self.unservable: dict[str, int] = {}
+        self.skipped = 0
+        self._selection = selection
+        self._random = random.Random(seed)
+
+    def add(self, pair: RRPair, signature: Mapping[str, bytes] | None = None, *, keep: bool = False) -> Mock | None:
+        """Take a recorded pair as a mock; return None, counted, for what is not HTTP or has no answer.
+
+        `signature` stands for the one in the document; `keep` holds on to the pair, for transforms.
+        """
+        if pair.http_request is None or not (pair.http_response or {}).get("statusCode"):
+            self.skipped += 1
+            return None
+        wanted = signature or signatures.recorded(pair) or signatures.signature(pair)
+        digest = signatures.digest(wanted)
+        mock = self.by_digest.get(digest)
+        if mock is None:
+            mock = self.by_digest[digest] = Mock(digest, self.neighbours.add(wanted))
+        answer = answers.render(pair)
+        answer.line = match_line(pair, digest)
+        answer.pair = pair if keep else None
+        if answer.unservable is not None:
+            self.unservable[answer.unservable.value] = self.unservable.get(answer.unservable.value, 0) + 1
+        mock.add(answer, _instance(wanted))
+        self.answers += 1
+        self._note(pair)
+        return mock
+
+    def next(self, mock: Mock) -> Answer | None:
+        """Return the mock's next answer and count it; None when they are used up (selection `miss`)."""
+        count = len(mock.answers)
+        if count == 1 and self._selection is not Selection.MISS:
+            answer = mock.answers[0]
+        elif self._selection is Selection.RANDOM:
+            answer = mock.answers[self._random.randrange(count)]
+        else:
+            position = mock.position
+            if position >= count:
+                if self._selection is Selection.MISS:
+                    return None
+                position = 0 if self._selection is Selection.CYCLE else count - 1
+            answer = mock.answers[position]
+            mock.position = position + 1
+        answer.served += 1
+        return answer
+
+    def unused(self) -> Iterator[tuple[Mock, int, Answer]]:
+        """Yield what nobody asked for: the mock, which of its answers (from 0), the answer."""
+        for mock in self.by_digest.values():
+            for index, answer in enumerate(mock.answers):
+                if not answer.served:
+                    yield mock, index, answer
+
+    def _note(self, pair: RRPair) -> None:
+        rule = pair.doc.get("dlpRule")
+        if isinstance(rule, str) and rule:
+            self.rules.setdefault(rule)
+        else:
+            self.unredacted = True
+        service = str(pair.doc.get("service") or pair.doc.get("resource") or "")
+        if service:
+            self.services.setdefault(service)
+
+
+def _instance(signature: Mapping[str, bytes]) -> int | None:
+    text = signature.get(keys.INSTANCE, b"")
+    return int(text) if text.isdigit() else None
