@@ -2,8 +2,8 @@
 
 Used by the proxy, beside forwarding: bytes are never kept back for this, so a server that speaks first (MySQL,
 SMTP, SSH) is not delayed. At most LOOK bytes a side are remembered. Sources: RFC 9113 section 3.4 (HTTP/2),
-RFC 8446 section 5.1 (TLS), PostgreSQL "Message Formats", MySQL "Protocol::HandshakeV10", MongoDB "Wire Protocol", the Redis
-serialisation protocol, the Kafka protocol guide, AMQP 0-9-1 section 4.2.2.
+RFC 8446 section 5.1 (TLS), PostgreSQL "Message Formats", MySQL "Protocol::HandshakeV10", MongoDB "Wire Protocol",
+the Redis serialisation protocol, the Kafka protocol guide, AMQP 0-9-1 section 4.2.2.
 
 A label is a guess from a few bytes; whoever parses the protocol then has the last word.
 """

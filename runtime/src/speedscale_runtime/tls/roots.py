@@ -1,0 +1,82 @@
+"""The public roots that an application on this machine would trust, and the contexts that verify with them.
+
+Used by `authority` (the bundle), and by the proxy and generator for their upstream connections. Reads files,
+writes none.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from speedscale_schemas.errors import ConfigError
+
+# Where distributions keep their bundle: Debian and Alpine, Fedora and RHEL, openSUSE, FreeBSD and macOS.
+SYSTEM_BUNDLES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/ca-bundle.pem"),
+    Path("/etc/ssl/cert.pem"),
+)
+
+
+def public_roots(environ: Mapping[str, str] | None = None, *, ours: Path | None = None) -> bytes:
+    """Return the PEM of the roots an application would use: those of SSL_CERT_FILE, else the system's.
+
+    `ours` is our own bundle: where SSL_CERT_FILE names it already, the system's are taken. Empty when this machine
+    has none.
+    """
+    given = (os.environ if environ is None else environ).get("SSL_CERT_FILE")
+    first = [Path(given)] if given and not (ours and _same(Path(given), ours)) else []
+    for path in (*first, *SYSTEM_BUNDLES):
+        try:
+            return path.read_bytes()
+        except OSError:
+            continue
+    return b""
+
+
+def client_context(
+    *,
+    alpn: tuple[str, ...] = (),
+    certificate: Path | None = None,
+    key: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> ssl.SSLContext:
+    """Return a context that verifies an upstream as the application would have: chain and host name.
+
+    Trusts the system's roots and those of SSL_CERT_FILE and SSL_CERT_DIR. `certificate` and `key` are PEM files for
+    mutual TLS; ConfigError when they cannot be loaded. `alpn` is what to offer, best first.
+    """
+    environ = os.environ if environ is None else environ
+    context = ssl.create_default_context()  # OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself
+    given = environ.get("SSL_CERT_FILE")
+    # A Python built elsewhere may look for roots where this machine has none; and a process whose SSL_CERT_FILE is
+    # a private bundle still needs the public roots.
+    wanted = ([Path(given)] if given else []) + [p for p in SYSTEM_BUNDLES if p.exists()][:1]
+    for path in wanted:
+        try:
+            context.load_verify_locations(cafile=path)
+        except (OSError, ssl.SSLError) as error:
+            if given and path == Path(given):
+                raise ConfigError(
+                    [f"SSL_CERT_FILE: {path}: cannot be read as PEM certificates ({error})"]
+                ) from error
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError([f"client certificate {certificate}: cannot be used ({error})"]) from error
+    return context
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.resolve() == b.resolve()
+    except OSError:
+        return a == b
