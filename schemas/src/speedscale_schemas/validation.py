@@ -1,39 +1,28 @@
 """Check documents against the JSON Schemas in `documents/`, with errors that a person can act on.
 
-Called by every reader of a user's file. Pure: documents come in parsed; `source` only names them in messages.
+Called by every reader of a user's file. Pure: documents come in parsed, or as text to `load`; `source` only names
+them in messages. How a problem is worded is in `wording`, where a value stands in a text in `positions`.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 
+from . import positions
+from .errors import ConfigError
+from .formats import FORMATS
+from .wording import Problem, nearest, problems
+
+__all__ = ["Problem", "check", "kinds", "load", "nearest", "schema"]
+
 _SUFFIX = ".schema.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: where (`source`, `path`), what stands there, what was expected, a nearest name."""
-
-    source: str
-    path: str
-    value: str
-    expected: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        place = f"{self.source}: " if self.source else ""
-        hint = f"; {self.hint}" if self.hint else ""
-        return f"{place}{self.path or '(root)'}: {self.value}: {self.expected}{hint}"
 
 
 @cache
@@ -70,52 +59,30 @@ def _registry() -> Registry[Any]:
 
 @cache
 def _validator(kind: str) -> Draft202012Validator:
-    return Draft202012Validator(schema(kind), registry=_registry())
+    return Draft202012Validator(schema(kind), registry=_registry(), format_checker=FORMATS)
 
 
 def check(kind: str, document: object, *, source: str = "") -> list[Problem]:
     """Return every problem of the document, in document order; an empty list when it is valid."""
-    found = {_problem(error, source) for error in _leaves(_validator(kind).iter_errors(document))}
-    return sorted(found, key=lambda p: (p.path, p.expected))
+    return problems(_validator(kind).iter_errors(document), document, source)
 
 
-def _leaves(errors: Iterable[ValidationError]) -> Iterable[ValidationError]:
-    for error in errors:
-        if error.context:
-            best = min(error.context, key=lambda e: (len(e.context or ()), -len(e.absolute_path)))
-            yield from _leaves([best])
-        else:
-            yield error
+def load(kind: str, text: bytes | str, *, source: str) -> Any:
+    """Parse a JSON text, check it and return it.
 
-
-def _problem(error: ValidationError, source: str) -> Problem:
-    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path).lstrip(".")
-    value = _short(error.instance)
-    hint = ""
-    expected = error.message
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = list(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
-        unknown = [k for k in error.instance if k not in known]
-        value = ", ".join(repr(k) for k in unknown)
-        expected = f"unknown key; known are {', '.join(known)}"
-        near = [m for k in unknown for m in nearest(k, known)]
-        hint = f"did you mean {near[0]!r}?" if near else ""
-    elif error.validator == "enum":
-        options = [str(v) for v in error.validator_value]
-        expected = f"expected one of {', '.join(options)}"
-        near = nearest(str(error.instance), options)
-        hint = f"did you mean {near[0]!r}?" if near else ""
-    elif error.validator == "type":
-        expected = f"expected {error.validator_value}, found {type(error.instance).__name__}"
-    return Problem(source, path, value, expected, hint)
-
-
-def nearest(name: str, candidates: Iterable[str]) -> list[str]:
-    """Return at most three candidates that resemble `name`, the nearest first; letter case is ignored."""
-    by_fold = {c.casefold(): c for c in candidates}
-    return [by_fold[m] for m in difflib.get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)]
-
-
-def _short(value: object, limit: int = 60) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    Raises ConfigError with every problem, each with source, line, path, what stands there and what was expected.
+    """
+    try:
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        document = json.loads(decoded)
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{source}: byte {error.start} is no UTF-8; expected a JSON text in UTF-8"]) from None
+    except json.JSONDecodeError as error:
+        raise ConfigError([f"{source}:{error.lineno}:{error.colno}: expected JSON: {error.msg}"]) from None
+    except (RecursionError, ValueError) as error:
+        raise ConfigError([f"{source}: expected JSON: {error}"]) from None
+    found = check(kind, document, source=source)
+    if found:
+        lines = positions.lines(decoded)
+        raise ConfigError([str(p.at_line(lines)) for p in found])
+    return document
