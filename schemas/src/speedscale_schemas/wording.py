@@ -91,7 +91,7 @@ def _told(error: ValidationError, source: str) -> Iterator[Problem]:
             return
         for inner in _meant(error):
             yield from _told(inner, source)
-    elif error.validator == "required" and isinstance(error.validator_value, list):
+    elif error.validator == "required" and isinstance(_wanted(error), list):
         yield _problem(error, source, "", *_required(error))
     elif error.validator in ("additionalProperties", "unevaluatedProperties") and isinstance(error.instance, dict):
         yield from _unknown_keys(error, source)
@@ -109,6 +109,11 @@ def _problem(
 def path_text(parts: Path) -> str:
     """Return a path as people write it: `a.b[0]`."""
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).lstrip(".")
+
+
+def _wanted(error: ValidationError) -> Any:
+    """Return the keyword's value in the schema."""
+    return error.validator_value
 
 
 def _value(error: ValidationError) -> str:
@@ -138,26 +143,26 @@ def _alternatives(error: ValidationError, source: str) -> Problem | None:
     if any(list(e.absolute_path) != list(error.absolute_path) for e in inner):
         return None
     if all(e.validator == "required" for e in inner):
-        options = [" with ".join(f"{key!r}" for key in e.validator_value) for e in inner]
+        options = [" with ".join(f"{key!r}" for key in _wanted(e)) for e in inner]
         return _problem(
             error, source, _value(error), f"expected one of the keys {', '.join(dict.fromkeys(options))}"
         )
     if all(e.validator == "type" for e in inner):
         names: list[str] = []
         for e in inner:
-            names += e.validator_value if isinstance(e.validator_value, list) else [e.validator_value]
+            names += _wanted(e) if isinstance(_wanted(e), list) else [_wanted(e)]
         return _problem(error, source, _value(error), f"expected {_any_of(dict.fromkeys(names))}, {_found(error)}")
     if all(e.validator in ("enum", "const") for e in inner):
         options = []
         for e in inner:
-            options += e.validator_value if e.validator == "enum" else [e.validator_value]
+            options += _wanted(e) if e.validator == "enum" else [_wanted(e)]
         return _problem(error, source, _value(error), *_one_of(error.instance, options))
     return None
 
 
 def _required(error: ValidationError) -> tuple[str, str, Path]:
     instance = error.instance if isinstance(error.instance, dict) else {}
-    missing = next((k for k in error.validator_value if k not in instance and repr(k) in error.message), "")
+    missing = next((k for k in _wanted(error) if k not in instance and repr(k) in error.message), "")
     known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
     about = known.get(missing, {}).get("description", "") if isinstance(known.get(missing, {}), dict) else ""
     expected = f"key {missing!r} is missing" + (f" ({about.rstrip('.')})" if about else "")
@@ -168,7 +173,7 @@ def _required(error: ValidationError) -> tuple[str, str, Path]:
 def _unknown_keys(error: ValidationError, source: str) -> Iterator[Problem]:
     known = list(error.schema.get("properties", {})) if isinstance(error.schema, dict) else []
     patterns = error.schema.get("patternProperties", {}) if isinstance(error.schema, dict) else {}
-    if error.validator_value is not False:  # the value under such a key is wrong, not the key
+    if _wanted(error) is not False:  # the value under such a key is wrong, not the key
         yield _problem(error, source, _value(error), error.message)
         return
     quoted = [key for key in error.instance if key not in known and (not patterns or repr(key) in error.message)]
@@ -194,20 +199,20 @@ def _found(error: ValidationError) -> str:
 
 
 def _type(error: ValidationError) -> str:
-    wanted = error.validator_value
+    wanted = _wanted(error)
     return f"expected {_any_of(wanted) if isinstance(wanted, list) else wanted}, {_found(error)}"
 
 
 def _pattern(error: ValidationError) -> str:
     given = error.schema.get("examples", []) if isinstance(error.schema, dict) else []
     example = f", for example {short(given[0])}" if given else ""
-    return f"expected text that matches {error.validator_value}{example}"
+    return f"expected text that matches {_wanted(error)}{example}"
 
 
 def _counted(what: str, bound: str) -> Callable[[ValidationError], str]:
     def tell(error: ValidationError) -> str:
         size = len(error.instance) if isinstance(error.instance, str | list | dict) else 0
-        return f"expected {bound} {error.validator_value} {what}, found {size}"
+        return f"expected {bound} {_wanted(error)} {what}, found {size}"
 
     return tell
 
@@ -215,11 +220,11 @@ def _counted(what: str, bound: str) -> Callable[[ValidationError], str]:
 _WORDING: dict[str, Callable[[ValidationError], str]] = {
     "type": _type,
     "pattern": _pattern,
-    "minimum": lambda e: f"expected {e.validator_value} or more",
-    "maximum": lambda e: f"expected {e.validator_value} or less",
-    "exclusiveMinimum": lambda e: f"expected more than {e.validator_value}",
-    "exclusiveMaximum": lambda e: f"expected less than {e.validator_value}",
-    "multipleOf": lambda e: f"expected a multiple of {e.validator_value}",
+    "minimum": lambda e: f"expected {_wanted(e)} or more",
+    "maximum": lambda e: f"expected {_wanted(e)} or less",
+    "exclusiveMinimum": lambda e: f"expected more than {_wanted(e)}",
+    "exclusiveMaximum": lambda e: f"expected less than {_wanted(e)}",
+    "multipleOf": lambda e: f"expected a multiple of {_wanted(e)}",
     "minLength": _counted("characters", "at least"),
     "maxLength": _counted("characters", "at most"),
     "minItems": _counted("items", "at least"),
@@ -227,8 +232,8 @@ _WORDING: dict[str, Callable[[ValidationError], str]] = {
     "minProperties": _counted("keys", "at least"),
     "maxProperties": _counted("keys", "at most"),
     "uniqueItems": lambda _: "expected each item once",
-    "format": lambda e: f"expected the format {e.validator_value}",
-    "const": lambda e: f"expected {short(e.validator_value)}",
+    "format": lambda e: f"expected the format {_wanted(e)}",
+    "const": lambda e: f"expected {short(_wanted(e))}",
     "propertyNames": lambda e: f"this key is not allowed: {e.message}",
     "dependentRequired": lambda e: e.message,
     "oneOf": lambda _: "fits several alternatives where exactly one is allowed",
@@ -240,6 +245,6 @@ _WORDING: dict[str, Callable[[ValidationError], str]] = {
 
 def _expected(error: ValidationError) -> tuple[str, str]:
     if error.validator == "enum":
-        return _one_of(error.instance, error.validator_value)
+        return _one_of(error.instance, _wanted(error))
     tell = _WORDING.get(str(error.validator))
     return (tell(error) if tell else error.message), ""
