@@ -176,7 +176,8 @@ def _unknown_keys(error: ValidationError, source: str) -> Iterator[Problem]:
     if _wanted(error) is not False:  # the value under such a key is wrong, not the key
         yield _problem(error, source, _value(error), error.message)
         return
-    quoted = [key for key in error.instance if key not in known and (not patterns or repr(key) in error.message)]
+    instance = error.instance if isinstance(error.instance, dict) else {}
+    quoted = [key for key in instance if key not in known and (not patterns or repr(key) in error.message)]
     for key in quoted:
         near = nearest(key, known)
         expected = f"unknown key; known are {', '.join(known)}" if known else "unknown key; none is allowed here"
