@@ -81,8 +81,9 @@ def _endpoints(report: Report) -> str:
 
 def _row(e: Endpoint) -> str:
     recorded = words.ms(e.recorded_latency.p99) if e.recorded_latency.count else "–"
+    match = words.pct(e.requests.result_match_pct)
     return (
-        f"| {_code(e.name)} | {e.requests.total:,} | {words.pct(e.requests.result_match_pct)} | {e.requests.failed:,} "
+        f"| {_code(e.name)} | {e.requests.total:,} | {match} | {e.requests.failed:,} "
         f"| {words.ms(e.latency.p50)} | {words.ms(e.latency.p99)} | {recorded} |"
     )
 

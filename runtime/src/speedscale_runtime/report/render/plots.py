@@ -19,7 +19,9 @@ _WIDTH, _HEIGHT = 1000, 100
 def bar(share: float, css: str) -> Html:
     """Return a bar that fills `share` (0 to 1) of its cell; what is not zero is always visible."""
     width = 0.0 if share <= 0 else max(0.6, min(1.0, share) * 100)
-    return el("svg", el("rect", width=f"{width:.2f}%", height="100%", rx=2, class_=css), class_="bar", aria_hidden="true")
+    return el(
+        "svg", el("rect", width=f"{width:.2f}%", height="100%", rx=2, class_=css), class_="bar", aria_hidden="true"
+    )
 
 
 def percentiles(recorded: Latency, replayed: Latency) -> Html:
@@ -40,7 +42,11 @@ def percentiles(recorded: Latency, replayed: Latency) -> Html:
                 el("td", None if q == "max" else bars, class_="bars"),
                 el("td", words.ms(before) if recorded.count else "–", class_="num soft"),
                 el("td", words.ms(after) if replayed.count else "–", class_="num"),
-                el("td", change(before, after) if recorded.count and replayed.count else "", class_="num soft change"),
+                el(
+                    "td",
+                    change(before, after) if recorded.count and replayed.count else "",
+                    class_="num soft change",
+                ),
             )
         )
     head = el(
@@ -142,8 +148,16 @@ def over_time(slices: Sequence[Interval]) -> Html:
         for s in slices
     ]
     return join(
-        _panel("Latency", words.ms(top_ms), [*lines, *hovers], ("p99", "p50"), f"p99 and p50, up to {words.ms(top_ms)}"),
-        _panel("Requests", words.rate(top_rate), [*bars, *hovers], ("answered", "failed"), f"up to {words.rate(top_rate)}"),
+        _panel(
+            "Latency", words.ms(top_ms), [*lines, *hovers], ("p99", "p50"), f"p99 and p50, up to {words.ms(top_ms)}"
+        ),
+        _panel(
+            "Requests",
+            words.rate(top_rate),
+            [*bars, *hovers],
+            ("answered", "failed"),
+            f"up to {words.rate(top_rate)}",
+        ),
         el("div", el("span", "0 s"), el("span", words.seconds(end * 1000)), class_="axis"),
     )
 
@@ -176,8 +190,8 @@ def _segments(slices: Sequence[Interval], quantile: str, top: float, end: float)
     result = []
     for points in segments:
         if len(points) == 1:
-            x, y = points[0].split(",")
-            points = [f"{float(x) - 2:.1f},{y}", f"{float(x) + 2:.1f},{y}"]
+            at, height = points[0].split(",")
+            points = [f"{float(at) - 2:.1f},{height}", f"{float(at) + 2:.1f},{height}"]
         if points:
             result.append(" ".join(points))
     return result
