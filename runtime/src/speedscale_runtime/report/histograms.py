@@ -1,7 +1,7 @@
 """Latency as HDR histograms: decode, merge, read quantiles. Quantiles are never averaged.
 
-Histograms hold microseconds from 1 to 3,600,000,000 with three significant digits (schema `result-line`). The counts
-are kept sparsely, by index: thousands of endpoints would otherwise cost 200 KiB a histogram, and the library's own
+Histograms hold microseconds from 1 to 3,600,000,000 with three significant digits (schema `result-line`). Counts
+are kept sparsely, by slot: thousands of endpoints would otherwise cost 200 KiB a histogram, and the library's own
 iterators visit every empty slot.
 """
 

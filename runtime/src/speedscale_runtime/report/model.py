@@ -273,5 +273,5 @@ def verdict(fatal: str, canceled: bool, goals: tuple[Goal, ...]) -> tuple[Status
         first = missed[0]
         more = f", and {len(missed) - 1} more" if len(missed) > 1 else ""
         said = f" ({first.reason})" if first.reason else ""
-        return "Missed Goals", f"{first.command}: {first.actual}, wanted {first.expected}{said}{more}"
+        return "Missed Goals", f"{first.command} is {first.actual}, wanted {first.expected}{said}{more}"
     return "Passed", f"all {len(goals)} goals met" if len(goals) != 1 else "its goal was met"

@@ -152,7 +152,10 @@ def _both(failure: Failure, unordered: bool) -> Html | None:
 
 
 def _side(name: str, message: Message) -> Html:
-    facts = [message.status or "no answer", message.body_kind, words.size(message.body_bytes)]
+    kind = {"json": "JSON", "xml": "XML", "html": "HTML", "empty": "no body"}.get(
+        message.body_kind, message.body_kind
+    )
+    facts = [message.status or "no answer", kind, words.size(message.body_bytes)]
     if message.cut:
         facts.append("cut for this page")
     return el("div", el("b", name), *(el("span", fact) for fact in facts))
@@ -174,7 +177,7 @@ def _row(row: Row) -> Html:
     )
 
 
-def _marked(left: str | None, right: str | None) -> tuple[Any, Any]:
+def _marked(left: str | None, right: str | None) -> tuple[Any, ...]:
     """Mark the middle of two lines between their common ends."""
     if left is None or right is None or left == right:
         return left, right
@@ -184,10 +187,15 @@ def _marked(left: str | None, right: str | None) -> tuple[Any, Any]:
     tail = 0
     while tail < limit - head and left[-1 - tail] == right[-1 - tail]:
         tail += 1
+    if not tail:  # a comma that follows on one side only is no difference
+        return tuple(
+            join(side[:head], el("mark", side[head:].removesuffix(",")), "," if side.endswith(",") else "")
+            for side in (left, right)
+        )
     return tuple(
         join(side[:head], el("mark", side[head : len(side) - tail]), side[len(side) - tail :])
         for side in (left, right)
-    )  # type: ignore[return-value]
+    )
 
 
 def _request(failure: Failure) -> Html:

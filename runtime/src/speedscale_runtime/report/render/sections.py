@@ -38,13 +38,24 @@ def verdict(report: Report) -> Html:
         el(
             "div",
             el("h1", _TITLES[report.status]),
-            el("p", report.reason[:1].upper() + report.reason[1:] + ".", class_="why"),
+            el("p", _sentence(report.reason), class_="why"),
             el("p", *(el("span", fact) for fact in facts if fact), class_="facts"),
         ),
         _figures(report),
         class_=f"verdict {css}",
         id="verdict",
     )
+
+
+def _sentence(text: str) -> str:
+    """Return a reason as a sentence; a metric at its start keeps its letters."""
+    first = text.split(" ", 1)[0]
+    start = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    return _symbols(start) + ("" if start.endswith((".", "!")) else ".")
+
+
+def _symbols(text: str) -> str:
+    return text.replace(">=", "≥").replace("<=", "≤").replace("!=", "≠")
 
 
 def _figures(report: Report) -> Html:
@@ -83,7 +94,7 @@ def goals(report: Report) -> Html:
             el("span", "✓" if g.status == "PASS" else "✕", class_="sign", aria_hidden="true"),
             el("span", "met" if g.status == "PASS" else "missed", class_="hidden"),
             el("code", g.command),
-            el("span", "wanted ", el("b", g.expected), class_="wanted"),
+            el("span", "wanted ", el("b", _symbols(g.expected)), class_="wanted"),
             el("span", "measured ", el("b", g.actual), class_="measured"),
             el("span", g.reason, class_="reason") if g.reason else None,
             class_="met" if g.status == "PASS" else "missed",
