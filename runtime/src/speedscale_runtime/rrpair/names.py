@@ -22,13 +22,12 @@ UNDATED = "1970-01-01T00:00:00Z"
 
 def host(pair: RRPair) -> str:
     """Return the folder's name: `localhost` for what came in, else the host that was called, made safe."""
-    if pair.direction == "IN":
-        return "localhost"
-    for candidate in _hosts(pair.doc):
-        name = without_port(candidate)
-        if name:
-            return safe(name)
-    return "unknown"
+    return "localhost" if pair.direction == "IN" else safe(called(pair) or "unknown")
+
+
+def called(pair: RRPair) -> str:
+    """Return the name or address of the host that was called, without its port; empty when unknown."""
+    return next(filter(None, map(without_port, _hosts(pair.doc))), "")
 
 
 def _hosts(doc: dict[str, Any]) -> list[str]:

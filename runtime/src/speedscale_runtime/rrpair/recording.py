@@ -162,11 +162,12 @@ class Writer:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def write(self, pair: RRPair) -> Path:
+    def write(self, pair: RRPair, *, replacing: Path | None = None) -> Path:
         """Write one pair and return its file; the pair itself is not changed.
 
-        Where the host has a file with this time stamp already, nanoseconds are added to the pair's `ts`. Raises
-        OSError when the disk refuses; nothing is left behind then.
+        Where the host has a file with this time stamp already, nanoseconds are added to the pair's `ts`; the file
+        `replacing`, from which the pair was read, does not count, and stays as it is when it would be written
+        again. Raises OSError when the disk refuses; nothing is left behind then.
         """
         if self._format == "jsonl":
             return self._append(pair)
@@ -177,7 +178,7 @@ class Writer:
         bump = self._bumps.get(key, 0)
         while True:
             stamp = names.normal(names.later(first, bump)) if bump else first
-            path = self._place(folder / names.stem(stamp), _dated(pair, stamp) if bump and ts else pair)
+            path = self._place(folder / names.stem(stamp), _dated(pair, stamp) if bump and ts else pair, replacing)
             bump += 1
             if path is not None:
                 break
@@ -201,12 +202,15 @@ class Writer:
                 self._made.add(host)
         return folder
 
-    def _place(self, stem: Path, pair: RRPair) -> Path | None:
+    def _place(self, stem: Path, pair: RRPair, replacing: Path | None) -> Path | None:
         """Write the pair to this place; None when the place is taken."""
         as_markdown = self._format == "markdown" and markdown.is_readable(pair)
         suffix, other = (".md", ".json") if as_markdown else (".json", ".md")
         final = f"{stem}{suffix}"
-        if os.path.exists(final) or os.path.exists(f"{stem}{other}"):
+        mine = str(replacing) if replacing is not None else ""
+        if mine == final:
+            return Path(final)
+        if os.path.exists(final) or (mine != f"{stem}{other}" and os.path.exists(f"{stem}{other}")):
             return None
         data = markdown.dumps(pair) if as_markdown else jsonform.dumps(pair)
         self._count += 1
