@@ -23,7 +23,7 @@ NEAREST = 3
 SHOWN_MAX = 120
 _DIFFERENCES_MAX = 8
 _VARYING = re.compile(rb"/(?:\d+|[0-9a-fA-F-]{16,}|REDACTED-[^/]+)(?=/|$)")
-_COST = {keys.METHOD: 40, keys.HOST: 25, keys.URL: 30, keys.QUERY: 6}
+_COST = {keys.METHOD: 30, keys.HOST: 25, keys.URL: 60, keys.QUERY: 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _distance(asked: Mapping[str, bytes], recorded: Mapping[str, bytes]) -> int:
         if a != r:
             total += _COST.get(key, 4)
             if key == keys.URL and a is not None and r is not None:
-                total -= 10 * (_VARYING.sub(b"/*", a) == _VARYING.sub(b"/*", r)) + min(_common(a, r), 10)
+                total -= 45 * (_VARYING.sub(b"/*", a) == _VARYING.sub(b"/*", r)) + min(_common(a, r), 10)
             elif key in (keys.BODY_JSON, keys.QUERY) and a is not None and r is not None:
                 total += min(4, abs(len(a) - len(r)) // 8) - min(_common(a, r), 64) // 32
     return total
