@@ -1,31 +1,199 @@
-"""The engine's public face (being filled in)."""
+"""Redaction of whole pairs: the head, both bodies, and what has to agree with them afterwards.
+
+`compile_rule` is called once for each rule by forwarder, responder and speedctl; a Redactor is used by one thread
+(hyperscan's scratch is its own). Nothing is detected here; see `engine`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import base64
+import hashlib
+from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from speedscale_schemas.frames import Frame
 
 from ..rrpair.model import RRPair
-from .findings import Outcome
+from . import digests, rules
+from .chains import Chains, CompileFilter
+from .edits import Edit, Edits, Note, apply, join
+from .engine import UNDECODABLE, Engine
+from .findings import Finding, Outcome, with_content
+from .keynames import KeyNames
+from .keynames import prefilter as key_patterns
 from .keys import KeyRing
+from .prefilter import FIRST, KEY, Pattern, Prefilter
+from .scope import Scope
+from .tokens import Tokeniser
+from .traverse import body
+from .traverse.head import Head
 
-CompileFilter = Callable[[Mapping[str, Any]], Callable[[RRPair], bool]]
+_SIDES = (("req", "requestPayloadTruncated"), ("res", "responsePayloadTruncated"))
+SIGNATURE_TAG = "dlpBrokenSignature"
+
+Json = dict[str, Any]
 
 
 class Redactor:
+    """One compiled rule under one key ring. Not for several threads at once."""
+
+    def __init__(self, rule: rules.RuleSet, engine: Engine, chains: Chains) -> None:
+        self.rule_id = rule.id
+        self.engine = engine
+        self._rule = rule
+        self._head = Head(engine, rule.structural)
+        self._chains = chains
+        self._scope = Scope(rule)
+
     def redact_frame(self, frame: Frame) -> Outcome:
-        raise NotImplementedError
+        """Redact a captured frame. The very frame comes back when nothing was found in it.
+
+        Raises ValueError when the head is no JSON object.
+        """
+        doc = orjson.loads(frame.head)
+        if not isinstance(doc, dict):
+            raise ValueError("the head of a frame has to be a JSON object")
+        new, request, response, findings = self._redact(doc, frame.request_body, frame.response_body)
+        if not findings:
+            return Outcome((), False, frame=frame)
+        return Outcome(findings, True, frame=Frame(orjson.dumps(new), request or b"", response or b""))
 
     def redact_pair(self, pair: RRPair) -> Outcome:
-        raise NotImplementedError
+        """Redact a record. The very record comes back when nothing was found; otherwise a new one, the old unchanged."""
+        new, request, response, findings = self._redact(pair.doc, pair.request_body, pair.response_body)
+        if not findings:
+            return Outcome((), False, pair=pair)
+        return Outcome(findings, True, pair=with_content(pair, new, request, response))
 
     def redact_request(self, pair: RRPair) -> Outcome:
-        raise NotImplementedError
+        """Redact a live request before its signature is computed, so that it can match redacted mocks.
+
+        The same as `redact_pair`: same rule, same key, hence the same tokens.
+        """
+        return self.redact_pair(pair)
+
+    def redact_text(self, data: bytes, content_type: str = "") -> tuple[bytes, tuple[Finding, ...]]:
+        """Redact one text or body that belongs to no pair; return it and what was found."""
+        edits = self._scope.filter(body.edits(self.engine, data, content_type.encode(), []), "")
+        return apply(data, edits), tuple(_finding("", n) for e in edits for n in e.notes)
+
+    def _redact(
+        self, doc: Json, request: bytes | None, response: bytes | None
+    ) -> tuple[Json, bytes | None, bytes | None, tuple[Finding, ...]]:
+        notes: list[Note] = []
+        before = doc
+        doc, request, response = self._chains.apply(doc, request, response, notes)
+        new = self._head.read(doc, notes)
+        bodies: list[bytes | None] = [request, response]
+        for i, (side, tag) in enumerate(_SIDES):
+            data = bodies[i]
+            if not data:
+                continue
+            edits = self._body(doc, side, tag, data)
+            if edits:
+                bodies[i] = apply(data, edits)
+                place = f"http.{side}.body"
+                notes += [n._replace(place=join(place, n.place)) for e in edits for n in e.notes]
+        if not notes:
+            return before, request, response, ()
+        new = dict(new)
+        for i, (side, _) in enumerate(_SIDES):
+            old_body = (request, response)[i]
+            if bodies[i] is not old_body and old_body is not None:
+                _agree(new, side, old_body, bodies[i] or b"", undecodable=_replaced(notes, side))
+        new["dlpModified"] = True
+        new["dlpRule"] = self.rule_id
+        return new, bodies[0], bodies[1], tuple(_finding("", n) for n in notes)
+
+    def _body(self, doc: Json, side: str, tag: str, data: bytes) -> Edits:
+        part = doc.get("http", {}).get(side)
+        headers = part.get("headers", {}) if isinstance(part, dict) else {}
+        kind, codings = _described(headers if isinstance(headers, dict) else {})
+        edits = body.edits(self.engine, data, kind, codings, strict=self._rule.replace_undecodable)
+        edits = self._scope.filter(edits, f"http.{side}.body")
+        tags = doc.get("tags")
+        if (
+            self._rule.replace_truncated
+            and isinstance(tags, dict)
+            and tag in tags
+            and _fired(self.engine, data, edits)
+        ):
+            marker = self.engine.whole(data, "cut while recording, and something in it fired")
+            return [_json_marker(marker)] if b"json" in kind else [marker]
+        if len(edits) == 1 and edits[0].notes and edits[0].notes[0].kind == UNDECODABLE and b"json" in kind:
+            return [_json_marker(edits[0])] if edits[0].end == len(data) and not edits[0].start else edits
+        return edits
 
 
 def compile_rule(
     rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: CompileFilter | None = None
 ) -> Redactor:
-    raise NotImplementedError
+    """Compile a DLP rule's document under a key ring.
+
+    `compile_filter` makes a predicate over records from the criteria of a chain (the package `filters` has it); it is
+    needed only by rules with chains. ConfigError lists everything that is wrong with the rule.
+    """
+    checked = rules.read(rule)
+    tokens = Tokeniser(keys.active, actions=checked.actions)
+    patterns = [
+        Pattern(FIRST + i, e, d.caseless, f"detector {d.name}")
+        for i, d in enumerate(checked.detectors)
+        for e in d.prefilter
+    ]
+    patterns += [Pattern(KEY, e, True, "names") for e in key_patterns(checked.key_rules)]
+    engine = Engine(Prefilter(patterns), checked.detectors, KeyNames(checked.key_rules), tokens)
+    return Redactor(checked, engine, Chains(checked, engine, compile_filter))
+
+
+def _finding(place: str, note: Note) -> Finding:
+    return Finding(note.kind, join(place, note.place), note.length, note.token, note.detector, note.why)
+
+
+def _described(headers: Json) -> tuple[bytes, list[str]]:
+    kind, codings = b"", []
+    for name, values in headers.items():
+        folded = name.lower()
+        if folded not in ("content-type", "content-encoding"):
+            continue
+        texts = [v for v in (values if isinstance(values, list) else [values]) if isinstance(v, str)]
+        if folded == "content-type" and texts:
+            kind = texts[0].encode("utf-8", "surrogatepass").lower()
+        elif folded == "content-encoding":
+            codings = [c.strip().lower() for t in texts for c in t.split(",") if c.strip()]
+    return kind, codings
+
+
+def _fired(engine: Engine, data: bytes, edits: Edits) -> bool:
+    return bool(edits) or any(i >= FIRST for i, _ in engine.hits(data))
+
+
+def _json_marker(edit: Edit) -> Edit:
+    return edit._replace(new=b'"' + edit.new + b'"')
+
+
+def _replaced(notes: list[Note], side: str) -> bool:
+    return any(n.kind == UNDECODABLE and n.place == f"http.{side}.body" for n in notes)
+
+
+def _agree(doc: Json, side: str, old: bytes, new: bytes, *, undecodable: bool) -> None:
+    """Make headers and signature of one side fit its new body; `doc` is ours, what is below it is copied."""
+    http = doc.get("http")
+    part = http.get(side) if isinstance(http, dict) else None
+    if not isinstance(http, dict) or not isinstance(part, dict):
+        return
+    headers = part.get("headers")
+    if isinstance(headers, dict):
+        fixed, broken = digests.correct(headers, old, new)
+        if undecodable:
+            fixed = {k: v for k, v in fixed.items() if k.lower() != "content-encoding"}
+        doc["http"] = {**http, side: {**part, "headers": fixed}}
+        if broken:
+            doc["tags"] = {**(doc.get("tags") or {}), SIGNATURE_TAG: ",".join(sorted(broken))}
+    signature = doc.get("signature")
+    if side == "req" and isinstance(signature, dict):
+        was = base64.b64encode(hashlib.sha256(old).digest()).decode("ascii")
+        if signature.get("http:requestBodyHash") == was:
+            now = base64.b64encode(hashlib.sha256(new).digest()).decode("ascii")
+            doc["signature"] = {**signature, "http:requestBodyHash": now}

@@ -1,0 +1,137 @@
+"""Payment card numbers: 12 to 19 digits, an issuer's prefix and length (ISO/IEC 7812), Luhn, boundaries.
+
+Published test numbers (4111…) are taken like any other. Epoch milliseconds and most ids fall to prefix or Luhn.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .base import Detector, KeyRule, Take, Verdict
+
+# prefix range (inclusive, compared on as many digits) -> lengths
+_ISSUERS: tuple[tuple[int, int, int, frozenset[int]], ...] = tuple(
+    (width, low, high, frozenset(lengths))
+    for width, low, high, lengths in (
+        (1, 4, 4, (13, 16, 19)),
+        (2, 51, 55, (16,)),
+        (4, 2221, 2720, (16,)),
+        (2, 34, 34, (15,)),
+        (2, 37, 37, (15,)),
+        (3, 300, 305, (14, 16)),
+        (2, 36, 36, (14, 16, 19)),
+        (2, 38, 39, (14, 16, 19)),
+        (4, 6011, 6011, (16, 19)),
+        (3, 644, 649, (16, 19)),
+        (2, 65, 65, (16, 19)),
+        (4, 3528, 3589, (16, 19)),
+        (2, 62, 62, (16, 17, 18, 19)),
+        (4, 2200, 2204, (16, 19)),
+        (3, 508, 508, (16,)),
+        (2, 81, 82, (16,)),
+        (4, 5018, 5018, (12, 13, 16, 18, 19)),
+        (4, 5020, 5020, (12, 13, 16, 18, 19)),
+        (4, 5038, 5038, (12, 13, 16, 18, 19)),
+        (4, 5893, 5893, (12, 13, 16, 18, 19)),
+        (4, 6304, 6304, (12, 13, 16, 18, 19)),
+        (4, 6759, 6759, (12, 13, 16, 18, 19)),
+        (4, 6761, 6763, (12, 13, 16, 18, 19)),
+    )
+)
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DIGIT = re.compile(rb"\d")
+_GRAMMAR = re.compile(rb"(?<![\dA-Za-z_.])(?<!\d[-])[2-68]\d{0,3}(?:[ \-]?\d){9,22}(?![A-Za-z_])")
+
+
+def luhn(digits: bytes) -> bool:
+    """Say whether ASCII digits pass the Luhn check (ISO/IEC 7812-1 annex B)."""
+    total = 0
+    for i, c in enumerate(reversed(digits)):
+        total += _DOUBLED[c - 48] if i & 1 else c - 48
+    return total % 10 == 0
+
+
+def issuer(digits: bytes) -> bool:
+    """Say whether prefix and length belong to a card scheme."""
+    return any(
+        low <= int(digits[:width]) <= high and len(digits) in lengths for width, low, high, lengths in _ISSUERS
+    )
+
+
+def _validate(match: re.Match[bytes], data: bytes) -> Verdict:
+    text = match.group()
+    positions = [m.start() for m in _DIGIT.finditer(text)]
+    digits = bytes(text[p] for p in positions)
+    bare = len(positions) == len(text)
+    for count in range(min(len(digits), 19), 11, -1):
+        end = positions[count - 1] + 1
+        if end < len(text) and text[end : end + 1].isdigit():
+            continue  # would cut a group of digits in two
+        if issuer(digits[:count]) and luhn(digits[:count]):
+            if len(set(digits[:count])) == 1:
+                return "one digit repeated"
+            following = data[match.start() + end : match.start() + end + 1]
+            if bare and count == len(digits) and following.isalnum():
+                return "digits go on into a word"
+            return Take(match.start(), match.start() + end, "issuer prefix and length, Luhn")
+    if not any(issuer(digits[:n]) for n in range(12, min(len(digits), 19) + 1)):
+        return "no issuer's prefix and length"
+    return "fails the Luhn check"
+
+
+def _accept(value: bytes) -> str:
+    digits = re.sub(rb"[ \-]", b"", value)
+    return "a card number by its key" if digits.isdigit() and 12 <= len(digits) <= 19 else ""
+
+
+DETECTORS = (
+    Detector(
+        name="card",
+        kind="CREDIT_CARD",
+        prefilter=(r"(?:^|[^0-9A-Za-z_.])[2-68](?:[ \-]?[0-9]){11}",),
+        grammar=_GRAMMAR,
+        validate=_validate,
+        before=44,
+        after=24,
+        examples=(
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "5555-5555-5555-4444",
+            "378282246310005",
+            "3782 822463 10005",
+            "6011111111111117",
+            "card 4111 1111 1111 1111 12/27",
+            "2223003122003222",
+        ),
+        counter_examples=(
+            "1700000000000",
+            "4111111111111112",
+            "9111111111111111",
+            "0000000000000000",
+            "c0a8012e-7c5f-4d98-9b02-3b2af96f5df7",
+            "3141592653589793",
+        ),
+    ),
+)
+KEY_RULES = (
+    KeyRule(
+        name="card_key",
+        kind="CREDIT_CARD",
+        names=(
+            "card number",
+            "cardnumber",
+            "card no",
+            "cc number",
+            "ccnumber",
+            "credit card",
+            "creditcard",
+            "debit card",
+        ),
+        exact=("pan", "ccnum"),
+        accept=_accept,
+        numbers=True,
+        examples=(("cardNumber", "4242 4242 4242 4241"), ("pan", "4111111111111112")),
+        counter_examples=(("cardNumber", "**** 4242"), ("pan", "left")),
+        group="card",
+    ),
+)

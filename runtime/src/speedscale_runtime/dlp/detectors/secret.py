@@ -1,0 +1,101 @@
+"""Opaque credentials by the name they stand under: API keys, access tokens, client secrets.
+
+Words are compared whole, so that `monkey`, `keyword`, `tokens` and `public_key` are no hits; a name that ends in
+what describes a secret (`token_type`, `secret_name`) is none either.
+"""
+
+from __future__ import annotations
+
+from .base import KeyRule
+
+_DESCRIBES = frozenset(
+    (
+        "name", "id", "ids", "type", "version", "file", "path", "url", "uri", "length", "count", "limit", "expires",
+        "expiry", "expiration", "ttl", "at", "in", "endpoint", "public", "page", "next", "prev", "previous",
+        "continuation", "cursor", "pagination", "scope", "status", "enabled", "required", "usage", "budget", "max",
+        "min", "total", "ref", "header", "issuer", "hint", "address", "symbol", "sync", "resume",
+    )
+)  # fmt: skip
+_WORDS = frozenset(
+    (b"true", b"false", b"null", b"none", b"undefined", b"bearer", b"basic", b"yes", b"no", b"{}", b"[]")
+)
+
+
+def _accept(value: bytes) -> str:
+    text = value.strip()
+    if len(text) < 4 or text.lower() in _WORDS:
+        return ""
+    if text.startswith((b"${", b"{{", b"<")) and text.endswith((b"}", b"}}", b">")):
+        return ""
+    return "stands under a key for a credential"
+
+
+KEY_RULES = (
+    KeyRule(
+        name="secret",
+        kind="SECRET",
+        names=(
+            "secret",
+            "api key",
+            "apikey",
+            "access token",
+            "accesstoken",
+            "refresh token",
+            "refreshtoken",
+            "auth token",
+            "authtoken",
+            "id token",
+            "idtoken",
+            "client secret",
+            "clientsecret",
+            "private key",
+            "privatekey",
+            "secret key",
+            "secretkey",
+            "access key",
+            "bearer",
+            "csrf",
+            "xsrf",
+            "csrftoken",
+            "xsrftoken",
+            "auth key",
+            "authkey",
+            "signing key",
+            "encryption key",
+            "security token",
+            "session token",
+            "device token",
+            "credential",
+            "credentials",
+            "jwt",
+            "token",
+            "app key",
+            "appkey",
+            "subscription key",
+            "authorization",
+            "assertion",
+        ),
+        excluded=_DESCRIBES,
+        accept=_accept,
+        nested=False,
+        examples=(
+            ("apiKey", "9f8e7d6c5b4a"),
+            ("X-API-KEY", "abcd1234"),
+            ("client_secret", "shhh-123"),
+            ("accessToken", "opaque.value"),
+            ("token", "abcdef"),
+        ),
+        counter_examples=(
+            ("monkey", "banana1"),
+            ("keyword", "banana1"),
+            ("public_key", "abcd1234"),
+            ("token_type", "Bearer"),
+            ("tokens", "1234"),
+            ("next_page_token", "abcdef"),
+            ("secret_name", "db-creds"),
+            ("secretary", "Miss Moneypenny"),
+            ("token", "true"),
+            ("authorId", "abcdef"),
+        ),
+    ),
+)

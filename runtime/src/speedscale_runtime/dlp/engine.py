@@ -1,0 +1,201 @@
+"""The engine: which bytes of a text are values, layer by layer.
+
+`text` is the one entrance for anything decoded: it runs the prefilter, then only what fired: detectors, names of
+fields, and each encoding that could hide a value (decode, ask again, map back). Called by the traversal modules and
+the redactor. Pure; bounded depth, and below it whatever still hides something is replaced whole (fail closed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .detectors import Detector, KeyRule
+from .edits import Edit, Edits, Note, merge
+from .keynames import KeyNames
+from .prefilter import ENTITY, ESCAPE, FIRST, KEY, PERCENT, RUN, UTF16, Prefilter
+from .tokens import TOKEN, Tokeniser
+from .traverse import auth, entities, escapes, json_text, key_values, percent, runs, utf16, xml
+
+MAX_DEPTH = 8
+UNDECODABLE = "UNDECODABLE"
+_CACHE_LIMIT = 16_384
+_CACHED_BYTES = 1024
+_NO_KEYS: frozenset[str] = frozenset()
+
+Hits = Sequence[tuple[int, int]]
+
+
+class Engine:
+    """One compiled rule: prefilter, detectors by prefilter id, names, tokens.
+
+    A bounded cache (16,384 texts of at most 1 KB, emptied when full, `evictions` counts) keeps repeated traffic cheap.
+    """
+
+    def __init__(
+        self, prefilter: Prefilter, detectors: Sequence[Detector], names: KeyNames, tokens: Tokeniser
+    ) -> None:
+        self.prefilter = prefilter
+        self.detectors = {FIRST + i: d for i, d in enumerate(detectors)}
+        self.names = names
+        self.tokens = tokens
+        self.evictions = 0
+        self._cache: dict[tuple[bytes, bytes, int], Edits] = {}
+        self._views = (
+            (ESCAPE, escapes.view, "escape"),
+            (PERCENT, percent.view, "percent"),
+            (ENTITY, entities.view, "entity"),
+            (UTF16, utf16.view, "utf16"),
+        )
+
+    def hits(self, data: bytes) -> Hits:
+        """Return what the prefilter sees in the data; empty when it is clean."""
+        return self.prefilter.scan(data)
+
+    def leaf(self, data: bytes, key: bytes, depth: int = 0, rule: KeyRule | None = None) -> Edits:
+        """Return the edits of one decoded value that stands under `key` (may be empty).
+
+        `rule`, where given, is used instead of looking the key up (a value below a sensitive container).
+        """
+        if rule is None and key:
+            rule = self.names.rule(key)
+        if rule is not None and not rule.person:
+            edits = self.by_key(data, rule)
+            if edits is not None:
+                return edits
+        return self.text(data, depth, key=key)
+
+    def by_key(self, data: bytes, rule: KeyRule) -> Edits | None:
+        """Return the edit that a key rule makes of a whole value; None when the rule does not take it."""
+        if TOKEN.fullmatch(data.strip()):
+            return []
+        why = rule.accept(data)
+        if not why:
+            return None
+        if rule.kind == "SECRET":
+            return auth.opaque(self, data, rule.name, why)
+        return [self.edit(0, len(data), rule.kind, data, rule.name, why)]
+
+    def secret(self, value: bytes, detector: str, why: str) -> Edits:
+        """Return the edits of a value that is known to be a credential (nothing where it is a token already)."""
+        return auth.opaque(self, value, detector, why)
+
+    def text(self, data: bytes, depth: int = 0, hits: Hits | None = None, key: bytes = b"") -> Edits:
+        """Return the edits of a decoded text of unknown shape; `hits` where the caller has scanned it already."""
+        if len(data) <= _CACHED_BYTES:
+            at = (key, data, depth)
+            known = self._cache.get(at)
+            if known is None:
+                known = self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
+                if len(self._cache) >= _CACHE_LIMIT:
+                    self._cache.clear()
+                    self.evictions += 1
+                self._cache[at] = known
+            return known
+        return self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
+
+    def _text(self, data: bytes, depth: int, hits: Hits, key: bytes) -> Edits:
+        if not hits:
+            return []
+        first = data.lstrip()[:1]
+        if first in (b"{", b"[", b'"') and json_text.valid(data):
+            return json_text.edits(self, data, depth, hits)
+        ids = {i for i, _ in hits}
+        edits: Edits = []
+        if min(ids) < FIRST:
+            edits += self._hidden(data, depth, ids)
+            if KEY in ids:
+                edits += key_values.edits(self, data, hits)
+        if first == b"<":
+            edits += xml.edits(self, data, depth)
+        edits += self.values(data, hits, key)
+        return merge(edits)
+
+    def _hidden(self, data: bytes, depth: int, ids: set[int]) -> Edits:
+        edits: Edits = []
+        for trigger, view, place in self._views:
+            if trigger not in ids:
+                continue
+            if depth >= MAX_DEPTH:
+                return [self.whole(data, "nested deeper than eight encodings")]
+            edits += view(self, data, depth, place)
+        if RUN in ids:
+            if depth >= MAX_DEPTH:
+                return [self.whole(data, "nested deeper than eight encodings")] if runs.hides(data) else edits
+            edits += runs.edits(self, data, depth)
+        return edits
+
+    def values(self, data: bytes, hits: Hits, key: bytes = b"") -> Edits:
+        """Return the edits of the detectors whose prefilter fired, validated; existing tokens are left alone."""
+        out: Edits = []
+        done: dict[int, int] = {}
+        words = _NO_KEYS
+        for pattern, end in hits:
+            detector = self.detectors.get(pattern)
+            if detector is None or end <= done.get(pattern, 0):
+                continue
+            if detector.skip_keys and key:
+                words = words or self.names.words(key)
+                if not detector.skip_keys.isdisjoint(words):
+                    continue
+            self._matches(detector, data, end, pattern, done, out)
+        if out and b"REDACTED-" in data:
+            return outside_tokens(data, out)
+        return out
+
+    def _matches(
+        self, detector: Detector, data: bytes, end: int, pattern: int, done: dict[int, int], out: Edits
+    ) -> None:
+        at = max(done.get(pattern, 0), end - detector.before, 0)
+        stop = min(len(data), end + detector.after)
+        search = detector.grammar.search
+        while (match := search(data, at, stop)) is not None and match.start() < end:
+            verdict = detector.validate(match, data)
+            if isinstance(verdict, str):
+                at = match.start() + 1
+                continue
+            value = data[verdict.start : verdict.end]
+            kind = verdict.kind or detector.kind
+            out.append(self.edit(verdict.start, verdict.end, kind, value, detector.name, verdict.why, data))
+            at = done[pattern] = verdict.end
+
+    def edit(
+        self, start: int, end: int, kind: str, value: bytes, detector: str, why: str, around: bytes = b""
+    ) -> Edit:
+        """Return the edit that puts the value's token at [start, end); a bare JSON number gets a surrogate.
+
+        `around` is the text the value stands in, where it could be a fragment of JSON.
+        """
+        if around and value.isdigit() and json_text.bare_number(around, start, end):
+            token = self.tokens.number(kind, value)
+        else:
+            token = self.tokens.token(kind, value)
+        return Edit(start, end, token, (Note("", kind, end - start, token.decode("ascii"), detector, why),))
+
+    def number(self, data: bytes, start: int, rule: KeyRule | None, hits: Hits, key: bytes) -> Edits:
+        """Return the edit of a JSON number at `start` of its document: the keyed surrogate of as many digits."""
+        if self.tokens.is_number(data):
+            return []
+        why, kind, name = "", "", ""
+        if rule is not None and rule.numbers:
+            why, kind, name = rule.accept(data), rule.kind, rule.name
+        if not why and data.isdigit():
+            for edit in self.values(data, hits, key):
+                if edit.end - edit.start == len(data):
+                    note = edit.notes[0]
+                    why, kind, name = note.why, note.kind, note.detector
+        if not why:
+            return []
+        new = self.tokens.number(kind, data)
+        note = Note("", kind, len(data), new.decode("ascii"), name, why)
+        return [Edit(start, start + len(data), new, (note,))]
+
+    def whole(self, data: bytes, why: str) -> Edit:
+        """Return the edit that replaces everything by a marker, since what is inside cannot be known."""
+        token = self.tokens.token(UNDECODABLE, data)
+        return Edit(0, len(data), token, (Note("", UNDECODABLE, len(data), token.decode("ascii"), "engine", why),))
+
+
+def outside_tokens(data: bytes, edits: Edits) -> Edits:
+    """Return the edits that touch no existing token."""
+    spans = [m.span() for m in TOKEN.finditer(data)]
+    return [e for e in edits if not any(s < e.end and e.start < t for s, t in spans)]

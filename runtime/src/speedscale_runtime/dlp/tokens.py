@@ -1,0 +1,158 @@
+"""Tokens: what stands in the place of a value, and how the same value always gets the same one.
+
+`REDACTED-<KIND>-<20 lower-case hex of HMAC-SHA-256(key, canonical value)>`; bare JSON numbers get a numeric surrogate
+of the same digit count instead, so that JSON stays typed. Both can be recognised again, which is what makes
+redacting twice change nothing. Called by the engine only; no detection here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Mapping
+
+TOKEN = re.compile(rb"REDACTED-(?:[A-Z][A-Z0-9_]*-)?[0-9a-f]{20,64}(?![0-9a-f])")
+_HEX_DIGITS = 20
+_SEPARATORS = bytes.maketrans(b"", b"")
+_DROP = b" \t\r\n-.()/\xa0"
+_DIGIT_KINDS = frozenset(("CREDIT_CARD", "SSN"))
+_FOLDED_KINDS = frozenset(("EMAIL", "NAME", "ADDRESS", "MAC", "IP6"))
+_NUMBER = re.compile(rb"(-?)(\d+)(?:\.(\d+))?(?:[eE][+-]?\d+)?")
+
+
+def canonical(kind: str, value: bytes) -> bytes:
+    """Return the form of a value that its spellings share: no separators in a card, no upper case in an e-mail.
+
+    `value` is the decoded value in UTF-8; what is no UTF-8 is taken as it is.
+    """
+    value = value.strip()
+    if kind in _DIGIT_KINDS:
+        digits = value.translate(_SEPARATORS, _DROP)
+        return digits if digits.isdigit() else value
+    if kind == "PHONE":
+        return _phone(value)
+    if kind in ("IBAN", "NATIONAL_ID"):
+        return value.translate(_SEPARATORS, _DROP).upper()
+    if kind in _FOLDED_KINDS:
+        return _folded(kind, value)
+    if kind == "BIRTH_DATE":
+        return value.replace(b"/", b"-").replace(b".", b"-")[:10]
+    return value
+
+
+def _phone(value: bytes) -> bytes:
+    digits = bytes(c for c in value if 48 <= c <= 57)
+    if value.startswith(b"00") and len(digits) > 11:
+        digits = digits[2:]
+    return b"1" + digits if len(digits) == 10 and not value.startswith(b"+") else digits
+
+
+def _folded(kind: str, value: bytes) -> bytes:
+    if kind == "MAC":
+        return value.replace(b"-", b"").replace(b":", b"").replace(b".", b"").lower()
+    if kind == "IP6":
+        return _ip6(value)
+    try:
+        text = unicodedata.normalize("NFC", value.decode("utf-8")).casefold()
+    except UnicodeDecodeError:
+        return value.lower()
+    return " ".join(text.split()).encode("utf-8", "surrogatepass")
+
+
+def _ip6(value: bytes) -> bytes:
+    import ipaddress
+
+    try:
+        return ipaddress.IPv6Address(value.decode("ascii")).compressed.encode()
+    except ValueError:
+        return value.lower()
+
+
+class Tokeniser:
+    """Makes tokens under one key; keeps a bounded cache (`limit` entries, emptied when full, `evictions` counts).
+
+    `actions` are a rule's opt-outs by kind: `mask` shows the last four characters, `keep` is settled by the engine.
+    """
+
+    __slots__ = ("_cache", "_key", "_limit", "actions", "evictions")
+
+    def __init__(self, key: bytes, *, actions: Mapping[str, str] | None = None, limit: int = 65_536) -> None:
+        self._key = key
+        self.actions = dict(actions or {})
+        self._limit = limit
+        self._cache: dict[tuple[str, bytes], bytes] = {}
+        self.evictions = 0
+
+    def token(self, kind: str, value: bytes) -> bytes:
+        """Return the token of a value; `kind` matches [A-Z][A-Z0-9_]*."""
+        known = self._cache.get((kind, value))
+        if known is not None:
+            return known
+        if self.actions.get(kind) == "mask":
+            return b"*" * max(len(value) - 4, 0) + value[-4:] if len(value) > 8 else b"*" * len(value)
+        made = f"REDACTED-{kind}-{self.digest(canonical(kind, value)).hex()[:_HEX_DIGITS]}".encode("ascii")
+        if len(self._cache) >= self._limit:
+            self._cache.clear()
+            self.evictions += 1
+        self._cache[(kind, value)] = made
+        return made
+
+    def digest(self, value: bytes) -> bytes:
+        """Return HMAC-SHA-256 of a value under the key."""
+        return hmac.digest(self._key, value, "sha256")
+
+    def number(self, kind: str, text: bytes) -> bytes:
+        """Return the surrogate of a JSON number: as many digits, keyed, never the value unless it is a surrogate.
+
+        A surrogate begins with 9 (8 from 16 digits on, so that doubles hold it) and ends in digits that follow from
+        the rest and the key; one that comes in again is left alone.
+        """
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            return text
+        whole, fraction = match.group(2), match.group(3) or b""
+        digits = self._surrogate(whole + fraction)
+        return digits[: len(whole)] + (b"." + digits[len(whole) :] if fraction else b"")
+
+    def is_number(self, text: bytes) -> bool:
+        """Say whether a JSON number is one of our surrogates."""
+        match = _NUMBER.fullmatch(text)
+        if match is None or match.group(1):
+            return False
+        digits = match.group(2) + (match.group(3) or b"")
+        return self._checked(digits)
+
+    def _checked(self, digits: bytes) -> bool:
+        free, check = _shape(len(digits))
+        first = digits[: 1 + free]
+        return digits[:1] == _lead(len(digits)) and digits[1 + free :] == self._check(first, check)
+
+    def _surrogate(self, digits: bytes) -> bytes:
+        if self._checked(digits):
+            return digits
+        free, check = _shape(len(digits))
+        first = _lead(len(digits)) + self._digits(b"number:" + digits, free)
+        return first + self._check(first, check)
+
+    def _check(self, first: bytes, count: int) -> bytes:
+        return self._digits(b"check:" + first, count)
+
+    def _digits(self, seed: bytes, count: int) -> bytes:
+        if not count:
+            return b""
+        number = int.from_bytes(self.digest(seed), "big") % 10**count
+        return str(number).zfill(count).encode("ascii")
+
+
+def _lead(length: int) -> bytes:
+    return b"8" if length >= 16 else b"9"
+
+
+def _shape(length: int) -> tuple[int, int]:
+    """Return how many digits are free and how many check them; few free ones where there are few at all."""
+    rest = max(length - 1, 0)
+    if length <= 3:
+        return 0, rest
+    check = rest // 2 if length < 12 else 7
+    return rest - check, check

@@ -1,0 +1,121 @@
+"""A body: which format it is in, by its content type and by its look, and whether it can be looked into at all."""
+
+from __future__ import annotations
+
+import re
+
+from ..edits import Edit, Edits, apply, merge, shift
+from . import compression, form, json_text, multipart, xml
+from .base import Asks, Hits
+
+_CONTAINERS = (
+    b"PK\x03\x04",
+    b"%PDF-",
+    b"BZh",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\xfd7zXZ\x00",
+    b"Rar!\x1a\x07",
+    b"\x04\x22\x4d\x18",
+)
+_MEDIA = (b"image/", b"audio/", b"video/", b"font/")
+_EVENT = re.compile(rb"(?m)^(?:data|event|id|retry):")
+_IDENTITY = ("", "identity", "chunked", "aws-chunked")
+
+
+def edits(engine: Asks, data: bytes, content_type: bytes, codings: list[str], *, strict: bool = True) -> Edits:
+    """Return the edits of a body as it travelled.
+
+    `codings` are its content codings in the order they were applied; a body that is plain although a coding is named
+    (a recorder had undone it) is taken as plain. With `strict`, what cannot be looked into is replaced whole.
+    """
+    left = [c for c in codings if c not in _IDENTITY]
+    if not left:
+        return document(engine, data, content_type, 0, strict=strict)
+    coding = left[-1]
+    if not data:
+        return []
+    try:
+        plain = compression.decompress(coding, data)
+    except compression.Unreadable as why:
+        if not compression.magic(data) and _readable(data):
+            return document(engine, data, content_type, 0, strict=strict)
+        return [engine.whole(data, str(why))] if strict else []
+    inner = edits(engine, plain, content_type, left[:-1], strict=strict)
+    if not inner:
+        return []
+    notes = tuple(n for e in inner for n in e.notes)
+    if any(e.notes[0].kind == "UNDECODABLE" and e.start == 0 and e.end == len(plain) for e in inner):
+        return [Edit(0, len(data), inner[0].new, notes)]
+    return [Edit(0, len(data), compression.compress(coding, apply(plain, inner), data), notes)]
+
+
+def _readable(data: bytes) -> bool:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not any(c < " " and c not in "\t\r\n" for c in text[:4096])
+
+
+def document(engine: Asks, data: bytes, content_type: bytes, depth: int, *, strict: bool = True) -> Edits:
+    """Return the edits of a body without content codings; magic numbers are believed before the content type."""
+    if compression.magic(data):
+        return compression.nested(engine, data, depth)
+    if data.startswith(_CONTAINERS):
+        return [engine.whole(data, "a container that is not looked into")] if strict else []
+    hits = engine.hits(data)
+    if not hits:
+        return []
+    found = _by_format(engine, data, content_type.lower(), depth, hits)
+    if found and not _is_text(data):
+        found = [e for e in found if data[e.start : e.end].isascii()]
+        if content_type.lower().startswith(_MEDIA):
+            found = [e for e in found if len(data[e.start : e.end]) >= 12]
+    return merge(found)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _by_format(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -> Edits:
+    first = data[:64].lstrip()[:1]
+    if first in (b"{", b"[", b'"') or b"json" in kind:
+        if json_text.valid(data) or json_text.lines(data):
+            return json_text.edits(engine, data, depth, hits)
+    elif kind.startswith(b"multipart/") or data.startswith(b"--"):
+        mark = multipart.boundary(kind, data)
+        if mark:
+            return [*multipart.edits(engine, data, depth, _exact(mark, data)), *engine.values(data, hits)]
+    elif b"form-urlencoded" in kind or form.looks_like(data):
+        return [*form.edits(engine, data, depth), *engine.text(data, depth, hits)]
+    elif b"event-stream" in kind or _EVENT.match(data):
+        return _events(engine, data, depth)
+    elif first == b"<":
+        return [*xml.edits(engine, data, depth), *engine.text(data, depth, hits)]
+    return engine.text(data, depth, hits)
+
+
+def _exact(mark: bytes, data: bytes) -> bytes:
+    """Return the boundary in the letter case that the data has (types are compared in lower case)."""
+    at = data.lower().find(b"--" + mark.lower())
+    return data[at + 2 : at + 2 + len(mark)] if at >= 0 else mark
+
+
+def _events(engine: Asks, data: bytes, depth: int) -> Edits:
+    """Server-sent events and line protocols: what follows the field's name is a document of its own."""
+    out: Edits = []
+    at = 0
+    for line in data.splitlines(keepends=True):
+        name, colon, rest = line.partition(b":")
+        text = rest.strip()
+        start = at + len(name) + 1 + (rest.index(text) if text else 0)
+        if colon and text:
+            out += shift(document(engine, text, b"", depth + 1), start)
+        out += shift(engine.text(name, depth), at)
+        at += len(line)
+    return out

@@ -1,0 +1,215 @@
+"""JSON documents (also several, one a line): every string, number and key, without changing a byte between them.
+
+One pass of a tokeniser keeps the path; a string without escapes is judged from the hits that the document's scan had
+in it, so most of a document is never looked at again. Objects that pair a `name` with a `value` are read as such.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+import orjson
+
+from ..detectors import KeyRule
+from ..edits import Edit, Edits, merge, through, under
+from ..prefilter import FIRST, KEY
+from .base import Asks, Hits
+from .escapes import escape, unescape
+
+_TOKEN = re.compile(
+    rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*)|([tfn])[a-z]+', re.DOTALL
+)
+_LABELS = frozenset((b"name", b"key", b"field", b"header", b"Name", b"Key", b"parameter", b"id"))
+_LABELLED = frozenset((b"value", b"Value", b"values", b"val", b"content"))
+_PERSON_KINDS = frozenset(("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD"))
+_BEFORE_NUMBER = re.compile(rb'"\s*:\s*(?:\[\s*(?:-?[\d.]+\s*,\s*)*)?\Z')
+
+
+def bare_number(data: bytes, start: int, end: int) -> bool:
+    """Say whether digits at [start, end) stand like a number of JSON: behind a quoted name, not in quotes."""
+    if data[end : end + 1] not in (b"", b",", b"}", b"]", b" ", b"\n", b"\r", b"\t"):
+        return False
+    return _BEFORE_NUMBER.search(data, max(0, start - 64), start) is not None
+
+
+def valid(data: bytes) -> bool:
+    """Say whether the data is one JSON document."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def lines(data: bytes) -> bool:
+    """Say whether every line that is not blank is a JSON document."""
+    return all(valid(line) for line in data.splitlines() if line.strip())
+
+
+class _Level:
+    """An object or array that is open."""
+
+    __slots__ = ("array", "index", "inherited", "key", "label", "names", "person", "rule", "values")
+
+    def __init__(self, array: bool, rule: KeyRule | None, key: bytes) -> None:
+        self.array = array
+        self.index = -1
+        self.key = key
+        self.rule = rule
+        self.inherited = rule if rule is not None and (rule.nested or array) else None
+        self.person = False
+        self.label: KeyRule | None = None
+        self.names: list[tuple[int, int, KeyRule, str]] = []
+        self.values: list[tuple[int, int, str]] = []
+
+
+class _Reader:
+    """One pass over one document."""
+
+    def __init__(self, engine: Asks, data: bytes, depth: int, hits: Hits) -> None:
+        self.engine = engine
+        self.data = data
+        self.depth = depth
+        self.hits = hits
+        self.ends = [e for _, e in hits]
+        self.stack: list[_Level] = [_Level(True, None, b"")]
+        self.out: Edits = []
+
+    def read(self) -> Edits:
+        top = self.stack[-1]
+        stack = self.stack
+        for match in _TOKEN.finditer(self.data):
+            which = match.lastindex
+            if which == 2:
+                self.on_key(match, top)
+            elif which == 1:
+                if top.array:
+                    top.index += 1
+                self.on_string(match.start(1), match.end(1), top)
+            elif which == 3:
+                if top.array:
+                    top.index += 1
+                rule = top.rule or top.inherited
+                top = _Level(match.group() == b"[", rule, top.key if match.group() == b"[" else b"")
+                stack.append(top)
+            elif which == 4:
+                if len(stack) > 1:
+                    self.close(stack.pop())
+                    top = stack[-1]
+            elif which == 5:
+                if top.array:
+                    top.index += 1
+                self.on_number(match, top)
+            elif top.array:
+                top.index += 1
+        while len(stack) > 1:
+            self.close(stack.pop())
+        return merge(self.out)
+
+    def inside(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Return the hits of the document that lie in [start, end), relative to start."""
+        low = bisect_right(self.ends, start)
+        high = bisect_right(self.ends, end + 1, low)
+        return [(i, min(e, end) - start) for i, e in self.hits[low:high]] if high > low else []
+
+    def place(self) -> str:
+        text = "$"
+        for level in self.stack[1:]:
+            text += f"[{level.index}]" if level.array else f".{level.key.decode('utf-8', 'replace')}"
+        return text
+
+    def add(self, edits: Edits, start: int) -> None:
+        where = self.place()
+        for e in edits:
+            self.out.append(Edit(e.start + start, e.end + start, e.new, under(e.notes, where)))
+
+    def on_key(self, match: re.Match[bytes], top: _Level) -> None:
+        start, end = match.span(1)
+        raw = self.data[start:end]
+        key = unescape(raw)[0] if b"\\" in raw else raw
+        top.key = key
+        rule = self.engine.names.rule(key)
+        top.rule = rule or top.inherited
+        if (rule is not None and rule.kind in _PERSON_KINDS and not rule.person) or b"mail" in key.lower():
+            top.person = True
+        if key is not raw:
+            self.escaped(start, raw, b"", None)
+            return
+        hits = self.inside(start, end)
+        if hits and any(i >= FIRST or i != KEY for i, _ in hits):
+            self.add(self.engine.text(raw, self.depth, [h for h in hits if h[0] != KEY]), start)
+
+    def on_string(self, start: int, end: int, top: _Level) -> None:
+        raw = self.data[start:end]
+        rule = top.rule if not top.array else top.inherited
+        key = top.key
+        if key in _LABELS and not top.array:
+            label = self.engine.names.rule(raw)
+            if label is not None and not label.person:
+                top.label = label
+        elif key in _LABELLED and rule is None:
+            if top.label is None:
+                top.values.append((start, end, self.place()))
+            else:
+                rule = top.label
+        if rule is not None and rule.person:
+            top.names.append((start, end, rule, self.place()))
+            rule = None
+        self.judge(start, end, raw, key, rule)
+
+    def judge(self, start: int, end: int, raw: bytes, key: bytes, rule: KeyRule | None) -> None:
+        if b"\\" in raw:
+            self.escaped(start, raw, key, rule)
+            return
+        if rule is not None:
+            edits = self.engine.by_key(raw, rule)
+            if edits is not None:
+                if edits:
+                    self.add(edits, start)
+                return
+        hits = self.inside(start, end)
+        if hits:
+            edits = self.engine.text(raw, self.depth, hits, key)
+            if edits:
+                self.add([e._replace(new=escape(e.new)) for e in edits], start)
+
+    def escaped(self, start: int, raw: bytes, key: bytes, rule: KeyRule | None) -> None:
+        decoded, offsets = unescape(raw)
+        edits = self.engine.by_key(decoded, rule) if rule is not None else None
+        if edits is None:
+            edits = self.engine.text(decoded, self.depth + 1, key=key)
+        if edits:
+            self.add(through(edits, offsets, escape), start)
+
+    def on_number(self, match: re.Match[bytes], top: _Level) -> None:
+        start, end = match.span(5)
+        rule = top.rule if not top.array else top.inherited
+        hits = self.inside(start, end)
+        if not hits and (rule is None or not rule.numbers):
+            return
+        edits = self.engine.number(match.group(5), start, rule, hits, top.key)
+        if edits:
+            where = self.place()
+            self.out += [e._replace(notes=under(e.notes, where)) for e in edits]
+
+    def close(self, level: _Level) -> None:
+        if level.person:
+            for start, end, rule, where in level.names:
+                self.late(start, end, rule, where)
+        if level.label is not None:
+            for start, end, where in level.values:
+                self.late(start, end, level.label, where)
+
+    def late(self, start: int, end: int, rule: KeyRule, where: str) -> None:
+        raw = self.data[start:end]
+        decoded = unescape(raw)[0] if b"\\" in raw else raw
+        edits = self.engine.by_key(decoded, rule)
+        if edits:
+            whole = self.engine.edit(start, end, rule.kind, decoded, rule.name, edits[0].notes[0].why)
+            self.out.append(whole._replace(notes=under(whole.notes, where)))
+
+
+def edits(engine: Asks, data: bytes, depth: int, hits: Hits) -> Edits:
+    """Return the edits of a JSON document that the prefilter had hits in."""
+    return _Reader(engine, data, depth, hits).read()

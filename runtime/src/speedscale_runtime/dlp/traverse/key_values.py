@@ -1,0 +1,76 @@
+"""Names and values in running text: `password=…`, `"token": "…"`, `api_key: …`, `Set-Cookie: sid=…`, SQL comparisons.
+
+Also what is left of JSON that was cut. Works outward from where the prefilter saw a name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..edits import Edit, Edits
+from ..prefilter import KEY
+from .base import Asks, Hits
+from .escapes import unescape
+from .json_text import bare_number
+from .percent import unquote
+
+_NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.\-\x80-\xff]{0,64}\Z")
+_NAME_AFTER = re.compile(rb"[A-Za-z0-9_.\-\[\]]{0,64}")
+_BETWEEN = re.compile(
+    rb"\\?[\"'`]?\]?\s{0,4}(?:=>|:=|==|=|:|>|\bis\b|\bLIKE\b)\s{0,4}"
+    rb"(?:\\?\"((?:[^\"\\]|\\[^\"])*)|'((?:[^'\\]|\\.|'')*)'?|`([^`]*)`?|((?:Bearer|Basic|Token) +)?([^\s&,;\"'<>(){}\[\]\\]+))",
+    re.IGNORECASE,
+)
+
+
+def edits(engine: Asks, data: bytes, hits: Hits) -> Edits:
+    """Return the edits of the values behind the names that fired."""
+    out: Edits = []
+    done = 0
+    for pattern, end in hits:
+        if pattern != KEY or end <= done:
+            continue
+        at = min(end, len(data))
+        before = _NAME_BEFORE.search(data, max(0, at - 65), at)
+        if before is not None and not before.group() and at > 0:
+            at -= 1  # the pattern took the character behind the name with it
+            before = _NAME_BEFORE.search(data, max(0, at - 65), at)
+        start = before.start() if before is not None else at
+        name_end = _NAME_AFTER.match(data, at).end()  # type: ignore[union-attr]
+        done = name_end
+        name = data[start:name_end].strip(b"[]")
+        rule = engine.names.rule(name)
+        if rule is None or rule.person:
+            continue
+        between = _BETWEEN.match(data, name_end)
+        if between is None:
+            continue
+        group = next((g for g in (1, 2, 3, 5) if between.group(g) is not None), 0)
+        if group:
+            out += _value(engine, data, between, group, rule)
+    return out
+
+
+def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule: object) -> Edits:
+    from ..detectors import KeyRule
+
+    assert isinstance(rule, KeyRule)
+    start, end = between.span(group)
+    raw = data[start:end]
+    value = unescape(raw)[0] if group == 1 and b"\\" in raw else raw
+    if group == 5:
+        if b"%" in raw:
+            value = unquote(raw, form=True)[0]
+        if value.isdigit() and bare_number(data, start, end):
+            return engine.number(raw, start, rule, (), b"")
+        if value.endswith(b".") and rule.kind != "PASSWORD":
+            value, end = value[:-1], end - 1
+    found = engine.by_key(value, rule)
+    if not found:
+        return []
+    if len(found) == 1 and found[0].end - found[0].start == len(value):
+        note = found[0].notes
+        return [Edit(start, end, found[0].new, note)]
+    if value == raw[: len(value)]:
+        return [Edit(start + e.start, start + e.end, e.new, e.notes) for e in found]
+    return [engine.edit(start, end, rule.kind, value, rule.name, "stands behind a name for it")]

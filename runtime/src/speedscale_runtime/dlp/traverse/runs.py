@@ -1,0 +1,112 @@
+"""Runs of base64 (both alphabets) and hex inside a text: what decodes to text or to something compressed is looked at.
+
+A run that slashes cut into path segments is tried whole and segment by segment. What was found is written back in
+the run's own alphabet and padding.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from ..edits import Edit, Edits, apply, under
+from . import compression
+from .base import Asks
+
+_RUN = re.compile(rb"[A-Za-z0-9+/_\-]{14,}={0,2}")
+_HEX = re.compile(rb"(?:0x|\\x|\\\\x)?((?:[0-9a-f]{2}){8,}|(?:[0-9A-F]{2}){8,})")
+_TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n" + bytes(range(0x80, 0x100))
+_MAX_RUN = 64 * 1024 * 1024
+
+
+def hides(data: bytes) -> bool:
+    """Say whether a run in the data decodes to something that would have to be looked at."""
+    return any(_decoded(part) is not None for _, part in _parts(data))
+
+
+def edits(engine: Asks, data: bytes, depth: int) -> Edits:
+    """Return the edits of all runs that hide values."""
+    out: Edits = []
+    taken = 0
+    for start, part in _parts(data):
+        if start < taken:
+            continue
+        found = _decoded(part)
+        if found is None:
+            continue
+        name, plain = found
+        inner = compression.nested(engine, plain, depth + 1)
+        if inner:
+            notes = tuple(n for e in inner for n in under(e.notes, f"|{name}"))
+            out.append(Edit(start, start + len(part), _encoded(name, part, apply(plain, inner)), notes))
+            taken = start + len(part)
+    return out
+
+
+def _parts(data: bytes) -> list[tuple[int, bytes]]:
+    parts: list[tuple[int, bytes]] = []
+    for match in _RUN.finditer(data):
+        run = match.group()
+        if run.startswith(b"REDACTED-"):
+            continue
+        parts.append((match.start(), run))
+        if b"/" in run or b"-" in run or b"_" in run:
+            for cut in (b"/", b"-", b"_"):
+                at = match.start()
+                for piece in run.split(cut):
+                    if len(piece) >= 14 and piece != run:
+                        parts.append((at, piece))
+                    at += len(piece) + 1
+    return parts
+
+
+def _decoded(part: bytes) -> tuple[str, bytes] | None:
+    """Return the encoding's name and the meaning of a run, when that is text or compressed; else None."""
+    hexed = _HEX.fullmatch(part)
+    if hexed is not None:
+        plain = bytes.fromhex(hexed.group(1).decode("ascii"))
+        if worth(plain):
+            return ("hex", plain)
+    core = part.rstrip(b"=")
+    if len(core) % 4 == 1:
+        return None
+    urlsafe = b"-" in core or b"_" in core
+    if urlsafe and (b"+" in core or b"/" in core):
+        return None
+    try:
+        padded = core + b"=" * (-len(core) % 4)
+        if urlsafe:
+            return _if_worth("base64url", base64.urlsafe_b64decode(padded))
+        return _if_worth("base64", binascii.a2b_base64(padded))
+    except binascii.Error:
+        return None
+
+
+def _if_worth(name: str, plain: bytes) -> tuple[str, bytes] | None:
+    return (name, plain) if worth(plain) else None
+
+
+def worth(plain: bytes) -> bool:
+    """Say whether decoded bytes look like text (also UTF-16) or like something compressed."""
+    if compression.magic(plain):
+        return True
+    odd = len(plain.translate(None, _TEXT))
+    if odd == 0:
+        try:
+            plain.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return True
+    zeros = plain.count(0)
+    return (odd == zeros and 4 * zeros >= len(plain)) or (b"\x00" not in plain[:2] and odd * 16 <= len(plain))
+
+
+def _encoded(name: str, part: bytes, plain: bytes) -> bytes:
+    if name == "hex":
+        prefix = b"0x" if part.startswith(b"0x") else b""
+        text = plain.hex().encode("ascii")
+        return prefix + (text.upper() if part != part.lower() else text)
+    coded = base64.urlsafe_b64encode(plain) if name == "base64url" else base64.b64encode(plain)
+    padded = part.endswith(b"=") or len(part) % 4 == 0
+    return coded if padded else coded.rstrip(b"=")
