@@ -2,8 +2,8 @@
 
 Called by speedctl, the snapshot selection and by rule files that hold a query. `(service IS "shop") AND
 (tag[env] IS "dev" OR sample IS "1/5")`: groups in parentheses, joined by AND or OR; within a group filters joined
-by AND or OR. A rule's JSON has these two levels and no more, so deeper nesting is refused, and so is AND beside OR without
-parentheses. Pure text work; values are checked when the rule is compiled.
+by AND or OR. A rule's JSON has these two levels and no more, so deeper nesting is refused, and so is AND beside OR
+without parentheses. Pure text work; values are checked when the rule is compiled.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Rule:
         return self._match(pair)
 
     def why(self, pair: RRPair) -> str:
-        """Return the filters that decide, as queries: those that hold where the rule matches, else those that do not."""
+        """Return the filters that decide, as queries: those that hold where it matches, else those that do not."""
         matched = self._match(pair)
         lead = "matches" if matched else "does not match"
         named = f"rule {self.id!r}" if self.id else "the rule"
@@ -81,10 +81,13 @@ class Rule:
 
 
 def compile_rule(rule: Mapping[str, Any], *, source: str = "") -> Rule:
-    """Compile a rule's JSON (formats of the vendor's filter rules; `query` alone will do in place of conditions).
+    """Compile a rule's JSON (the vendor's filter rules; `query` alone will do in place of conditions).
 
+    A single group (`filters` with its `operator`, as in a chain of a DLP rule) is taken as a rule of that group.
     `source` names the file in messages. Raises ConfigError with everything that is wrong and where.
     """
+    if "filters" in rule and "conditions" not in rule:
+        rule = {"conditions": [dict(rule)]}
     name = str(rule.get("id") or "")
     place = source or (f"filter rule {name!r}" if name else "filter rule")
     problems = [str(p) for p in check("filter-rule", dict(rule), source=place)] or _uncertain(rule, place)

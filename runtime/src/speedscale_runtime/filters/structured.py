@@ -14,6 +14,8 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair.decoding import decoded
+from speedscale_runtime.rrpair.paths import find
 from speedscale_schemas.errors import PeerError
 
 Side = Literal["req", "res"] | str
@@ -33,8 +35,6 @@ def body(pair: RRPair, side: Side) -> bytes:
     headers = part.get("headers") if part else None
     if not isinstance(headers, dict) or not any(str(k).lower() == "content-encoding" for k in headers):
         return raw
-    from speedscale_runtime.rrpair.decoding import decoded
-
     try:
         return decoded(raw, headers)
     except PeerError:
@@ -77,12 +77,7 @@ def typed(side: Side, kind: str, key: str) -> Extract:
 
 def json_path(side: Side, path: str) -> Extract:
     """Return an extractor of every value at a path such as `$.items[0].id`, strings bare, others as JSON."""
-    from speedscale_runtime.rrpair.paths import find
-
-    trimmed = path.removeprefix("$").removeprefix(".") if not path.startswith("$..") else path[1:]
-    if not trimmed:
-        return whole(side, "JSON")
-    find({}, trimmed)  # a path that cannot be read is refused now, not when traffic flows
+    find({}, path)  # a path that cannot be read is refused now, not when traffic flows
 
     def extract(pair: RRPair) -> Sequence[str]:
         raw = body(pair, side)
@@ -92,7 +87,7 @@ def json_path(side: Side, path: str) -> Extract:
             doc = json.loads(raw)
         except (ValueError, RecursionError):
             return ()
-        return [v if isinstance(v, str) else _as_text(v) for v in (m.value for m in find(doc, trimmed))]
+        return [v if isinstance(v, str) else _as_text(v) for v in (m.value for m in find(doc, path))]
 
     return extract
 

@@ -28,6 +28,13 @@ class Cursors:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return Position(0, 0)
 
+    def saved_at(self, name: str) -> float | None:
+        """Return when the cursor was last saved (Unix seconds by the file system), None where there is none."""
+        try:
+            return (self._folder / f"{name}.json").stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     def save(self, name: str, position: Position) -> None:
         """Replace an exporter's place durably; OSError when the disk is full."""
         target = self._folder / f"{name}.json"

@@ -1,0 +1,43 @@
+"""What an exporter is.
+
+The runner reads the spool, applies the exporter's own rules, annotates, and hands over; it retries, keeps the
+cursor and counts. An exporter only delivers. All pairs are redacted before they come here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from speedscale_runtime.rrpair import RRPair
+
+
+class Item(NamedTuple):
+    """A pair, and when its batch was received (ns since 1970)."""
+
+    pair: RRPair
+    time_ns: int
+
+
+class Sent(NamedTuple):
+    """How many pairs arrived, and what befell others by name: `rejected`, `cut`, `deduplicated`."""
+
+    exported: int
+    events: Counter[str]
+
+
+class Exporter(Protocol):
+    """Delivers pairs to one place; used by one task at a time."""
+
+    max_pairs_per_s: float
+    """Pace while batches come in; 0 means none."""
+
+    async def send(self, items: Sequence[Item]) -> Sent:
+        """Deliver in order; TransientError when it is worth trying again, with all or the rest of the items.
+
+        A retry gets the same items: what was delivered already must not be delivered twice where that can be told.
+        """
+
+    async def close(self) -> None:
+        """Let go of files and connections."""

@@ -1,0 +1,82 @@
+"""The exporter `files`: a recording, one file a pair (or one `raw.jsonl`), as speedctl and its readers know it.
+
+Writing happens in a thread of its own. A restart leaves no duplicates: the cursor is saved after each hand-over, so
+at most the last one can come again; its pairs are told by the uuids in files written since the cursor was saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+from speedscale_runtime.forwarder.config import ExporterSpec
+from speedscale_runtime.rrpair import recording
+from speedscale_schemas.errors import TransientError
+
+from .base import Item, Sent
+
+_CLOCK_SLACK_S = 2.0  # file systems round times
+
+
+class FilesExporter:
+    """Writes into `spec.path` in `spec.format`; `since` bounds the search for what was written already."""
+
+    def __init__(self, spec: ExporterSpec, since: float) -> None:
+        self.max_pairs_per_s = spec.max_pairs_per_s
+        self._root, self._format, self._since = spec.path, spec.format, since
+        self._thread = ThreadPoolExecutor(1, f"export-{spec.name}")
+        self._writer: recording.Writer | None = None
+        self._before: set[str] = set()  # of an earlier process, and bounded by what it wrote after its last cursor
+        self._partial: set[str] = set()  # of a hand-over that broke off in the middle and comes again
+
+    async def send(self, items: Sequence[Item]) -> Sent:
+        """Write the items' files; TransientError `disk` when the disk refuses."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, items)
+        except OSError as error:
+            raise TransientError(f"disk: {error.strerror or error}", 2.0) from error
+
+    async def close(self) -> None:
+        """Close the recording."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _write(self, items: Sequence[Item]) -> Sent:
+        if self._writer is None:
+            self._before = _uuids(self._root, self._since - _CLOCK_SLACK_S)
+            self._writer = recording.Writer(self._root, cast(recording.Format, self._format))
+        written = repeated = 0
+        for item in items:
+            uuid = str(item.pair.doc.get("uuid") or "")
+            if uuid in self._before or uuid in self._partial:
+                repeated += 1
+                continue
+            self._writer.write(item.pair)
+            written += 1
+            self._partial.add(uuid)
+        self._partial.clear()
+        return Sent(written, Counter(deduplicated=repeated) if repeated else Counter())
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _uuids(root: Path, since: float) -> set[str]:
+    """Return the uuids of pairs in files that were written at `since` (Unix seconds) or later."""
+    return {str(e.pair.doc.get("uuid") or "") for f in _recent(root, since) for e in recording.read(f) if e.pair}
+
+
+def _recent(root: Path, since: float) -> Iterator[Path]:
+    if not root.is_dir():
+        return
+    for path in recording.files(root):
+        try:
+            if path.stat().st_mtime >= since:
+                yield path
+        except FileNotFoundError:
+            continue

@@ -1,0 +1,110 @@
+"""The rules in force: read from files or built in, compiled, and read anew when a file changes.
+
+Used by the server for the base rules, and for each exporter's own. A name that leads nowhere, or a file that is
+wrong, is never passed over: at start there is no pipeline then (and the server refuses batches), later the last
+good one stays. `problem` says what is wrong, for readiness, status and log.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from speedscale_runtime import dlp, filters
+from speedscale_runtime.dlp import KeyRing, Redactor
+from speedscale_runtime.filters import Rule
+from speedscale_schemas.errors import ConfigError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_FOLDERS = {"filter rule": "filters", "DLP rule": "dlp"}
+
+
+class RuleSet:
+    """One filter rule and one DLP rule by name; an empty name means none."""
+
+    def __init__(self, home: Path, key_path: str, filter_name: str, dlp_name: str) -> None:
+        self._home, self._key_path = home, key_path
+        self.filter_name, self.dlp_name = filter_name, dlp_name
+        self.drop: Rule | None = None
+        self.redactor: Redactor | None = None
+        self.loaded = False
+        self.problem = ""
+        self.generation = 0
+        self._seen: tuple[object, ...] = ()
+
+    def refresh(self) -> bool:
+        """Look at the files; compile when something changed. Return whether `drop` and `redactor` are new."""
+        seen = self._stamps()
+        if seen == self._seen and (self.loaded or self.problem):
+            return False
+        self._seen = seen
+        try:
+            drop = self._filter() if self.filter_name else None
+            redactor = self._redactor() if self.dlp_name else None
+        except ConfigError as error:
+            self.problem = "; ".join(error.problems)
+            return False
+        self.drop, self.redactor, self.loaded, self.problem = drop, redactor, True, ""
+        self.generation += 1
+        return True
+
+    def _filter(self) -> Rule:
+        doc, source = _document("filter rule", self.filter_name, self._home)
+        return filters.compile_rule({**doc, "id": doc.get("id") or self.filter_name}, source=source)
+
+    def _redactor(self) -> Redactor:
+        doc, _ = _document("DLP rule", self.dlp_name, self._home)
+        keys = KeyRing.load(Path(self._key_path)) if self._key_path else KeyRing.load_or_create(self._home)
+        return dlp.compile_rule(doc, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)
+
+    def _stamps(self) -> tuple[object, ...]:
+        paths = [_path(kind, name, self._home) for kind, name in self._named()]
+        if self._key_path:
+            paths.append(Path(self._key_path))
+        return tuple(_stamp(p) for p in paths)
+
+    def _named(self) -> list[tuple[str, str]]:
+        named = [("filter rule", self.filter_name), ("DLP rule", self.dlp_name)]
+        return [(kind, name) for kind, name in named if name]
+
+
+def _path(kind: str, name: str, home: Path) -> Path:
+    return home / "data" / _FOLDERS[kind] / f"{name}.json"
+
+
+def _document(kind: str, name: str, home: Path) -> tuple[Mapping[str, Any], str]:
+    if not _NAME.fullmatch(name):
+        raise ConfigError([f"{kind} {name!r}: expected a name of letters, digits, '.', '_' and '-'"])
+    path = _path(kind, name, home)
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return _built_in(kind, name, path), f"{kind} {name!r}"
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    try:
+        doc = json.loads(text)
+    except ValueError as error:
+        raise ConfigError([f"{path}: expected JSON: {error}"]) from error
+    if not isinstance(doc, dict):
+        raise ConfigError([f"{path}: expected an object"])
+    return doc, str(path)
+
+
+def _built_in(kind: str, name: str, path: Path) -> Mapping[str, Any]:
+    try:
+        return filters.builtin(name) if kind == "filter rule" else dlp.builtin(name)
+    except (ConfigError, KeyError) as error:
+        detail = error.problems[0] if isinstance(error, ConfigError) else f"{kind} {name!r}: no such rule"
+        raise ConfigError([f"{detail}; nor is there {path}"]) from error
+
+
+def _stamp(path: Path) -> object:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -1,0 +1,211 @@
+"""One exporter at work: reads the spool from its cursor, delivers, and moves the cursor when all has arrived.
+
+One task an exporter; none waits for another. Reading, decoding, the exporter's own rules and the annotation happen
+in a thread of its own. What cannot be decoded is counted and passed over; a delivery that fails is tried again for
+ever, ever more seldom: the spool holds the pairs meanwhile, and `retention` says for how long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import Any
+
+import structlog
+
+from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.signatures import annotate
+from speedscale_schemas import frames
+from speedscale_schemas.errors import TransientError
+
+from .core import name_cluster
+from .exporters import Exporter, Item, Sent
+from .metrics import Metrics
+from .rules import RuleSet
+from .spool import Cursors, Reader, Record
+
+log = structlog.get_logger()
+
+HANDOVER_PAIRS = 256
+HANDOVER_BYTES = 4 * 1024 * 1024
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 30.0
+_IDLE_S = 1.0
+
+
+class Runner:
+    """Drives one exporter; `busy` says whether batches are coming in."""
+
+    def __init__(
+        self,
+        name: str,
+        exporter: Exporter,
+        reader: Reader,
+        cursors: Cursors,
+        rules: RuleSet,
+        cluster: str,
+        metrics: Metrics,
+        busy: Callable[[], bool],
+    ) -> None:
+        self.name, self._exporter, self.reader = name, exporter, reader
+        self._cursors, self._rules, self._cluster = cursors, rules, cluster
+        self._metrics, self._busy = metrics, busy
+        self._thread = ThreadPoolExecutor(1, f"read-{name}")
+        self._wake = asyncio.Event()
+        self._drain = asyncio.Event()
+        self._lost = self._damaged = 0
+        self.delivered = reader.position
+        self.last_error = ""
+
+    def wake(self) -> None:
+        """Say that there is more to read, or that the rules changed."""
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Make `run` return once everything durable is delivered, without a pace."""
+        self._drain.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until drained or cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._wake.clear()
+            if not self._rules.loaded:  # fail closed: nothing leaves by rules that are not there
+                self.last_error = self._rules.problem or "rules are not loaded"
+                if self._drain.is_set():
+                    return
+                await self._sleep(_IDLE_S)
+                continue
+            started = time.monotonic()
+            items, events, record_end = await loop.run_in_executor(self._thread, self._collect)
+            self._count(events)
+            if record_end == self.delivered:
+                if self._drain.is_set():
+                    return
+                await self._sleep(_IDLE_S)
+                continue
+            if items:
+                await self._deliver(items)
+            self.delivered = record_end
+            await loop.run_in_executor(self._thread, self._save)
+            await self._pace(len(items), started)
+
+    async def close(self) -> None:
+        """Let the exporter go, close the spool's file."""
+        await self._exporter.close()
+        self._thread.shutdown()
+        self.reader.close()
+
+    def status(self) -> dict[str, Any]:
+        """Return what /v1/status says of this exporter, apart from its being cut off."""
+        size, pairs = self.reader.behind()
+        counts = self._metrics.exported.get(self.name, Counter())
+        names = ("exported", "filtered", "rejected", "cut", "deduplicated", "lost", "undecodable", "errors")
+        return {n: counts[n] for n in names} | {
+            "lagBytes": size,
+            "lagPairs": pairs,
+            "lastError": self.last_error,
+        }
+
+    def _collect(self) -> tuple[list[Item], Counter[str], Any]:
+        items: list[Item] = []
+        events: Counter[str] = Counter()
+        size = 0
+        while len(items) < HANDOVER_PAIRS and size < HANDOVER_BYTES:
+            record = self.reader.next()
+            if record is None:
+                break
+            size += len(record.payload)
+            self._decode(record, items, events)
+        return items, events, self.reader.position
+
+    def _decode(self, record: Record, items: list[Item], events: Counter[str]) -> None:
+        for index, frame in enumerate(frames.decode_all(record.payload)):
+            try:
+                pair = RRPair.from_frame(frame)
+                if not pair.doc.get("uuid"):
+                    pair.doc["uuid"] = _uuid(record, index)
+                if self._cluster:
+                    name_cluster(pair, self._cluster)
+                if self._rules.drop is not None and self._rules.drop.matches(pair):
+                    events["filtered"] += 1
+                    continue
+                if self._rules.redactor is not None:
+                    pair = self._rules.redactor.redact_pair(pair).pair
+                annotate(pair)
+            except Exception as error:  # one pair that nobody can read must not hold up the rest
+                events["undecodable"] += 1
+                log.warning("pair_not_exported", exporter=self.name, cause=type(error).__name__)
+                continue
+            items.append(Item(pair, record.time_ns))
+
+    async def _deliver(self, items: list[Item]) -> None:
+        wait = BACKOFF_FIRST_S
+        while True:
+            try:
+                sent = await self._exporter.send(items)
+            except TransientError as error:
+                self._metrics.exporter(self.name, "errors")
+                if not self.last_error:
+                    log.warning("exporter_failing", exporter=self.name, reason=error.reason)
+                self.last_error = error.reason
+                await self._back_off(max(error.retry_after_s, random.uniform(wait / 2, wait)))
+                wait = min(wait * 2, BACKOFF_MAX_S)
+                continue
+            if self.last_error:
+                log.info("exporter_recovered", exporter=self.name)
+            self.last_error = ""
+            self._sent(sent)
+            return
+
+    async def _back_off(self, seconds: float) -> None:
+        """Wait, cut short once by the beginning of the end: there is little time left to deliver."""
+        if self._drain.is_set():
+            await asyncio.sleep(min(seconds, _IDLE_S))
+        else:
+            await _wait(self._drain, seconds)
+
+    def _sent(self, sent: Sent) -> None:
+        self._metrics.exporter(self.name, "exported", sent.exported)
+        for event, n in sent.events.items():
+            self._metrics.exporter(self.name, event, n)
+
+    def _count(self, events: Counter[str]) -> None:
+        for event, n in events.items():
+            self._metrics.exporter(self.name, event, n)
+        self._metrics.exporter(self.name, "lost", self.reader.lost_pairs - self._lost)
+        self._metrics.damaged("damage", self.reader.damaged_bytes - self._damaged)
+        self._lost, self._damaged = self.reader.lost_pairs, self.reader.damaged_bytes
+
+    def _save(self) -> None:
+        try:
+            self._cursors.save(self.name, self.delivered)
+        except OSError as error:  # a full disk: the old cursor stands, a restart delivers a little again
+            log.warning("cursor_not_saved", exporter=self.name, reason=error.strerror)
+
+    async def _pace(self, pairs: int, started: float) -> None:
+        rate = self._exporter.max_pairs_per_s
+        if rate and not self._drain.is_set() and self._busy():
+            await self._sleep(pairs / rate - (time.monotonic() - started), wakes=False)
+
+    async def _sleep(self, seconds: float, *, wakes: bool = True) -> None:
+        if seconds > 0 and not self._drain.is_set():
+            await _wait(self._wake if wakes else self._drain, seconds)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+def _uuid(record: Record, index: int) -> str:
+    """Return a uuid for a pair that came without one: the same each time this record is read."""
+    seed = f"{record.sender}/{record.epoch}/{record.sequence}/{index}".encode()
+    return base64.b64encode(sha256(seed).digest()[:16]).decode("ascii")

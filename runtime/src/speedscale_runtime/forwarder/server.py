@@ -1,0 +1,318 @@
+"""The forwarder as a running service: the only owner of its sockets, files, threads and tasks.
+
+Start: lock and recover the spool, load rules, listen, start exporters, say where we listen. End: stop taking,
+finish what is in hand, let exporters catch up for a while, leave. What is not exported by then stays in the spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from speedscale_runtime.telemetry.endpoints import Endpoints
+from speedscale_schemas.errors import ConfigError
+
+from . import exporters
+from .access import Access
+from .config import ExporterSpec, Settings
+from .core import Pipeline
+from .http import Face
+from .intake import Intake
+from .metrics import Metrics
+from .retention import Lag, decide
+from .rules import RuleSet
+from .runner import Runner
+from .spool import Committer, Cursors, Limits, Reader, SegmentLog, SpoolLocked
+
+log = structlog.get_logger()
+
+_HOUSEKEEPING_S = 0.5
+_BUSY_S = 1.0
+_ACCEPT_GRACE_S = 5.0
+
+
+class Forwarder:
+    """One forwarder; `run` returns after SIGTERM, SIGINT or `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._registry = CollectorRegistry()
+        self._metrics = Metrics(self._registry)
+        self._stopping = asyncio.Event()
+        self._cut_off: frozenset[str] = frozenset()
+        self._runners: dict[str, Runner] = {}
+        self._rules = RuleSet(settings.home, settings.dlp_key_path, settings.filter_rule, settings.dlp_config)
+        self._exporter_rules: dict[str, RuleSet] = {}
+        self._started = False
+        self.port = 0
+        self.metrics_port = 0
+
+    def stop(self) -> None:
+        """Begin the end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until told to end; ConfigError when it cannot begin."""
+        settings = self._settings
+        access = Access(settings.token_file)
+        tls = _tls(settings)
+        self._spool = _open_spool(settings)
+        self._report_recovery()
+        loop = asyncio.get_running_loop()
+        committer = Committer(self._spool, loop, self._wake_runners)
+        self._intake = Intake(
+            self._spool,
+            committer,
+            self._metrics,
+            max_batch_bytes=settings.max_batch_bytes,
+            max_inflight_bytes=settings.max_inflight_bytes,
+        )
+        self._refresh_rules()
+        if not settings.dlp_config:
+            log.warning("redaction_off", setting="WITH_DLP")
+        committer.start()
+        cursors = Cursors(settings.spool_dir / "cursors")
+        for spec in settings.exporters:
+            self._runners[spec.name] = self._runner(spec, cursors)
+        endpoints = Endpoints(
+            self._registry, self._not_ready, host=settings.metrics_host, port=settings.metrics_port
+        )
+        face = Face(self._intake, access, self._metrics, self.status)
+        web_runner = web.AppRunner(
+            face.application(settings.max_batch_bytes),
+            access_log=None,
+            shutdown_timeout=_ACCEPT_GRACE_S,
+            auto_decompress=False,  # done by the worker, with a limit
+        )
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await self._listen(web_runner, tls)
+            self.metrics_port = endpoints.start()
+            delivering = {n: asyncio.create_task(r.run(), name=f"export-{n}") for n, r in self._runners.items()}
+            tasks += [*delivering.values(), asyncio.create_task(self._housekeeping(access), name="housekeeping")]
+            for task in tasks:
+                task.add_done_callback(self._ended)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stopping.set)
+            self._started = True
+            self._announce()
+            await self._stopping.wait()
+            await self._wind_down(web_runner, committer, list(delivering.values()))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await web_runner.cleanup()
+            if self.metrics_port:
+                await asyncio.to_thread(endpoints.stop)
+            committer.stop()
+            for runner in self._runners.values():
+                await runner.close()
+            self._spool.close()
+            log.info("stopped")
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def status(self) -> dict[str, Any]:
+        """Return the document of GET /v1/status."""
+        m, spool = self._metrics, self._spool
+        recovery = spool.recovery
+        return {
+            "ready": self._not_ready() or "ok",
+            "received": {"batches": m.batches["stored"], "pairs": m.pairs["received"], "bytes": m.received_bytes},
+            "stored": {"pairs": m.pairs["stored"]},
+            "duplicates": m.batches["duplicate"],
+            "filtered": dict(m.filtered),
+            "redacted": dict(m.redacted),
+            "dropped": dict(m.dropped),
+            "refused": dict(m.refused),
+            "redaction": self._settings.dlp_config or "off",
+            "rules": self._rules.problem or "ok",
+            "spool": {
+                "bytes": spool.size,
+                "maxBytes": self._settings.spool_max_bytes,
+                "segments": len(spool.segments()),
+                "recoveredPairs": recovery.pairs,
+                "tornBytes": recovery.torn_bytes,
+                "damage": [{"file": f, "offset": o, "bytes": n} for f, o, n in recovery.damage],
+            },
+            "exporters": {
+                name: {
+                    **runner.status(),
+                    "cutOff": name in self._cut_off,
+                    "rules": self._exporter_rules[name].problem or "ok",
+                }
+                for name, runner in self._runners.items()
+            },
+        }
+
+    def _runner(self, spec: ExporterSpec, cursors: Cursors) -> Runner:
+        rules = self._exporter_rules[spec.name] = RuleSet(
+            self._settings.home, self._settings.dlp_key_path, spec.filter_rule, spec.dlp_config
+        )
+        rules.refresh()
+        if rules.problem:
+            log.error("exporter_rules_missing", exporter=spec.name, problem=rules.problem)
+        since = cursors.saved_at(spec.name)
+        if since is None:  # from now on a cursor tells what this exporter may have written
+            since = time.time()
+            with contextlib.suppress(OSError):
+                cursors.save(spec.name, cursors.load(spec.name))
+        reader = Reader(self._spool, cursors.load(spec.name))
+        return Runner(
+            spec.name,
+            exporters.create(spec, since),
+            reader,
+            cursors,
+            rules,
+            self._settings.cluster,
+            self._metrics,
+            lambda: time.monotonic() - self._intake.last_batch_at < _BUSY_S,
+        )
+
+    async def _listen(self, runner: web.AppRunner, tls: ssl.SSLContext | None) -> None:
+        await runner.setup()
+        site = web.TCPSite(runner, self._settings.host, self._settings.port, ssl_context=tls, backlog=512)
+        try:
+            await site.start()
+        except OSError as error:
+            place = f"{self._settings.host}:{self._settings.port}"
+            raise ConfigError([f"FORWARDER_PORT: cannot listen on {place}: {error.strerror}"]) from error
+        self.port = int(runner.addresses[0][1])
+
+    def _announce(self) -> None:
+        log.info("listening", port=self.port, metrics_port=self.metrics_port, exporters=sorted(self._runners))
+        if not self._settings.status_file:
+            return
+        path = Path(self._settings.status_file)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        document = {"pid": os.getpid(), "port": self.port, "metricsPort": self.metrics_port}
+        temporary.write_text(json.dumps(document) + "\n", "utf-8")
+        os.replace(temporary, path)
+
+    async def _housekeeping(self, access: Access) -> None:
+        rules_at = time.monotonic()
+        while True:
+            self._retain()
+            self._metrics.spool(self._spool.size, self._intake.inflight_bytes)
+            reload_s = self._settings.rule_reload_s
+            if reload_s and time.monotonic() - rules_at >= reload_s:
+                rules_at = time.monotonic()
+                self._refresh_rules()
+                self._refresh_tokens(access)
+            await asyncio.sleep(_HOUSEKEEPING_S)
+
+    def _retain(self) -> None:
+        """Decide who holds the spool back, and give disk back."""
+        lags = {}
+        for name, runner in self._runners.items():
+            size, pairs = runner.reader.behind()
+            lags[name] = Lag(runner.delivered, size)
+            self._metrics.lag(name, size, pairs, name in self._cut_off)
+        need_room = self._spool.size + self._settings.spool_segment_bytes > self._settings.spool_max_bytes
+        limit = self._settings.exporter_max_lag_bytes
+        verdict = decide(lags, self._cut_off, limit, need_room=need_room)
+        for name in verdict.cut_off - self._cut_off:
+            self._metrics.exporter(name, "cutoffs")
+            log.error("exporter_cut_off", exporter=name, lag_bytes=lags[name].bytes)
+        for name in self._cut_off - verdict.cut_off:
+            log.info("exporter_caught_up", exporter=name)
+        self._cut_off = verdict.cut_off
+        self._spool.release(verdict.release)
+
+    def _refresh_rules(self) -> None:
+        problem = self._rules.problem
+        if self._rules.refresh():
+            self._intake.pipeline = Pipeline(self._rules.drop, self._rules.redactor, self._settings.cluster)
+            self._metrics.reloaded(True)
+            log.info("rules_loaded", filter=self._rules.filter_name, dlp=self._rules.dlp_name or "off")
+        elif self._rules.problem and self._rules.problem != problem:
+            self._metrics.reloaded(False)
+            log.error("rules_not_loaded", problem=self._rules.problem, last_good_stays=self._rules.loaded)
+        for name, rules in self._exporter_rules.items():
+            if rules.refresh():
+                log.info("exporter_rules_loaded", exporter=name)
+                self._runners[name].wake()
+
+    def _refresh_tokens(self, access: Access) -> None:
+        try:
+            access.refresh()
+        except ConfigError as error:
+            log.error("tokens_not_loaded", problem=error.problems[0])
+
+    def _not_ready(self) -> str:
+        if not self._started:
+            return "starting"
+        if self._stopping.is_set():
+            return "stopping"
+        if not self._rules.loaded:
+            return f"rules: {self._rules.problem}"
+        if not self._spool.room(0):
+            return "spool full: exporters are behind"
+        return ""
+
+    async def _wind_down(
+        self, runner: web.AppRunner, committer: Committer, delivering: list[asyncio.Task[None]]
+    ) -> None:
+        log.info("stopping")
+        self._intake.accepting = False
+        for site in list(runner.sites):
+            await site.stop()
+        await self._intake.stop()
+        for exporter in self._runners.values():
+            exporter.drain()
+        _, late = await asyncio.wait(delivering, timeout=self._settings.drain_timeout_s)
+        for task in late:
+            log.warning("drain_incomplete", task=task.get_name())
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that fails is a bug: end the service instead of going on half."""
+        if not task.cancelled() and task.exception() is not None:
+            log.error("task_failed", task=task.get_name(), exc_info=task.exception())
+            self._stopping.set()
+
+    def _wake_runners(self) -> None:
+        for runner in self._runners.values():
+            runner.wake()
+
+    def _report_recovery(self) -> None:
+        found = self._spool.recovery
+        self._metrics.damaged("torn", found.torn_bytes)
+        if found.records or found.torn_bytes or found.damage:
+            log.info("spool_recovered", records=found.records, pairs=found.pairs, torn_bytes=found.torn_bytes)
+        for file, offset, size in found.damage:
+            self._metrics.damaged("damage", size)
+            log.error("spool_damaged", file=file, offset=offset, bytes=size)
+
+
+def _open_spool(settings: Settings) -> SegmentLog:
+    try:
+        return SegmentLog(settings.spool_dir, Limits(settings.spool_max_bytes, settings.spool_segment_bytes))
+    except SpoolLocked as error:
+        raise ConfigError([f"SPOOL_DIR: {error}; end it, or give this one a SPOOL_DIR of its own"]) from error
+    except OSError as error:
+        raise ConfigError([f"SPOOL_DIR: {settings.spool_dir}: {error.strerror}"]) from error
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert_file:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError([f"FORWARDER_TLS_CERT_FILE: {settings.tls_cert_file}: {error}"]) from error
+    return context
