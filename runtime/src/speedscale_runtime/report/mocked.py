@@ -27,6 +27,7 @@ class _Sums:
     left_out: int = 0
     unused: dict[tuple[str, str, str], UnusedMock] = field(default_factory=dict)
     unused_left_out: int = 0
+    unservable: dict[str, int] = field(default_factory=dict)
 
 
 def summarise(lines: Iterable[Mapping[str, Any]]) -> Mocks:
@@ -37,6 +38,13 @@ def summarise(lines: Iterable[Mapping[str, Any]]) -> Mocks:
             _mock(line, sums)
         elif line["type"] == "unused":
             _unused(line, sums)
+        elif line["type"] == "run":
+            unservable = line.get("unservable")
+            sums.unservable = dict(sorted(unservable.items())) if isinstance(unservable, Mapping) else {}
+        elif line["type"] == "end" and line.get("linesLeftOut"):
+            # Only the responder's own counts know of requests that got no line.
+            sums.verdicts.update({str(k): int(v) for k, v in (line.get("verdicts") or {}).items()})
+            sums.left_out += int(line["linesLeftOut"])
     matched, missed = sums.verdicts["MATCH"], sums.verdicts["NO_MATCH"]
     passthrough = sums.verdicts["PASSTHROUGH"]
     total = matched + missed + passthrough
@@ -51,6 +59,7 @@ def summarise(lines: Iterable[Mapping[str, Any]]) -> Mocks:
         misses_left_out=sums.left_out,
         unused=tuple(sorted(sums.unused.values(), key=lambda u: (u.host, u.location, u.command))),
         unused_left_out=sums.unused_left_out,
+        unservable=sums.unservable,
     )
 
 
@@ -72,7 +81,15 @@ def _mock(line: Mapping[str, Any], sums: _Sums) -> None:
     else:
         nearest, differences = _nearest(line.get("nearest"))
         sums.misses[key] = MissedMock(
-            command, host, location, str(line.get("tech") or ""), verdict, 1, nearest, differences
+            command,
+            host,
+            location,
+            str(line.get("tech") or ""),
+            verdict,
+            1,
+            str(line.get("reason") or ""),
+            nearest,
+            differences,
         )
 
 

@@ -184,6 +184,7 @@ class MissedMock:
     tech: str
     verdict: str
     count: int
+    reason: str = ""
     nearest: str = ""
     differences: tuple[Mapping[str, Any], ...] = ()
 
@@ -213,6 +214,7 @@ class Mocks:
     misses_left_out: int = 0
     unused: tuple[UnusedMock, ...] = ()
     unused_left_out: int = 0
+    unservable: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

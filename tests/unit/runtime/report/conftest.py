@@ -301,7 +301,7 @@ def shop(results: Results) -> Results:
                     "location": "/charge",
                     "host": "payments.example",
                     "differences": [
-                        {"key": "http:requestBodyJSON", "recorded": '{"amount":59.7}', "wanted": '{"amount":39.8}'}
+                        {"key": "http:requestBodyJSON", "recorded": '{"amount":59.7}', "asked": '{"amount":39.8}'}
                     ],
                 }
             ],

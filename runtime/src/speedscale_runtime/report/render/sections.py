@@ -292,6 +292,10 @@ def mocks(report: Report) -> Html | None:
         if m.misses_left_out:
             parts.append(el("p", f"{m.misses_left_out:,} more requests missed.", class_="soft"))
     parts.append(_unused(m))
+    parts += [
+        el("p", f"{words.plural(count, 'recorded answer')} could not be served: {reason}.", class_="soft")
+        for reason, count in m.unservable.items()
+    ]
     return join(*parts)
 
 
@@ -303,6 +307,8 @@ def _miss(miss: MissedMock) -> Html:
         rows = [_mock_difference(d) for d in miss.differences]
         head = el("tr", el("th", "Signature key"), el("th", "Mock"), el("th", "Request"))
         body.append(el("table", el("thead", head), el("tbody", *rows), class_="plain"))
+    if miss.reason:
+        body.insert(0, el("p", _sentence(miss.reason)))
     if not body:
         body.append(el("p", "No recorded answer resembles it.", class_="soft"))
     verdict_word = {"NO_MATCH": "missed", "PASSTHROUGH": "passed through"}.get(miss.verdict, miss.verdict)
@@ -316,15 +322,11 @@ def _miss(miss: MissedMock) -> Html:
 
 
 def _mock_difference(d: Mapping[str, Any]) -> Html:
-    names = (
-        ("key", "path", "name"),
-        ("recorded", "candidate", "mock", "expected"),
-        ("wanted", "request", "live", "actual"),
-    )
-    cells = [next((d[k] for k in keys if d.get(k) is not None), None) for keys in names]
+    key = " ".join(str(d[k]) for k in ("key", "path") if d.get(k))
+    cells = [d.get("recorded"), d.get("asked")]
+    values = ((c if isinstance(c, str) else shown(c)) if c is not None else None for c in cells)
     return el(
-        "tr",
-        *(el("td", el("code", c if isinstance(c, str) else shown(c)) if c is not None else "–") for c in cells),
+        "tr", el("td", el("code", key)), *(el("td", el("code", v) if v is not None else "absent") for v in values)
     )
 
 
