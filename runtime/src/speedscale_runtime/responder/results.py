@@ -55,7 +55,7 @@ class Results:
     def other(self, verdict: str, reason: str, line: bytes) -> None:
         """Count a request that had no recorded answer."""
         self.verdicts[verdict] += 1
-        self.reasons[reason] += 1
+        self.reasons[str(reason)] += 1
         if self._file is not None:
             self._add(line, "")
 

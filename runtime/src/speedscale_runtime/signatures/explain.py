@@ -22,6 +22,7 @@ EXAMINED_MAX = 64
 NEAREST = 3
 SHOWN_MAX = 120
 _DIFFERENCES_MAX = 8
+_CLOSE = 10
 _VARYING = re.compile(rb"/(?:\d+|[0-9a-fA-F-]{16,}|REDACTED-[^/]+)(?=/|$)")
 _COST = {keys.METHOD: 30, keys.HOST: 25, keys.URL: 60, keys.QUERY: 6}
 
@@ -71,7 +72,7 @@ class Neighbours:
         return found
 
     def nearest(self, wanted: Mapping[str, bytes], limit: int = NEAREST) -> list[int]:
-        """Return the numbers of at most `limit` recorded signatures, the nearest first."""
+        """Return the numbers of at most `limit` recorded signatures, the nearest first, none far behind it."""
         plain = canonical(wanted)
         examined: dict[int, int] = {}
         for name in _buckets(plain):
@@ -82,7 +83,8 @@ class Neighbours:
                     break
             if len(examined) >= EXAMINED_MAX:
                 break
-        return sorted(examined, key=lambda number: (examined[number], number))[:limit]
+        ranked = sorted(examined, key=lambda number: (examined[number], number))[:limit]
+        return [number for number in ranked if examined[number] <= 2 * examined[ranked[0]] + _CLOSE]
 
     def explain(self, wanted: Mapping[str, bytes], limit: int = NEAREST) -> list[Difference]:
         """Return what separates a request from the nearest recorded ones, the nearest first."""
