@@ -70,6 +70,7 @@ class Settings:
     max_body_bytes: int
     max_head_bytes: int
     tls_out: bool
+    tls_cert_dir: str
     tls_home: str
     tls_out_ca_file: str
     tls_on_reject: str
@@ -108,6 +109,13 @@ def parse(environ: Mapping[str, str]) -> Settings:
     ]
     if v["SPILL_DIR"] and not os.access(v["SPILL_DIR"], os.W_OK | os.X_OK):
         problems.append(f"environment: SPILL_DIR: {v['SPILL_DIR']!r}: is no folder that can be written to")
+    if v["TLS_OUT_UNWRAP"] and v["TLS_CERT_DIR"]:
+        problems += [
+            f"environment: TLS_CERT_DIR: {v['TLS_CERT_DIR']!r}: {name} cannot be read there; "
+            "mount the CA's Secret, or leave it empty to use SPEEDSCALE_HOME"
+            for name in ("tls.crt", "tls.key")
+            if not os.access(os.path.join(v["TLS_CERT_DIR"], name), os.R_OK)
+        ]
     forwarder = _forwarder(v, problems)
     if problems:
         raise ConfigError(problems)
@@ -136,7 +144,8 @@ def parse(environ: Mapping[str, str]) -> Settings:
         max_body_bytes=v["MAX_BODY_BYTES"],
         max_head_bytes=v["MAX_HEAD_BYTES"],
         tls_out=v["TLS_OUT_UNWRAP"],
-        tls_home=v["TLS_CERT_DIR"] or v["SPEEDSCALE_HOME"] or os.path.expanduser("~/.speedscale"),
+        tls_cert_dir=v["TLS_CERT_DIR"],
+        tls_home=v["SPEEDSCALE_HOME"] or os.path.expanduser("~/.speedscale"),
         tls_out_ca_file=v["TLS_OUT_CA_FILE"],
         tls_on_reject=v["TLS_ON_REJECT"],
         connect_timeout_s=float(v["CONNECT_TIMEOUT_S"]),

@@ -32,10 +32,10 @@ Later = Callable[[float, Callable[[], None]], object]
 
 
 class Batch(NamedTuple):
-    """Frames to be sent together; `size` bytes, `count` pairs."""
+    """Frames to be sent together; `size` bytes."""
 
     body: bytes
-    count: int
+    pairs: int
     size: int
 
 
@@ -164,7 +164,8 @@ class Outbox:
     async def take(self) -> Batch | None:
         """Return the oldest pairs as a batch, None when there are none; `settle` it in the end."""
         if self._queue:
-            frames, size, queue = [], 0, self._queue
+            frames: list[bytes] = []
+            size, queue = 0, self._queue
             while queue and (not frames or size + len(queue[0]) <= self._batch_max):
                 frames.append(queue.popleft())
                 size += len(frames[-1])
@@ -183,9 +184,9 @@ class Outbox:
         """End a batch: acknowledged (None), or dropped for a cause."""
         self.held -= batch.size
         if cause is None:
-            self._cells[CAPTURED] += batch.count
+            self._cells[CAPTURED] += batch.pairs
         else:
-            self.drop(cause, batch.count)
+            self.drop(cause, batch.pairs)
         self._gauge()
 
     def abandon(self, cause: Drop) -> int:

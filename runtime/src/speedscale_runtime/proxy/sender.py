@@ -37,9 +37,6 @@ class Client(Protocol):
         ...
 
 
-Sleep = Callable[[float], "asyncio.Future[None]"]
-
-
 class Sender:
     """The one sender of a worker."""
 
@@ -108,7 +105,7 @@ class Sender:
         """Count what was not sent (after `run` was cancelled) and return how many pairs that were."""
         count = 0
         if self.under_way is not None:
-            count = self.under_way.count
+            count = self.under_way.pairs
             self._outbox.settle(self.under_way, cause)
             self.under_way = None
         return count + self._outbox.abandon(cause)

@@ -27,7 +27,7 @@ class Block(NamedTuple):
 
     offset: int
     length: int
-    count: int
+    pairs: int
     number: int
 
 
@@ -188,11 +188,11 @@ class Spill:
                 data = await asyncio.get_running_loop().run_in_executor(None, self._vault.read, block)
         except OSError:
             self._ring.release(block)
-            self._lost(block.length, block.count)
+            self._lost(block.length, block.pairs)
             return None
         self._ring.release(block)
-        self._gone(block.length, block.count)
-        return data, block.count
+        self._gone(block.length, block.pairs)
+        return data, block.pairs
 
     def _write(self, block: Block, data: bytes) -> None:
         if self._vault is None:

@@ -1,0 +1,191 @@
+"""TLS interception of outbound connections: with the server first, and only if the application would trust it.
+
+Called by `outbound` when a client's first bytes are a ClientHello; this module and what it needs (`cryptography`
+alone costs 20 MB) are loaded at that moment. The server's chain is verified as the application would: an
+application must not see a good certificate of ours where its own check would have failed. Whatever does not
+work is spliced: the connection then passes untouched and is counted by cause, and remembered for a while so that
+the next one does not pay for the attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from speedscale_runtime.protocols.clienthello import ClientHello
+from speedscale_runtime.tls.authority import Authority, client_context
+from speedscale_schemas.errors import PeerError
+
+from . import ledger as slots
+from .causes import Opaque
+from .config import Settings
+from .tls_end import TlsEnd
+
+if TYPE_CHECKING:
+    from .outbound import OutboundFlow
+
+REMEMBER_MAX = 1024
+REMEMBER_S = 300.0
+REMEMBER_REJECTED_S = 3600.0
+_HTTP1 = b"http/1.1"
+
+Key = tuple[str, int, str]
+
+log = structlog.get_logger()
+
+
+class Interceptor:
+    """Contexts for both sides, and the memory of what is better left alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load (or make) the CA; ConfigError when that fails."""
+        if settings.tls_cert_dir:
+            directory = Path(settings.tls_cert_dir)
+            self._authority = Authority.load(directory, directory)
+        else:
+            self._authority = Authority.load_or_create(Path(settings.tls_home))
+        self._ca_file = settings.tls_out_ca_file
+        self._with_alpn = self._client_context(("http/1.1",))
+        self._without_alpn = self._client_context(())
+        self._left_alone: OrderedDict[Key, tuple[Opaque, float]] = OrderedDict()
+
+    def _client_context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
+        context = client_context(alpn=alpn)
+        if self._ca_file:
+            context.load_verify_locations(self._ca_file)
+        return context
+
+    def why_not(self, key: Key, hello: ClientHello) -> Opaque | None:
+        """Return why a connection is to be spliced at once, None when interception is to be tried."""
+        if hello.alpn and _HTTP1 not in hello.alpn:
+            return Opaque.NO_HTTP1_ALPN
+        found = self._left_alone.get(key)
+        if found is None:
+            return None
+        if found[1] < time.monotonic():
+            del self._left_alone[key]
+            return None
+        return found[0]
+
+    def leave_alone(self, key: Key, cause: Opaque, seconds: float) -> None:
+        """Splice connections with this key for a while."""
+        self._left_alone[key] = (cause, time.monotonic() + seconds)
+        self._left_alone.move_to_end(key)
+        if len(self._left_alone) > REMEMBER_MAX:
+            self._left_alone.popitem(last=False)
+
+    def needs_client_certificate(self, key: Key) -> None:
+        """Splice what asks for a certificate that only the application has."""
+        self.leave_alone(key, Opaque.CLIENT_CERTIFICATE, REMEMBER_S)
+
+    def towards_server(self, hello: ClientHello) -> ssl.SSLContext:
+        """Return the context that verifies the server; ALPN as the client used it or not."""
+        return self._with_alpn if hello.alpn else self._without_alpn
+
+    def towards_client(self, name: str) -> ssl.SSLContext:
+        """Return a context with a leaf for `name`; PeerError when it is no name for a certificate."""
+        return self._authority.context_for(name)
+
+
+async def intercept(flow: OutboundFlow, hello: ClientHello) -> None:
+    """Decide about one connection and carry it out; never raises."""
+    try:
+        await _intercept(flow, hello)
+    except Exception as error:
+        flow.hub.on_fault(error)
+        if not flow.ended:
+            await _reconnect_and_splice(flow, Opaque.INTERNAL)
+
+
+async def _intercept(flow: OutboundFlow, hello: ClientHello) -> None:
+    interceptor = flow.hub.interceptor()
+    host, port = flow.target
+    name = hello.sni or host
+    key = (host, port, hello.sni)
+    cause = interceptor.why_not(key, hello)
+    if cause is not None:
+        flow.splice(cause)
+        return
+    assert flow.server is not None
+    plain = flow.server
+    server = TlsEnd(flow, interceptor.towards_server(hello), server_side=False, name=name)
+    flow.server = server
+    server.take_over(plain)
+    cause = await _shake_with_server(flow, server)
+    if flow.ended:
+        return
+    if cause is None:
+        try:
+            context = interceptor.towards_client(name)
+        except PeerError:
+            cause = Opaque.BAD_CLIENT_HELLO
+    if cause is not None:
+        interceptor.leave_alone(key, cause, REMEMBER_S)
+        await _reconnect_and_splice(flow, cause)
+        return
+    await _shake_with_client(flow, server, context, interceptor, key)
+
+
+async def _shake_with_server(flow: OutboundFlow, server: TlsEnd) -> Opaque | None:
+    """Return None when the server was verified, else why not. The flow does not hear of its failure."""
+    flow.shaking = True
+    try:
+        async with asyncio.timeout(flow.hub.settings.connect_timeout_s):
+            await server.handshake
+    except ssl.SSLCertVerificationError:
+        return Opaque.UPSTREAM_UNVERIFIED
+    except (OSError, ValueError, TimeoutError) as error:
+        wants = "CERTIFICATE_REQUIRED" in str(error)
+        return Opaque.CLIENT_CERTIFICATE if wants else Opaque.UPSTREAM_TLS_FAILED
+    finally:
+        flow.shaking = False
+    return None
+
+
+async def _reconnect_and_splice(flow: OutboundFlow, cause: Opaque) -> None:
+    """Leave the server connection that was used up by our handshake; pass the client on by a fresh one."""
+    flow.leave_server()
+    try:
+        server = await flow.connect()
+    except (OSError, TimeoutError):
+        if not flow.ended:
+            flow.client.abort(reset=True)
+        return
+    if flow.ended:
+        server.close()
+        return
+    flow.server = server
+    flow.splice(cause)
+
+
+async def _shake_with_client(
+    flow: OutboundFlow, server: TlsEnd, context: ssl.SSLContext, interceptor: Interceptor, key: Key
+) -> None:
+    facts = flow.facts
+    facts.tls = True
+    client = TlsEnd(flow, context, server_side=True, name=None)
+    plain, flow.client = flow.client, client
+    flow.observe()
+    client.other, server.other = server, client
+    client.tap, server.tap = flow.on_request, flow.on_response
+    client.take_over(plain, flow.take_early())
+    if not client.handshake.done():
+        flow.resume(client)
+    try:
+        await client.handshake
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        flow.hub.cells[slots.SLOTS["certificate_rejected"]] += 1
+        log.warning("client_rejects_certificate", sni=key[2], host=key[0], reason=reason)
+        if flow.hub.settings.tls_on_reject == "splice":
+            interceptor.leave_alone(key, Opaque.CLIENT_REJECTS, REMEMBER_REJECTED_S)
+        client.abort()
+        server.close()
+        return
+    flow.resume(client)
