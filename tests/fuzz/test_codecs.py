@@ -1,4 +1,4 @@
-"""Codecs against hostile content: nothing is lost, only ConfigError is raised, the same pair gives the same bytes."""
+"""Codecs against hostile content: nothing is lost, only ConfigError is raised, the same pair, the same bytes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,351 @@
+"""Write the reference pages from what the code itself says: JSON Schemas and the table of verbs.
+
+`make gen` writes `docs/reference/`, `make gen-check` (`--check`) fails when a page there is stale and names it. The
+same code always gives the same bytes. Pages that nothing generates any more are removed (or reported).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from speedscale_runtime.cli import root
+from speedscale_schemas import validation
+from speedscale_schemas.verbs import Verb
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTE = "<!-- Written by `make gen`; change the schema or the verb, not this page. -->\n"
+EXIT_CODES = "Exit codes: 0 good, 1 the check or goal failed, 2 error in use or environment."
+Schema = Mapping[str, Any]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write or check the pages; exit code 0 good, 1 stale, 2 a verb cannot be described."""
+    parser = argparse.ArgumentParser(description="write the reference pages")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
+    parser.add_argument("--target", type=Path, default=TARGET, help="folder of the pages")
+    args = parser.parse_args(argv)
+    try:
+        pages = dict(all_pages(root.verbs()))
+    except VerbError as error:
+        print(f"gen: {error}", file=sys.stderr)
+        return 2
+    stale = [name for name, text in pages.items() if _read(args.target / name) != text]
+    orphans = [str(p.relative_to(args.target)) for p in sorted(args.target.rglob("*.md"))]
+    orphans = [name for name in orphans if name not in pages]
+    if args.check:
+        for name in stale:
+            print(f"gen: {args.target / name} is stale; run `make gen`", file=sys.stderr)
+        for name in orphans:
+            print(f"gen: {args.target / name} has no source any more; run `make gen`", file=sys.stderr)
+        return 1 if stale or orphans else 0
+    for name in stale:
+        path = args.target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(pages[name], "utf-8")
+    for name in orphans:
+        (args.target / name).unlink()
+    print(f"gen: {len(pages)} pages, {len(stale)} written, {len(orphans)} removed")
+    return 0
+
+
+class VerbError(Exception):
+    """A verb whose module cannot be imported or does not offer what a verb must."""
+
+
+def all_pages(verbs: Mapping[str, Verb]) -> Iterator[tuple[str, str]]:
+    """Yield every page: its name under `docs/reference/` and its text."""
+    kinds = validation.kinds()
+    yield "README.md", index(kinds)
+    for kind in kinds:
+        yield f"{kind}.md", schema_page(kind, whole(kind))
+    yield "speedctl.md", verbs_page(verbs)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.is_file() else None
+
+
+def index(kinds: tuple[str, ...]) -> str:
+    """Return the list of pages."""
+    lines = ["# Reference", "", NOTE, "- [speedctl](speedctl.md): every verb, its arguments and exit codes"]
+    for kind in kinds:
+        about = validation.schema(kind).get("description", "")
+        lines.append(f"- [{kind}]({kind}.md): {_first_sentence(about)}")
+    return "\n".join(lines) + "\n"
+
+
+def _first_sentence(text: str) -> str:
+    return text.split(". ")[0].rstrip(".")
+
+
+# Documents
+
+
+def schema_page(kind: str, schema: Schema) -> str:
+    """Return the page of one kind of document: its properties, then each object inside it."""
+    lines = [f"# {schema.get('title', kind)}", "", NOTE, _sentence(schema.get("description", "")), ""]
+    lines += [f"Schema: `{schema['$id']}`. {_closed(schema)}", ""]
+    tables: list[tuple[str, Schema]] = [("", schema)]
+    done: set[str] = set()
+    while tables:
+        title, node = tables.pop(0)
+        if title:
+            lines += [f"## {title}", "", _sentence(node.get("description", "")), ""]
+        lines += _table(node, title, tables, done)
+        lines += _alternatives(node, title, tables, done)
+    for example in schema.get("examples", []):
+        lines += ["## Example", "", "```json", json.dumps(example, indent=2, ensure_ascii=False), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text if not text or text.endswith((".", "!", "?", "…")) else text + "."
+
+
+def _closed(schema: Schema) -> str:
+    return "Unknown keys are refused." if schema.get("additionalProperties") is False else "Unknown keys are kept."
+
+
+def _table(node: Schema, title: str, tables: list[tuple[str, Schema]], done: set[str]) -> list[str]:
+    """Return the table of an object's properties; objects inside are put on the list of tables to come."""
+    properties = node.get("properties", {})
+    if not properties:
+        return []
+    required = set(node.get("required", ()))
+    lines = ["| property | type | default | description | example |", "| --- | --- | --- | --- | --- |"]
+    for name, raw in properties.items():
+        prop = resolve(raw)
+        path = f"{title}.{name}" if title else name
+        default = "required" if name in required else _code(prop.get("default", _NOTHING))
+        example = _code(prop["examples"][0]) if prop.get("examples") else ""
+        about = " ".join(filter(None, (_sentence(prop.get("description", "")), *_limits(prop))))
+        lines.append(f"| `{name}` | {type_name(prop)} | {default} | {_cell(about)} | {example} |")
+        _enqueue(path, raw, tables, done)
+    return [*lines, ""]
+
+
+def _enqueue(path: str, raw: Schema, tables: list[tuple[str, Schema]], done: set[str]) -> None:
+    """Put the objects that a property holds on the list; a definition that is shared gets one table."""
+    for suffix, inner in _inside(raw):
+        reference = inner.get("$ref", "")
+        node = resolve(inner)
+        if not (node.get("properties") or node.get("oneOf") or node.get("anyOf")):
+            if node is not inner or node.get("items") or isinstance(node.get("additionalProperties"), dict):
+                if reference in done and reference:
+                    continue
+                done.add(reference)
+                _enqueue(path + suffix, node, tables, done)
+            continue
+        if reference and reference in done:
+            continue
+        done.add(reference)
+        tables.append((path + suffix, node))
+
+
+def _inside(raw: Schema) -> Iterator[tuple[str, Schema]]:
+    node = resolve(raw)
+    if node.get("properties") or node.get("oneOf") or node.get("anyOf"):
+        yield "", raw
+    if isinstance(node.get("items"), dict):
+        yield "[]", node["items"]
+    if isinstance(node.get("additionalProperties"), dict):
+        yield ".*", node["additionalProperties"]
+
+
+def _alternatives(node: Schema, title: str, tables: list[tuple[str, Schema]], done: set[str]) -> list[str]:
+    """Return what an object's alternatives are; those with properties of their own get tables."""
+    lines: list[str] = []
+    for word, key in (("One", "oneOf"), ("At least one", "anyOf")):
+        branches = [resolve(branch) for branch in node.get(key, ())]
+        required = [" with ".join(f"`{k}`" for k in b["required"]) for b in branches if "required" in b]
+        if branches and len(required) == len(branches) and not any(b.get("properties") for b in branches):
+            lines += [f"{word} of {', '.join(required)} is required.", ""]
+            continue
+        for number, branch in enumerate(branches, 1):
+            name = branch.get("title") or _discriminator(branch) or f"alternative {number}"
+            if branch.get("properties"):
+                tables.append((f"{title} ({name})" if title else str(name), branch))
+    return lines
+
+
+def _discriminator(branch: Schema) -> str:
+    found = [f"{k} = {v['const']}" for k, v in branch.get("properties", {}).items() if "const" in v]
+    return ", ".join(found)
+
+
+def resolve(node: Schema) -> Schema:
+    """Follow `$ref`; keys beside it win. References are whole ones, `speedscale:<kind>#…`."""
+    while "$ref" in node:
+        base, _, pointer = str(node["$ref"]).partition("#")
+        target: Any = whole(base.removeprefix("speedscale:"))
+        for part in filter(None, pointer.split("/")):
+            target = target[part.replace("~1", "/").replace("~0", "~")]
+        node = {**target, **{k: v for k, v in node.items() if k != "$ref"}}
+    return node
+
+
+@cache
+def whole(kind: str) -> Schema:
+    """Return a kind's schema with references that also hold outside of it."""
+
+    def absolute(node: Any) -> Any:
+        if isinstance(node, list):
+            return [absolute(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        changed = {key: absolute(value) for key, value in node.items()}
+        if str(changed.get("$ref", "")).startswith("#"):
+            changed["$ref"] = f"speedscale:{kind}{changed['$ref']}"
+        return changed
+
+    found: Schema = absolute(validation.schema(kind))
+    return found
+
+
+def type_name(prop: Schema) -> str:
+    """Return a property's type for people."""
+    prop = resolve(prop)
+    if "const" in prop:
+        return _code(prop["const"])
+    if "enum" in prop:
+        return ", ".join(_code(value) for value in prop["enum"])
+    for key in ("oneOf", "anyOf"):
+        if key in prop:
+            return " or ".join(dict.fromkeys(type_name(branch) for branch in prop[key]))
+    kind = prop.get("type", "any")
+    names = kind if isinstance(kind, list) else [kind]
+    if "array" in names and isinstance(prop.get("items"), dict):
+        inner = type_name(prop["items"])
+        names = [f"array of {inner}" if name == "array" else name for name in names]
+    return " or ".join(names)
+
+
+_NOTHING = object()
+_LIMITS = (
+    ("minimum", "From {}."),
+    ("exclusiveMinimum", "More than {}."),
+    ("maximum", "Up to {}."),
+    ("exclusiveMaximum", "Less than {}."),
+    ("minLength", "At least {} characters."),
+    ("maxLength", "At most {} characters."),
+    ("minItems", "At least {} items."),
+    ("maxItems", "At most {} items."),
+    ("pattern", "Matches `{}`."),
+    ("format", "Format {}."),
+)
+
+
+def _limits(prop: Schema) -> list[str]:
+    return [text.format(prop[key]) for key, text in _LIMITS if key in prop]
+
+
+def _code(value: object) -> str:
+    if value is _NOTHING:
+        return ""
+    text = json.dumps(value, ensure_ascii=False)
+    text = text if len(text) <= 80 else text[:79] + "…"
+    fence = "``" if "`" in text else "`"
+    return fence + _cell(text) + fence
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+# Verbs
+
+
+def verbs_page(verbs: Mapping[str, Verb]) -> str:
+    """Return the page of speedctl; raises VerbError for a verb whose module cannot be described."""
+    lines = [
+        "# speedctl",
+        "",
+        NOTE,
+        EXIT_CODES,
+        "",
+        "| verb | what it does | group | owner |",
+        "| --- | --- | --- | --- |",
+    ]
+    rows = (f"[{v.name}](#{v.name}) | {_cell(v.help)} | {v.group} | {v.owner}" for v in verbs.values())
+    lines += [*(f"| {row} |" for row in rows), ""]
+    for verb in verbs.values():
+        parser = describe(verb)
+        lines += [f"## {verb.name}", "", _sentence(verb.help[:1].upper() + verb.help[1:]), ""]
+        lines += _usage(f"speedctl {verb.name}", parser)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def describe(verb: Verb) -> argparse.ArgumentParser:
+    """Return the verb's parser, without running the verb."""
+    try:
+        module = importlib.import_module(verb.module)
+    except ImportError as error:
+        raise VerbError(f"verb {verb.name!r}: module {verb.module} cannot be imported: {error}") from error
+    if not callable(getattr(module, "configure", None)) or not callable(getattr(module, "run", None)):
+        raise VerbError(f"verb {verb.name!r}: module {verb.module} lacks configure(parser) or run(args)")
+    parser = argparse.ArgumentParser(prog=f"speedctl {verb.name}", add_help=False)
+    module.configure(parser)
+    return parser
+
+
+def _usage(name: str, parser: argparse.ArgumentParser) -> list[str]:
+    """Return a parser's arguments as a table, its epilog, and the same for its actions."""
+    rows: list[str] = []
+    inner: list[tuple[str, argparse.ArgumentParser]] = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            inner = list(action.choices.items())
+        elif not isinstance(action, argparse._HelpAction) and action.help != argparse.SUPPRESS:
+            rows.append(_argument(action))
+    lines: list[str] = []
+    if rows:
+        lines += ["| argument | values | default | what it does |", "| --- | --- | --- | --- |", *rows, ""]
+    if inner:
+        lines += ["Actions: " + ", ".join(f"`{word}`" for word, _ in inner) + ".", ""]
+    if parser.epilog:
+        lines += ["```", parser.epilog.strip("\n"), "```", ""]
+    for word, sub in inner:
+        sub.epilog = None
+        lines += [
+            f"### {name} {word}",
+            "",
+            _sentence((sub.description or "").strip()),
+            "",
+            *_usage(f"{name} {word}", sub),
+        ]
+    return lines
+
+
+def _argument(action: argparse.Action) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in action.option_strings)
+    names = flags or f"`{_metavar(action)}`"
+    if action.choices is not None:
+        values = ", ".join(f"`{choice}`" for choice in action.choices)
+    elif action.nargs == 0:
+        values = ""
+    else:
+        values = f"`{_metavar(action)}`" + (" …" if action.nargs in ("+", "*", argparse.REMAINDER) else "")
+    default = action.default
+    if default in (None, False, argparse.SUPPRESS) or default == [] or default == "":
+        shown = "required" if action.required and action.option_strings else ""
+    else:
+        shown = f"`{default}`"
+    return f"| {names} | {values} | {shown} | {_cell((action.help or '').replace('%%', '%'))} |"
+
+
+def _metavar(action: argparse.Action) -> str:
+    metavar = action.metavar
+    if isinstance(metavar, tuple):
+        return " ".join(metavar)
+    return metavar or (action.dest.upper() if action.option_strings else action.dest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
