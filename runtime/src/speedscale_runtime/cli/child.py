@@ -17,10 +17,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from speedscale_schemas.errors import ConfigError
-
 from speedscale_runtime.tls.authority import Authority
 from speedscale_runtime.tls.trust import trust_environment
+from speedscale_schemas.errors import ConfigError
 
 _POLL_S = 0.02
 
@@ -32,19 +31,16 @@ def proxy_environment(port: int, authority: Authority) -> dict[str, str]:
     `NODE_USE_ENV_PROXY` and `JAVA_TOOL_OPTIONS` cover those runtimes.
     """
     address = f"http://127.0.0.1:{port}"
-    environment = dict(trust_environment(authority))
+    environment = dict(trust_environment(authority, os.environ))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "GLOBAL_AGENT_HTTP_PROXY", "GLOBAL_AGENT_HTTPS_PROXY"):
         environment[name] = address
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         environment[name] = address
-    environment["NODE_USE_ENV_PROXY"] = "1"
     environment["NO_PROXY"] = environment["no_proxy"] = ""
-    java = [
-        *(f"-D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort={port}" for scheme in ("http", "https")),
-        "-Dhttp.nonProxyHosts=",
-    ]
-    options = [os.environ.get("JAVA_TOOL_OPTIONS", ""), environment.get("JAVA_TOOL_OPTIONS", ""), *java]
-    environment["JAVA_TOOL_OPTIONS"] = " ".join(part for part in dict.fromkeys(options) if part)
+    environment["JAVA_TOOL_OPTIONS"] += (
+        f" -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort={port}"
+        f" -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort={port} -Dhttp.nonProxyHosts="
+    )
     return environment
 
 
@@ -69,6 +65,10 @@ class Child:
     def running(self) -> bool:
         """Whether the process has not ended yet."""
         return self.process.poll() is None
+
+    def terminate(self) -> None:
+        """Ask the process to end; do not wait."""
+        self._signal(signal.SIGTERM)
 
     def stop(self, timeout_s: float = 10.0) -> int:
         """Ask the whole process group to end, insist after `timeout_s` seconds, return the exit code."""

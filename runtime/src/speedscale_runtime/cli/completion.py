@@ -40,7 +40,7 @@ def _words(module: str) -> list[str]:
             found += [o for o in action.option_strings if o.startswith("--")]
         elif action.choices:
             found += [str(choice) for choice in action.choices]
-    return sorted(set(found) - {"--help"}) + ["--help"]
+    return [*sorted(set(found) - {"--help"}), "--help"]
 
 
 def _bash(words: dict[str, list[str]]) -> str:

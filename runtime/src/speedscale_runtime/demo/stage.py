@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -101,15 +102,17 @@ class Stage:
 
     def certificate(self) -> tuple[Path, Path]:
         """Make the shop's own CA and a certificate for localhost; return (CA file, certificate with key)."""
-        now = datetime.datetime.now(datetime.UTC)
-        authority = x509.root_authority("Shop demo CA", not_before=now, serial=1)
-        leaf = x509.leaf(authority, ["localhost", "127.0.0.1"], not_before=now, serial=2)
+        now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        validity = x509.Validity(now - datetime.timedelta(hours=1), now + datetime.timedelta(days=1))
+        root_key, leaf_key = x509.new_key(), x509.new_key()
+        root = x509.root("Shop demo CA", root_key, validity, serial=1)
+        leaf = x509.Issuer(root, root_key).leaf(["localhost", "127.0.0.1"], leaf_key, validity, serial=2)
         folder = self.folder / "home"
         folder.mkdir(exist_ok=True)
         ca_file, chain = folder / "shop-ca.pem", folder / "shop-localhost.pem"
-        ca_file.write_bytes(authority.certificate_pem)
+        ca_file.write_bytes(root)
         chain.touch(mode=0o600)
-        chain.write_bytes(leaf.certificate_pem + leaf.key_pem)
+        chain.write_bytes(leaf + leaf_key)
         return ca_file, chain
 
 
@@ -147,8 +150,6 @@ SPEEDCTL = (sys.executable, "-m", "speedscale_runtime.cli.root")
 
 
 def _forget_old_runs(base: Path) -> None:
-    import shutil
-
     for old in sorted(p for p in base.iterdir() if p.is_dir())[: -(_KEPT_RUNS - 1) or None]:
         if time.time() - old.stat().st_mtime > 600:
             shutil.rmtree(old, ignore_errors=True)
