@@ -186,9 +186,7 @@ class _Compiler:
         known = ("id", "filters", "extractor", "transforms", "tags")
         for key in set(folded) - set(known):
             near = nearest(key, known)
-            self._problems.append(
-                f"{where}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-            )
+            self._problems.append(f"{where}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
         rule = self._rule(folded.get("filters"), where)
         extractor = self._named(folded.get("extractor"), f"{where}.extractor", extractors.TABLE, extractors.ALIASES)
         made = [

@@ -95,9 +95,7 @@ class Config:
                 near = nearest(name, self._known)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 takes = (
-                    f"known are {', '.join(dict.fromkeys(self._known))}"
-                    if self._known
-                    else "it takes no configuration"
+                    f"known are {', '.join(dict.fromkeys(self._known))}" if self._known else "it takes no configuration"
                 )
                 raise self.error(f"unknown key {name!r}; {takes}{hint}")
 

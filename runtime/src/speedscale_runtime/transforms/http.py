@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import Any
 
 from speedscale_runtime.rrpair import RRPair
-from speedscale_runtime.rrpair.decoding import decoded
+from speedscale_runtime.rrpair.decoding import decoded, encoded
 from speedscale_schemas.errors import PeerError
 
 from .model import Side, TransformError, raw, text
@@ -63,14 +62,11 @@ def body(pair: RRPair, side: Side) -> bytes | None:
 
 
 def set_body(pair: RRPair, side: Side, data: bytes) -> None:
-    """Set the body, encoded again by gzip where it was; another encoding is dropped with its header."""
+    """Set the body, with the content coding that it had put on again."""
     before = pair.request_body if side == "request" else pair.response_body
-    encoding = ",".join(header(pair, side, "Content-Encoding")).strip().casefold()
-    if before and encoding and body(pair, side) != before:
-        if encoding == "gzip":
-            data = gzip.compress(data, mtime=0)
-        else:
-            set_header(pair, side, "Content-Encoding", [])
+    found = part(pair, side)
+    if before and found is not None and body(pair, side) != before:
+        data = encoded(data, found.get("headers"))
     if side == "request":
         pair.request_body = data
     else:

@@ -48,8 +48,9 @@ class Place:
 class Links:
     """The places to look at, by the index of the recorded pair."""
 
-    def __init__(self, places: dict[int, tuple[Place, ...]]) -> None:
+    def __init__(self, places: dict[int, tuple[Place, ...]], used: Sequence[tuple[int, int]] = ()) -> None:
         self._places = places
+        self._used = tuple(used)
 
     def __len__(self) -> int:
         return sum(len(places) for places in self._places.values())
@@ -57,6 +58,10 @@ class Links:
     def at(self, index: int) -> tuple[Place, ...]:
         """Return the places in the response to the `index`-th request."""
         return self._places.get(index, ())
+
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Return (index that gave a value, index that used it): the second has to wait for the first."""
+        return self._used
 
     def learn(self, index: int, live: RRPair, table: SmartTable) -> None:
         """Put what the live response has in these places into the vUser's table; the newest value wins."""
@@ -72,26 +77,28 @@ class Links:
 
 def find_links(pairs: Sequence[RRPair]) -> Links:
     """Return the links of a recording, pairs in the order in which they were recorded; linear in its size."""
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
+    users: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
         for value in request_values(pair):
-            first.setdefault(value, index)
-            last[value] = index
+            users.setdefault(value, []).append(index)
     given: set[str] = set()
+    used: list[tuple[int, int]] = []
     places: dict[int, tuple[Place, ...]] = {}
     for index, pair in enumerate(pairs):
         linked: list[Place] = []
         for place in _places(pair):
             value = place.recorded
-            if last.get(value, -1) <= index or (first[value] <= index and value not in given):
+            using = users.get(value)
+            if not using or using[-1] <= index or (using[0] <= index and value not in given):
                 continue
             if _says_enough(value, place):
-                given.add(value)
                 linked.append(place)
+                later = using if value not in given else using[-1:]
+                used += [(index, user) for user in later if user > index]
+                given.add(value)
         if linked:
             places[index] = tuple(linked)
-    return Links(places)
+    return Links(places, used)
 
 
 def request_values(pair: RRPair) -> Iterator[str]:
@@ -142,9 +149,7 @@ def _places(pair: RRPair) -> Iterable[Place]:
             yield Place("json", path, value, _kind(path, value))
     elif "<" in body[:1024]:
         for name, value in _html_values(body):
-            yield Place(
-                "html", (name,), value, "csrf" if re.search("csrf|xsrf|authenticity", name, re.I) else "value"
-            )
+            yield Place("html", (name,), value, "csrf" if re.search("csrf|xsrf|authenticity", name, re.I) else "value")
     elif len(body) <= 8192:
         yield Place("text", (), body.strip(), "jwt" if is_jwt(body.strip()) else "value")
 

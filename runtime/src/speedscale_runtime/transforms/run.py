@@ -81,9 +81,7 @@ class Run:
             if not chain.signs:
                 chain.run(scope)
         if len(self.table):
-            uses = self.table.uses(
-                key, lambda: _flat(pair)
-            )  # a chain of this very request may have taught something
+            uses = self.table.uses(key, lambda: _flat(pair))  # a chain of this very request may have taught something
             if uses:
                 self._replace(made, uses)
         for chain in signing:

@@ -1,0 +1,87 @@
+"""The generator's settings, parsed once from its environment (schema `settings/generator`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from speedscale_runtime.transforms import golang
+from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.settings import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run. Units are in the names; None means unset."""
+
+    snapshot: str
+    snapshot_dir: Path
+    test_config_id: str
+    test_config: Mapping[str, Any] | None
+    custom_urls: tuple[str, ...]
+    report_id: str
+    build_tag: str
+    timeout_s: float | None
+    readiness_url: str
+    readiness_timeout_s: float
+    results_file: Path
+    progress_file: Path | None
+    low_data: bool | None
+    rewrite_host: bool | None
+    processes: int
+    seed: int | None
+    tls_ca_file: str
+    tls_skip_verify: bool
+    max_response_bytes: int
+    home: Path
+    metrics_host: str
+    metrics_port: int | None
+    log_level: str
+
+
+def from_environ(environ: Mapping[str, str]) -> Settings:
+    """Return the settings; ConfigError with every problem."""
+    values = parse("generator", environ)
+    problems: list[str] = []
+    if not values["SNAPSHOT_ID"]:
+        problems.append("environment: SNAPSHOT_ID: required; a folder with a recording, or a snapshot's id")
+    timeout: float | None = None
+    if values["TIMEOUT"]:
+        try:
+            timeout = golang.duration(values["TIMEOUT"])
+        except ValueError as error:
+            problems.append(f"environment: TIMEOUT: {error}")
+    if problems:
+        raise ConfigError(problems)
+    return Settings(
+        snapshot=values["SNAPSHOT_ID"],
+        snapshot_dir=Path(values["SNAPSHOT_DIR"]),
+        test_config_id=values["TEST_CONFIG_ID"],
+        test_config=values["TEST_CONFIG"] or None,
+        custom_urls=tuple(values["CUSTOM_URL"]),
+        report_id=values["TEST_REPORT_ID"],
+        build_tag=values["BUILD_TAG"],
+        timeout_s=timeout,
+        readiness_url=values["READINESS_URL"],
+        readiness_timeout_s=float(values["READINESS_TIMEOUT_S"]),
+        results_file=Path(values["RESULTS_FILE"]),
+        progress_file=Path(values["PROGRESS_FILE"]) if values["PROGRESS_FILE"] else None,
+        low_data=_maybe(values["LOW_DATA"]),
+        rewrite_host=_maybe(values["REWRITE_HOST"]),
+        processes=values["PROCESSES"],
+        seed=None if values["SEED"] < 0 else values["SEED"],
+        tls_ca_file=values["TLS_CA_FILE"],
+        tls_skip_verify=values["TLS_SKIP_VERIFY"],
+        max_response_bytes=values["MAX_RESPONSE_BYTES"],
+        home=Path(os.path.expanduser(values["SPEEDSCALE_HOME"])),
+        metrics_host=values["METRICS_HOST"],
+        metrics_port=None if values["METRICS_PORT"] < 0 else values["METRICS_PORT"],
+        log_level=values["LOG_LEVEL"],
+    )
+
+
+def _maybe(value: str) -> bool | None:
+    return None if not value else value == "true"

@@ -1,0 +1,260 @@
+"""What is measured: per endpoint and per second, in buffers on the hot path, in HDR histograms behind it.
+
+Times are whole microseconds. Recording into a histogram one value at a time costs more than the request; values
+are buffered and recorded by distinct value. Histograms of several processes are added, percentiles never averaged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+from .causes import Cause
+from .plan import Endpoint
+
+LOWEST_US = 1
+HIGHEST_US = 3_600_000_000
+_DIGITS = 3
+_BUFFER = 50_000
+_QUANTILES = (("p50", 50.0), ("p75", 75.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0))
+
+
+class Histogram:
+    """An HDR histogram of microseconds with a buffer before it."""
+
+    __slots__ = ("_histogram", "values")
+
+    def __init__(self) -> None:
+        self._histogram: Any = None
+        self.values: list[int] = []
+
+    def flush(self) -> None:
+        """Record what is buffered."""
+        if not self.values:
+            return
+        if self._histogram is None:
+            self._histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
+        record = self._histogram.record_value
+        for value, count in Counter(self.values).items():
+            record(min(max(value, LOWEST_US), HIGHEST_US), count)
+        self.values.clear()
+
+    def add(self, encoded: str) -> None:
+        """Add another histogram, base64 as `encode` gives it."""
+        if self._histogram is None:
+            self._histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
+        if encoded:
+            self._histogram.decode_and_add(encoded)
+
+    def encode(self) -> str:
+        """Return the histogram as base64 (V2, compressed)."""
+        self.flush()
+        histogram = self._histogram or HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
+        return bytes(histogram.encode()).decode("ascii")
+
+    def quantiles_ms(self) -> dict[str, float]:
+        """Return p50 to p99 and the maximum in ms; zeros where nothing was recorded."""
+        self.flush()
+        histogram = self._histogram
+        if histogram is None or not histogram.get_total_count():
+            return {name: 0.0 for name, _ in _QUANTILES} | {"max": 0.0}
+        found = {name: histogram.get_value_at_percentile(q) / 1000 for name, q in _QUANTILES}
+        return found | {"max": histogram.get_max_value() / 1000}
+
+
+class EndpointStats:
+    """Counters of one endpoint. `recorded` counts the recorded durations, which are few distinct values."""
+
+    __slots__ = ("causes", "codes", "latency", "matched", "recorded", "service")
+
+    def __init__(self) -> None:
+        self.codes: Counter[int] = Counter()
+        self.causes: Counter[str] = Counter()
+        self.matched = 0
+        self.latency = Histogram()
+        self.service = Histogram()
+        self.recorded: Counter[int] = Counter()
+
+
+class Second:
+    """Counters of one second of the run."""
+
+    __slots__ = ("codes", "errors", "latency", "received", "sent", "vusers")
+
+    def __init__(self) -> None:
+        self.codes: Counter[int] = Counter()
+        self.errors = 0
+        self.latency = Histogram()
+        self.sent = 0
+        self.received = 0
+        self.vusers = 0
+
+
+class Stats:
+    """All counters of one process. `begin` is the run's start on the clock that `end` times are read from."""
+
+    def __init__(self, endpoints: int, begin: float) -> None:
+        self.begin = begin
+        self.endpoints = [EndpointStats() for _ in range(endpoints)]
+        self.finished: list[dict[str, Any]] = []
+        self.requests = 0
+        self.errors = 0
+        self._second = Second()
+        self._number = 0
+
+    def answered(
+        self, endpoint: int, end: float, latency_us: int, service_us: int, status: int, matched: bool,
+        recorded_us: int, sent: int, received: int,
+    ) -> None:  # fmt: skip
+        """Count an answer; hot path."""
+        number = int(end - self.begin)
+        if number != self._number:
+            self._turn(number)
+        self.requests += 1
+        stats = self.endpoints[endpoint]
+        stats.codes[status] += 1
+        stats.latency.values.append(latency_us)
+        stats.service.values.append(service_us)
+        stats.recorded[recorded_us] += 1
+        if matched:
+            stats.matched += 1
+        second = self._second
+        second.codes[status] += 1
+        second.latency.values.append(latency_us)
+        second.sent += sent
+        second.received += received
+        if len(stats.latency.values) > _BUFFER:
+            stats.latency.flush()
+            stats.service.flush()
+
+    def failed(self, endpoint: int, end: float, cause: Cause, recorded_us: int) -> None:
+        """Count a request without an answer."""
+        number = int(end - self.begin)
+        if number != self._number:
+            self._turn(number)
+        self.requests += 1
+        self.errors += 1
+        stats = self.endpoints[endpoint]
+        stats.causes[cause.value] += 1
+        stats.recorded[recorded_us] += 1
+        self._second.errors += 1
+
+    def at_work(self, vusers: int) -> None:
+        """Say how many vUsers work now."""
+        self._second.vusers = vusers
+
+    def _turn(self, number: int) -> None:
+        if number < self._number:
+            return
+        second = self._second
+        if second.errors or second.codes:
+            self.finished.append(
+                {
+                    "second": self._number,
+                    "requests": sum(second.codes.values()) + second.errors,
+                    "errors": second.errors,
+                    "codes": dict(second.codes),
+                    "sent": second.sent,
+                    "received": second.received,
+                    "vusers": second.vusers,
+                    "hdr": second.latency.encode(),
+                }
+            )
+        self._second = Second()
+        self._second.vusers = second.vusers
+        self._number = number
+
+    def export(self) -> dict[str, Any]:
+        """Return everything as plain data, to be merged with that of other processes."""
+        self._turn(self._number + 1)
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "seconds": self.finished,
+            "endpoints": [
+                {
+                    "codes": dict(e.codes),
+                    "causes": dict(e.causes),
+                    "matched": e.matched,
+                    "latency": e.latency.encode(),
+                    "service": e.service.encode(),
+                    "recorded": dict(e.recorded),
+                }
+                for e in self.endpoints
+            ],
+        }
+
+
+def endpoint_lines(endpoints: tuple[Endpoint, ...], parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the `endpoint` lines of all processes together; endpoints without a request are left out."""
+    lines = []
+    for index, endpoint in enumerate(endpoints):
+        merged = EndpointStats()
+        for part in parts:
+            one = part["endpoints"][index]
+            merged.codes.update(one["codes"])
+            merged.causes.update(one["causes"])
+            merged.matched += one["matched"]
+            merged.latency.add(one["latency"])
+            merged.service.add(one["service"])
+            merged.recorded.update(one["recorded"])
+        errors = sum(merged.causes.values())
+        requests = sum(merged.codes.values()) + errors
+        if requests:
+            lines.append(
+                {
+                    "type": "endpoint",
+                    "endpoint": endpoint.name,
+                    "method": endpoint.method,
+                    "location": endpoint.location,
+                    "requests": requests,
+                    "errors": errors,
+                    "errorCauses": dict(sorted(merged.causes.items())),
+                    "statusCodes": {str(code): n for code, n in sorted(merged.codes.items())},
+                    "matched": merged.matched,
+                    "latencyHdr": merged.latency.encode(),
+                    "serviceTimeHdr": merged.service.encode(),
+                    "recordedLatencyHdr": counted(merged.recorded),
+                }
+            )
+    return lines
+
+
+def counted(values: Counter[int]) -> str:
+    """Return the histogram of values that are already counted."""
+    histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
+    for value, count in values.items():
+        histogram.record_value(min(max(value, LOWEST_US), HIGHEST_US), count)
+    return bytes(histogram.encode()).decode("ascii")
+
+
+def interval_lines(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the `interval` lines of all processes together, in order."""
+    seconds: dict[int, list[dict[str, Any]]] = {}
+    for part in parts:
+        for second in part["seconds"]:
+            seconds.setdefault(second["second"], []).append(second)
+    lines = []
+    for number in sorted(seconds):
+        every = seconds[number]
+        latency = Histogram()
+        codes: Counter[int] = Counter()
+        for one in every:
+            latency.add(one["hdr"])
+            codes.update(one["codes"])
+        lines.append(
+            {
+                "type": "interval",
+                "second": number,
+                "requests": sum(one["requests"] for one in every),
+                "errors": sum(one["errors"] for one in every),
+                "statusCodes": {str(code): n for code, n in sorted(codes.items())},
+                "sentBytes": sum(one["sent"] for one in every),
+                "receivedBytes": sum(one["received"] for one in every),
+                "vusers": sum(one["vusers"] for one in every),
+                "latencyMs": latency.quantiles_ms(),
+            }
+        )
+    return lines

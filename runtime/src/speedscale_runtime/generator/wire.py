@@ -1,0 +1,105 @@
+"""A recorded request as HTTP/1.1 bytes. Pure.
+
+Headers go out as recorded, in their order and letter case; what belongs to one connection (RFC 9110 section 7.6.1)
+and Content-Length are made anew. Form bodies that the recording shows as JSON become forms again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair.decoding import codings, decoded, encoded
+from speedscale_runtime.transforms import http
+from speedscale_runtime.transforms.extractors.url import uri
+from speedscale_schemas.errors import PeerError
+
+_HOP = {
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+_WITH_LENGTH = {"POST", "PUT", "PATCH"}
+_SAFE = "!#$%&'()*+,/:;=?@[]~-._|^`{}\"<>\\"
+
+
+class UnsendableError(Exception):
+    """A request that cannot be written as HTTP/1.1; the message says why, without values."""
+
+
+def encode(pair: RRPair, authority: str, *, rewrite_host: bool) -> bytes:
+    """Return the request's bytes; `authority` is the target's, for a request without Host or a rewritten one.
+
+    Raises UnsendableError for line breaks in headers and for methods that are no token.
+    """
+    request = pair.http_request
+    if request is None:
+        raise UnsendableError("the pair has no HTTP request")
+    method = str(request.get("method") or pair.doc.get("command") or "GET")
+    if not method.isascii() or not method.replace("-", "").replace("_", "").isalnum():
+        raise UnsendableError("the method is no token")
+    headers: dict[str, Any] = request.get("headers") or {}
+    recorded_host = http.header(pair, "request", "Host")
+    host = authority if rewrite_host else (recorded_host[0] if recorded_host else str(request.get("host") or authority))
+    lines = [f"{method} {_target(uri(pair))} HTTP/1.1", f"Host: {host}"]
+    connection = {t.strip().casefold() for v in http.header(pair, "request", "Connection") for t in v.split(",")}
+    for name, values in headers.items():
+        folded = name.casefold()
+        if folded in _HOP or folded in connection or name.startswith(":"):
+            continue
+        lines += [f"{name}: {value}" for value in (values if isinstance(values, list) else [values])]
+    body = body_bytes(pair)
+    if body or method.upper() in _WITH_LENGTH:
+        lines.append(f"Content-Length: {len(body)}")
+    if any("\r" in line or "\n" in line or "\0" in line for line in lines):
+        raise UnsendableError("a header holds a line break")
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
+
+
+def body_bytes(pair: RRPair) -> bytes:
+    """Return the body as it went over the wire: forms as forms, coded where the headers say so."""
+    body = pair.request_body or b""
+    if not body:
+        return body
+    kind = ",".join(http.header(pair, "request", "Content-Type")).casefold()
+    if kind.startswith("application/x-www-form-urlencoded") and body.lstrip()[:1] == b"{":
+        body = _form(body)
+    headers = (pair.http_request or {}).get("headers")
+    if codings(headers):
+        try:
+            if decoded(body, headers) == body:
+                return encoded(body, headers)
+        except PeerError:
+            return body
+    return body
+
+
+def _form(body: bytes) -> bytes:
+    try:
+        shown = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(shown, dict):
+        return body
+    fields = [(k, v) for k, values in shown.items() for v in (values if isinstance(values, list) else [values])]
+    return urlencode([(k, v if isinstance(v, str) else "" if v is None else json.dumps(v)) for k, v in fields]).encode()
+
+
+def _target(text: str) -> str:
+    if text.startswith("/") or text == "*":
+        found = text
+    else:
+        _, scheme, rest = text.partition("://")
+        found = "/" + rest.partition("/")[2] if scheme else "/" + text
+    return found if found.isascii() and found.isprintable() and " " not in found else quote(found, safe=_SAFE)

@@ -1,0 +1,173 @@
+"""One process that sends: an event loop, an engine, a part file with its pair lines; its numbers go to the parent.
+
+Forked by `server`, which made the plan. SIGINT and SIGTERM end the run cleanly; what was measured is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import mmap
+import resource
+import signal
+import ssl
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from speedscale_runtime.transforms import Run, Sources, TransformSet
+
+from .client import Dialer
+from .config import Settings
+from .engine import Engine, Handle, Options
+from .measure import Stats
+from .plan import Plan
+from .recorder import Recorder
+from .redaction import Redaction
+from .testconfig import TestConfig
+
+PROGRESS = struct.Struct("<QQQ")
+_CONNECT_TIMEOUT_S = 10.0
+_CONNECTIONS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one process does. `begin` is the start on the monotonic clock, `epoch` the same in epoch seconds."""
+
+    plan: Plan
+    config: TestConfig
+    settings: Settings
+    transforms: TransformSet
+    sources: Sources
+    run_id: str
+    low_data: bool
+    rewrite_host: bool
+    by_session: bool
+    seed: int
+    begin: float
+    epoch: float
+    process: int
+    processes: int
+    part: Path
+
+
+class LoopTimers:
+    """Timers on an event loop with the clock of the measurements (the loop's own counts milliseconds)."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.now: Callable[[], float] = time.perf_counter
+
+    def at(self, when: float, callback: Callable[..., None], *arguments: Any) -> Handle:
+        """Call back at `when`."""
+        delay = when - self.now()
+        if delay <= 0:
+            return self._loop.call_soon(callback, *arguments)
+        return self._loop.call_later(delay, callback, *arguments)
+
+
+def run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
+    """Do the share and return its numbers as plain data."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(share, progress))
+
+
+async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
+    loop = asyncio.get_running_loop()
+    timers = LoopTimers(loop)
+    stats = Stats(len(share.plan.endpoints), share.begin)
+    redaction = Redaction(share.settings.home)
+    runs: list[Run] = []
+    vusers = max(stage.vusers for stage in share.config.stages)
+    learns = share.config.smart_replace and len(share.plan.links) > 0
+    transforms = bool(share.transforms.generator or share.transforms.generator_variables)
+
+    def make_run(number: int) -> Run | None:
+        if not learns and not transforms:
+            return None
+        made = Run(
+            share.transforms, seed=share.seed, vuser=number, sources=share.sources, links=share.plan.links,
+            redact=redaction.field,
+        )  # fmt: skip
+        runs.append(made)
+        return made
+
+    recording = not share.low_data or learns or any(c.side == "response" for c in share.transforms.generator)
+    dialer = Dialer(
+        loop,
+        timeout_s=min(_CONNECT_TIMEOUT_S, share.config.timeout_s),
+        recording=recording,
+        max_bytes=share.settings.max_response_bytes,
+        context=_contexts(share.settings),
+    )
+    options = Options(
+        share.rewrite_host, share.config.timeout_s, share.by_session, max(2, min(256, _CONNECTIONS // max(1, vusers)))
+    )
+    finished = asyncio.Event()
+    with share.part.open("wb", buffering=1 << 20) as out:
+        recorder = Recorder(
+            share.plan, stats, None if share.low_data else out, redaction, run_id=share.run_id, begin=share.begin,
+            epoch=share.epoch,
+        )  # fmt: skip
+        engine = Engine(
+            share.plan, share.config.stages, options, timers=timers, dialer=dialer, sink=recorder, stats=stats,
+            make_run=make_run, process=share.process, processes=share.processes,
+        )  # fmt: skip
+        engine.on_finished = finished.set
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, engine.cancel)
+        if share.settings.timeout_s is not None:
+            timers.at(share.begin + share.settings.timeout_s, engine.cancel)
+        gc.collect()
+        gc.freeze()  # the plan never dies; a full collection over it would stall every request in flight
+        timers.at(share.begin, engine.start)
+        await _until(finished, engine, stats, progress, share.process * PROGRESS.size)
+        ended = timers.now()
+    exported = stats.export()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    learned: Counter[str] = Counter()
+    for one in runs:
+        learned.update(one.table.learned)
+    return exported | {
+        "iterations": engine.iterations,
+        "dropped": engine.dropped,
+        "cancelled": engine.cancelled,
+        "duration": max(0.0, ended - share.begin),
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "rss": usage.ru_maxrss * 1024,
+        "learned": dict(learned),
+        "redaction": redaction.failures,
+    }
+
+
+async def _until(finished: asyncio.Event, engine: Engine, stats: Stats, progress: mmap.mmap, at: int) -> None:
+    while not finished.is_set():
+        try:
+            await asyncio.wait_for(finished.wait(), 0.1)
+        except TimeoutError:
+            engine.expire()
+        PROGRESS.pack_into(progress, at, stats.requests, stats.errors, engine.iterations)
+
+
+def _contexts(settings: Settings) -> Callable[[], ssl.SSLContext]:
+    made: list[ssl.SSLContext] = []
+
+    def context() -> ssl.SSLContext:
+        if not made:
+            one = ssl.create_default_context()
+            if settings.tls_ca_file:
+                one.load_verify_locations(settings.tls_ca_file)
+            if settings.tls_skip_verify:
+                one.check_hostname = False
+                one.verify_mode = ssl.CERT_NONE
+            made.append(one)
+        return made[0]
+
+    return context
