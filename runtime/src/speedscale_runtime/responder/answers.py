@@ -8,6 +8,7 @@ so; a client that does not accept the coding gets it plain.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from http import HTTPStatus
@@ -46,7 +47,8 @@ class Unservable(StrEnum):
 class Answer:
     """One recorded answer. `head` has status line and headers without framing and without the empty line.
 
-    `line` is the start of its line in mocks.jsonl; `served` counts; `delay_ms` is the recorded duration.
+    `line` is the start of its line in mocks.jsonl, empty until it is needed; `served` counts; `delay_ms` is the
+    recorded duration.
     """
 
     __slots__ = (
@@ -61,6 +63,8 @@ class Answer:
         "pair",
         "plain",
         "served",
+        "status",
+        "tech",
         "unservable",
     )
 
@@ -74,6 +78,7 @@ class Answer:
         self.unservable: Unservable | None = None
         self.plain: Answer | None = None
         self.pair: RRPair | None = None
+        self.status, self.tech = 0, ""
         self._wire = b""
 
     @property
@@ -139,6 +144,7 @@ def render(pair: RRPair) -> Answer:
         start = _head(pair, status, bare, length=False)
         answer.plain = Answer(start, plain, chunked=chunked, bodiless=False, coding="", delay_ms=delay_ms)
     answer.unservable = why
+    answer.status, answer.tech = status, sys.intern(str(pair.doc.get("tech") or ""))
     return answer
 
 

@@ -11,27 +11,23 @@ from typing import Any
 
 import orjson
 
-from speedscale_runtime import signatures
-from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.signatures import keys
 
 MATCH, NO_MATCH, PASSTHROUGH = "MATCH", "NO_MATCH", "PASSTHROUGH"
 VERDICTS = (MATCH, NO_MATCH, PASSTHROUGH)
 
 
-def match_line(pair: RRPair, digest: bytes) -> bytes:
-    """Return a match's line without its end (see `finish`)."""
-    doc = pair.doc
-    request = signatures.request_of(pair)
+def match_line(signature: Mapping[str, bytes], digest: bytes, tech: str, status: int) -> bytes:
+    """Return a match's line without its end (see `finish`); the signature is of the redacted recording."""
     line = {
         "type": "mock",
         "verdict": MATCH,
-        "command": str(doc.get("command") or (request.method if request else "")),
-        "location": str(doc.get("location") or (request.path if request else "")),
-        "host": signatures_host(request.host if request else ""),
-        "tech": str(doc.get("tech") or ""),
+        "command": _text(signature, keys.METHOD),
+        "location": _text(signature, keys.URL),
+        "host": _text(signature, keys.HOST),
+        "tech": tech,
         "signature": digest.hex(),
-        "status": str(doc.get("status") or (pair.http_response or {}).get("statusCode") or ""),
+        "status": str(status or ""),
     }
     return orjson.dumps(line)[:-1]
 
@@ -69,11 +65,6 @@ def missed_line(
 def document(line: Mapping[str, Any]) -> bytes:
     """Return any other line."""
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def signatures_host(host: str) -> str:
-    """Return a host as signatures have it, without a port."""
-    return signatures.http.host_name(host)
 
 
 def _text(signature: Mapping[str, bytes], key: str) -> str:

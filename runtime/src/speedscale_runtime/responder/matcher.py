@@ -11,11 +11,15 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from speedscale_runtime import signatures
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.signatures import keys
 
+from .answers import Answer
 from .chains import Chains
+from .lines import match_line
 from .live import Live
 from .mocks import Mock, Mocks
 
@@ -71,11 +75,12 @@ class Matcher:
         return mock
 
     def asked(self, live: Live) -> Asked:
-        """Return what may be said of a request: redacted by the mocks' rule, else by the rule for outputs."""
+        """Return what may be said of a request: after every rule of the mocks, and the rule for what is shown."""
         pair = live.pair(self._service())
-        redact = self._rules[0] if self._rules else self._shown
-        if redact is not None:
+        for redact in self._rules:
             pair = redact(pair)
+        if self._shown is not None and (self._mocks.unredacted or not self._rules):
+            pair = self._shown(pair)
         signature = self._signature(pair)
         return Asked(pair, signature, signatures.digest(signature))
 
@@ -83,10 +88,18 @@ class Matcher:
         """Return the nearest recorded requests with what differs, as JSON."""
         index = self._mocks.neighbours
         plain = signatures.canonical(asked.signature)
-        return [
-            described(index.signature(number), signatures.differences(plain, index.signature(number), number))
-            for number in index.nearest(asked.signature)
-        ]
+        found = []
+        for number in index.nearest(asked.signature):
+            recorded = self._showable(index.signature(number))
+            found.append(described(recorded, signatures.differences(plain, recorded, number)))
+        return found
+
+    def line(self, mock: Mock, answer: Answer) -> bytes:
+        """Return the start of an answer's line in mocks.jsonl, made at its first use."""
+        if not answer.line:
+            signature = self._showable(self._mocks.neighbours.signature(mock.number))
+            answer.line = match_line(signature, mock.digest, answer.tech, answer.status)
+        return answer.line
 
     def learn(self, redact: Redact) -> None:
         """Mocks that went through one more rule have come in (a recorded miss)."""
@@ -110,12 +123,36 @@ class Matcher:
         signature = signatures.signature(pair)
         return signature if self._chains is None else self._chains.signature(pair, signature)
 
+    def _showable(self, recorded: dict[str, bytes]) -> Mapping[str, bytes]:
+        """Return a recorded signature as it may be written: redacted, where recordings are not."""
+        if self._shown is None or not self._mocks.unredacted or keys.URL not in recorded:
+            return recorded
+        shown = signatures.signature(self._shown(_as_pair(recorded)))
+        hashed = {key: value for key, value in recorded.items() if key == keys.BODY_HASH}
+        return signatures.canonical({**shown, **hashed})
+
     def _service(self) -> str:
         return next(iter(self._mocks.services), "")
 
 
 def _as_it_is(pair: RRPair) -> RRPair:
     return pair
+
+
+def _as_pair(signature: Mapping[str, bytes]) -> RRPair:
+    """Return the request that a signature stands for, as far as it says."""
+    body = signature.get(keys.BODY_JSON) or signature.get(keys.BODY_XML) or b""
+    path, query = quote(signature[keys.URL]), quote(signature.get(keys.QUERY, b""), safe="=&/:@")
+    method, host = (signature.get(key, b"").decode("utf-8", "replace") for key in (keys.METHOD, keys.HOST))
+    kind = "application/xml" if keys.BODY_XML in signature else "application/json"
+    req = {
+        "method": method,
+        "url": path,
+        "uri": f"{path}?{query}" if query else path,
+        "host": host,
+        "headers": {"Host": [host], **({"Content-Type": [kind]} if body else {})},
+    }
+    return RRPair({"direction": "OUT", "l7protocol": "http", "command": method, "http": {"req": req}}, body)
 
 
 def described(signature: Mapping[str, bytes], found: Sequence[signatures.Difference]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from speedscale_runtime.signatures import Neighbours, keys
 
 from . import answers
 from .answers import Answer
-from .lines import match_line
 
 
 class Selection(StrEnum):
@@ -78,7 +77,6 @@ class Mocks:
         if mock is None:
             mock = self.by_digest[digest] = Mock(digest, self.neighbours.add(wanted))
         answer = answers.render(pair)
-        answer.line = match_line(pair, digest)
         answer.pair = pair if keep else None
         if answer.unservable is not None:
             self.unservable[answer.unservable.value] = self.unservable.get(answer.unservable.value, 0) + 1

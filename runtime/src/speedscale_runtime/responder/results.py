@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import lines
+from .answers import Answer
 from .lines import MATCH, NO_MATCH, PASSTHROUGH
-from .mocks import Mocks
+from .mocks import Mock, Mocks
 
 FILE = "mocks.jsonl"
 _WAITING_MAX = 4096
@@ -66,13 +67,13 @@ class Results:
             self._file.flush()
         self._waiting.clear()
 
-    def close(self, mocks: Mocks) -> None:
-        """Write the mocks that nobody asked for and the counts, and close the file."""
+    def close(self, mocks: Mocks, line: Callable[[Mock, Answer], bytes]) -> None:
+        """Write the unused mocks and the counts, and close the file; `line` gives the start of an answer's line."""
         self.flush()
         if self._file is None:
             return
         for mock, index, answer in mocks.unused():
-            start = answer.line.replace(b'"type":"mock","verdict":"MATCH"', b'"type":"unused"', 1)
+            start = line(mock, answer).replace(b'"type":"mock","verdict":"MATCH"', b'"type":"unused"', 1)
             self._file.write(b'%s,"instance":%d,"answers":%d}\n' % (start, index, len(mock.answers)))
         self._file.write(lines.document({"type": "end", **self.totals(mocks)}))
         self._file.close()

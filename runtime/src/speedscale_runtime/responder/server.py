@@ -105,7 +105,7 @@ class Responder:
             await server.wait_closed()
         if self._recorder is not None:
             self._recorder.close()
-        self._results.close(self._mocks)
+        self._results.close(self._mocks, self._matcher.line)
 
     def _flush(self) -> None:
         self._results.flush()
@@ -154,15 +154,15 @@ class Responder:
         elif answer.unservable is not None:
             self._miss(connection, live, keep, _WHY[answer.unservable])
         elif self._plain and keep and answer.plain is None and live.version == "1.1":
-            self._results.match(answer.line)
+            self._results.match(answer.line or self._matcher.line(mock, answer))
             connection.send(answer.wire)
         else:
-            self._serve(connection, live, keep, answer)
+            self._serve(connection, live, keep, mock, answer)
 
-    def _serve(self, connection: Connection, live: Live, keep: bool, answer: Answer) -> None:
+    def _serve(self, connection: Connection, live: Live, keep: bool, mock: Mock, answer: Answer) -> None:
         """Serve with everything that is not the plain case: coding, HTTP/1.0, chains, faults, delays."""
         effect = self._effect(live)
-        self._results.match(answer.line, effect.name if effect else "")
+        self._results.match(self._matcher.line(mock, answer), effect.name if effect else "")
         delay_s = timing.delay_s(answer.delay_ms, self._settings.timing_factor)
         if self._chains is not None and answer.pair is not None:
             delay_s += min(self._chains.delay_ms() / 1000, timing.DELAY_MAX_S)
