@@ -15,7 +15,6 @@ INTEGRATION = {
     "curl": "curl",
     "nginx": "nginx-light",
     "wrk": "wrk",
-    "node": "nodejs",
     "java": "default-jdk-headless",
 }
 BROWSER = {"chromium": "chromium"}

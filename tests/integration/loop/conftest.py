@@ -1,4 +1,4 @@
-"""A recording around nothing of ours: an origin over HTTP and HTTPS, `speedctl record` beside it, clients that exist."""
+"""A recording around nothing of ours: two origins (HTTP, HTTPS), `speedctl record`, clients that exist."""
 
 from __future__ import annotations
 
