@@ -120,9 +120,7 @@ def _http1(first: bytes) -> _Verdict:
     if _HTTP1_LINE.match(first):
         return True
     # A method of the client's own: only its whole first line tells.
-    return (
-        _MAYBE if re.fullmatch(rb"[A-Z][A-Z\-]{0,23}(?: [^\x00-\x20\x7f]*(?: [HTP/.0-9]*\r?)?)?", first) else False
-    )
+    return _MAYBE if re.fullmatch(rb"[A-Z][A-Z\-]{0,23}(?: [^\x00-\x20\x7f]*(?: [HTP/.0-9]*\r?)?)?", first) else False
 
 
 def _tls(first: bytes) -> _Verdict:

@@ -25,6 +25,7 @@ class Cause(StrEnum):
     NONE = ""
     CLIENT_GONE = "client_gone"
     SERVER_GONE = "server_gone"
+    CLOSED = "closed"
     BAD_REQUEST_LINE = "bad_request_line"
     BAD_STATUS_LINE = "bad_status_line"
     BAD_HEADER = "bad_header"
@@ -33,7 +34,7 @@ class Cause(StrEnum):
     AMBIGUOUS_LENGTH = "ambiguous_length"
     UNSOLICITED_RESPONSE = "unsolicited_response"
     EARLY_RESPONSE = "early_response"
-    UNASKED_UPGRADE = "unasked_upgrade"
+    BAD_UPGRADE = "bad_upgrade"
     PIPELINE_TOO_DEEP = "pipeline_too_deep"
 
 

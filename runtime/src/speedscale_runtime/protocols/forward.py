@@ -105,7 +105,7 @@ class Rewriter:
         """Find the target and the extent of the request; return its head for the origin server."""
         method, target, version, start = heads.request_line(head)
         headers = heads.fields(head, start)
-        length = heads.body_length(headers, version)
+        length, self._asked_upgrade = heads.framing(headers, version)
         where = absolute(target)
         if where is not None:
             self.host, self.port, self.tls = where.host, where.port, where.tls
@@ -115,7 +115,6 @@ class Rewriter:
             head = _origin_head(head, start, method, origin, version, headers, where.authority)
         elif method == b"CONNECT":
             raise ParseError(Cause.BAD_REQUEST_LINE)
-        self._asked_upgrade = heads.has_field(headers, b"upgrade")
         if length > 0:
             self._body = LengthBody(length, Capture(0))
         elif length == CHUNKED:

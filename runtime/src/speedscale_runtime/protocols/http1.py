@@ -34,13 +34,15 @@ class Observer:
 
     `on_exchange` is called once per exchange, in the order of the requests. Bodies are kept up to `max_body_bytes`
     (0: none); heads and trailers above `max_head_bytes` make the connection opaque. `mode` says what the connection
-    is now, `cause` (a `Cause`) why it went OPAQUE. Times are nanoseconds of any one clock.
+    is now, `cause` (a `Cause`) why it went OPAQUE. Once it is TUNNEL, `tunnel_request` and `tunnel_response` are
+    the bytes of the other protocol that were already fed. Times are nanoseconds of any one clock.
     """
 
     __slots__ = (
+        "_active",
+        "_asks",
         "_body_room",
         "_closed",
-        "_done_requests",
         "_early",
         "_held",
         "_held_ns",
@@ -53,19 +55,22 @@ class Observer:
         "_request_body",
         "_request_eof",
         "_request_head",
+        "_request_stalled",
         "_response_body",
         "_response_done",
         "_response_eof",
         "_response_head",
         "cause",
         "mode",
+        "tunnel_request",
+        "tunnel_response",
     )
 
-    def __init__(
-        self, on_exchange: Callable[[Exchange], None], *, max_body_bytes: int, max_head_bytes: int
-    ) -> None:
+    def __init__(self, on_exchange: Callable[[Exchange], None], *, max_body_bytes: int, max_head_bytes: int) -> None:
         self.mode = Mode.ACTIVE
         self.cause: str = ""
+        self.tunnel_request = b""
+        self.tunnel_response = b""
         self._on_exchange = on_exchange
         self._max_body, self._max_head = max_body_bytes, max_head_bytes
         self._queue: deque[Exchange] = deque()
@@ -75,6 +80,8 @@ class Observer:
         self._request: Exchange | None = None
         self._request_body: Body | None = None
         self._request_eof = False
+        self._request_stalled = False  # no further requests are read: `_holding`, `_early` or `_request_eof`
+        self._asks: Exchange | None = None  # the request under way, when it asks for an upgrade or a tunnel
         self._early = False  # the first in the queue was answered before its head was whole
         self._holding: Exchange | None = None  # asked for an upgrade or a tunnel: what follows it waits in `_held`
         self._held = b""
@@ -84,105 +91,139 @@ class Observer:
         self._response_body: Body | None = None
         self._response_done = False  # and its request is still under way
         self._response_eof = False
+        self._active = True  # mode is ACTIVE and `close` was not called: what the hot path asks
         self._closed = False
 
     # -- what the connection's owner calls ----------------------------------------------------------------------
 
     def feed_request(self, data: bytes, now_ns: int) -> None:
         """Take bytes that went from the client to the server; `now_ns` is when they came."""
-        if self.mode is not Mode.ACTIVE or self._closed:
+        if not self._active:
             return
         try:
-            self._requests(data, now_ns)
+            pos, end = 0, len(data)
+            while pos < end:
+                body = self._request_body
+                if body is not None:
+                    pos = body.feed(data, pos)
+                    if not body.done:
+                        return
+                    self._end_request(now_ns)
+                    continue
+                if self._request_stalled:
+                    if self._holding is not None:
+                        self._hold(data[pos:], now_ns)
+                    return
+                found = None if self._request_head.data else heads.request_at(data, pos, self._max_head)
+                if found is not None:
+                    method, target, version, headers, pos = found
+                    started_ns = now_ns
+                else:
+                    head, pos = self._request_head.take(data, pos, now_ns)
+                    if head is None:
+                        return
+                    started_ns = self._request_head.started_ns
+                    method, target, version, start = heads.request_line(head)
+                    headers = heads.fields(head, start)
+                self._begin_request(Exchange(method, target, version, headers, started_ns), now_ns)
         except ParseError as error:
-            self._go_opaque(error.cause, now_ns)
+            self._go_opaque(error.cause)
 
     def feed_response(self, data: bytes, now_ns: int) -> None:
         """Take bytes that went from the server to the client; `now_ns` is when they came."""
-        if self.mode is not Mode.ACTIVE or self._closed:
+        if not self._active:
             return
         try:
-            self._responses(data, now_ns)
+            pos, end = 0, len(data)
+            while pos < end and self._active:
+                body = self._response_body
+                if body is not None:
+                    pos = body.feed(data, pos)
+                    if not body.done:
+                        return
+                    self._end_response(now_ns)
+                    continue
+                if (not self._queue or self._response_done or self._response_eof) and not self._expected(data, pos):
+                    return
+                found = None if self._response_head.data else heads.response_at(data, pos, self._max_head)
+                if found is not None:
+                    version, status, reason, headers, pos = found
+                    started_ns = now_ns
+                else:
+                    head, pos = self._response_head.take(data, pos, now_ns)
+                    if head is None:
+                        return
+                    started_ns = self._response_head.started_ns
+                    version, status, reason, start = heads.status_line(head)
+                    headers = heads.fields(head, start)
+                exchange = self._queue[0]
+                if status < 200 and status != 101:
+                    if len(exchange.interim) < INTERIM_MAX:
+                        exchange.interim.append(status)
+                    continue
+                exchange.response_version, exchange.status, exchange.reason = version, status, reason
+                exchange.response_headers, exchange.response_start_ns = headers, started_ns
+                pos = self._begin_body(exchange, data, pos, now_ns)
         except ParseError as error:
-            self._go_opaque(error.cause, now_ns)
+            self._go_opaque(error.cause)
 
     def request_eof(self, now_ns: int) -> None:
         """The client will send no more; it may still read (half-close)."""
-        if self.mode is not Mode.ACTIVE or self._closed or self._request_eof:
+        if not self._active or self._request_eof:
             return
-        self._request_eof = True
+        self._request_eof = self._request_stalled = True
         if self._holding is None:
             self._cut_request(now_ns, Cause.CLIENT_GONE)
 
     def response_eof(self, now_ns: int) -> None:
         """The server will send no more: what is not answered now never will be."""
-        if self.mode is not Mode.ACTIVE or self._closed or self._response_eof:
+        if not self._active or self._response_eof:
             return
         self._response_eof = True
         if isinstance(self._response_body, CloseBody):
             self._response_body.done = True
-            try:
-                self._end_response(now_ns)
-            except ParseError as error:  # of bytes held behind a refused upgrade
-                self._go_opaque(error.cause, now_ns)
-                return
-        self._flush(now_ns, Cause.SERVER_GONE)
+            self._end_response(now_ns)
+        if self._active:
+            self._flush(Cause.SERVER_GONE)
 
     def close(self, now_ns: int, cause: str) -> None:
         """The connection is over in both directions: hand over what is unfinished, with `cause`."""
         if self._closed:
             return
         self._closed = True
-        if self.mode is Mode.ACTIVE:
-            self._let_go_at_close(now_ns)
-        if self.mode is Mode.ACTIVE:
+        cause = cause or Cause.CLOSED
+        if self._active and self._holding is not None and self._holding.method != b"CONNECT":
+            self._let_go()  # what waited for an upgrade that never was answered
+        if self._active:
             self._cut_request(now_ns, cause)
-            self._flush(now_ns, cause)
+            self._flush(cause)
         self._forget()
 
     # -- requests -----------------------------------------------------------------------------------------------
 
-    def _requests(self, data: bytes, now_ns: int) -> None:
-        pos, end = 0, len(data)
-        while pos < end:
-            if self._early or self._request_eof:
-                return
-            body = self._request_body
-            if body is not None:
-                pos = body.feed(data, pos)
-                if not body.done:
-                    return
-                self._end_request(now_ns)
-                continue
-            if self._holding is not None:
-                self._hold(data[pos:], now_ns)
-                return
-            head, pos = self._request_head.take(data, pos, now_ns)
-            if head is None:
-                return
-            self._begin_request(head, now_ns)
-
-    def _begin_request(self, head: bytes, now_ns: int) -> None:
-        method, target, version, start = heads.request_line(head)
-        headers = heads.fields(head, start)
-        exchange = Exchange(method, target, version, headers, self._request_head.started_ns)
-        if len(self._queue) >= PIPELINE_MAX:
-            raise ParseError(Cause.PIPELINE_TOO_DEEP)
+    def _begin_request(self, exchange: Exchange, now_ns: int) -> None:
         self._queue.append(exchange)
-        length = heads.body_length(headers, version)
-        if method == b"CONNECT":
-            if length > 0 or length == CHUNKED:  # body or tunnel: nobody can tell
-                raise ParseError(Cause.AMBIGUOUS_LENGTH)
-            length = ABSENT
+        if len(self._queue) > PIPELINE_MAX:
+            raise ParseError(Cause.PIPELINE_TOO_DEEP)
+        length, upgrade = heads.framing(exchange.request_headers, exchange.http_version)
+        if upgrade or exchange.method == b"CONNECT":
+            self._asks = exchange
+            if exchange.method == b"CONNECT":
+                if length > 0 or length == CHUNKED:  # body or tunnel: nobody can tell
+                    raise ParseError(Cause.AMBIGUOUS_LENGTH)
+                length = ABSENT
+        if length == ABSENT or length == 0:
+            if self._asks is None:
+                exchange.request_end_ns = now_ns
+                return
+            self._request = exchange
+            self._end_request(now_ns)
+            return
         if length == UNTIL_CLOSE:
             raise ParseError(Cause.AMBIGUOUS_LENGTH)
         self._request = exchange
-        if length > 0:
-            self._request_body = LengthBody(length, Capture(self._body_room))
-        elif length == CHUNKED:
-            self._request_body = ChunkedBody(Capture(self._body_room), self._max_head)
-        else:
-            self._end_request(now_ns)
+        capture = Capture(self._body_room)
+        self._request_body = ChunkedBody(capture, self._max_head) if length == CHUNKED else LengthBody(length, capture)
 
     def _end_request(self, now_ns: int) -> None:
         """The last byte of the request came, or `_cut_request` gave up on it."""
@@ -194,18 +235,19 @@ class Observer:
         if body is not None:
             _keep_request_body(exchange, body)
             self._body_room -= len(exchange.request_body)
+        asks, self._asks = self._asks, None
         if self._response_done:
             self._emit_first()
-        elif exchange.method == b"CONNECT" or heads.has_field(exchange.request_headers, b"upgrade"):
+        elif asks is exchange:
             self._holding = exchange
+            self._request_stalled = True
 
     def _cut_request(self, now_ns: int, cause: str) -> None:
         """End the request under way, be it in its head or its body, and say why."""
         if self._request is not None:
             self._request.incomplete = cause
+            self._asks = None
             self._end_request(now_ns)
-            if self._request_eof:
-                self._holding = None
         elif self._request_head.data and not self._early and len(self._queue) < PIPELINE_MAX:
             self._queue.append(self._partial(cause))
         self._request_head.clear()
@@ -235,78 +277,50 @@ class Observer:
         """The upgrade was refused: what was held are requests after all."""
         held, eof = self._held, self._request_eof
         self._holding, self._held = None, b""
+        self._request_stalled = self._request_eof = False
         if held:
-            self._request_eof = False
-            self._requests(held, self._held_ns)
-            self._request_eof = eof
-        if eof:
+            self.feed_request(held, self._held_ns)
+        if eof and self._active:
+            self._request_eof = self._request_stalled = True
             self._cut_request(self._held_ns, Cause.CLIENT_GONE)
-
-    def _let_go_at_close(self, now_ns: int) -> None:
-        if self._holding is not None and self._holding.method != b"CONNECT":
-            try:
-                self._let_go()
-            except ParseError as error:
-                self._go_opaque(error.cause, now_ns)
 
     # -- responses ----------------------------------------------------------------------------------------------
 
-    def _responses(self, data: bytes, now_ns: int) -> None:
-        pos, end = 0, len(data)
-        while pos < end and self.mode is Mode.ACTIVE:
-            body = self._response_body
-            if body is None:
-                head, pos = self._take_response_head(data, pos, now_ns)
-                if head is None:
-                    return
-                self._begin_response(head, now_ns)
-                continue
-            pos = body.feed(data, pos)
-            if not body.done:
-                return
-            self._end_response(now_ns)
+    def _expected(self, data: bytes, pos: int) -> bool:
+        """Say whether response bytes that have no whole request before them can be paired with anything."""
+        if self._response_eof or not data[pos:].lstrip(b"\r\n"):
+            return False
+        if self._response_done or not self._request_head.data:
+            raise ParseError(Cause.UNSOLICITED_RESPONSE)
+        # A server may refuse a head before it is whole (408, 431); nothing after that can be trusted.
+        self._queue.append(self._partial(Cause.EARLY_RESPONSE))
+        self._request_head.clear()
+        self._early = self._request_stalled = True
+        return True
 
-    def _take_response_head(self, data: bytes, pos: int, now_ns: int) -> tuple[bytes | None, int]:
-        if self._response_eof:
-            return None, len(data)
-        if not self._queue or self._response_done:
-            rest = data[pos:].lstrip(b"\r\n")
-            if not rest:
-                return None, len(data)
-            if self._response_done or not self._request_head.data:
-                raise ParseError(Cause.UNSOLICITED_RESPONSE)
-            # A server may refuse a head before it is whole (408, 431); nothing after that can be trusted.
-            self._queue.append(self._partial(Cause.EARLY_RESPONSE))
-            self._request_head.clear()
-            self._early = True
-        return self._response_head.take(data, pos, now_ns)
-
-    def _begin_response(self, head: bytes, now_ns: int) -> None:
-        exchange = self._queue[0]
-        version, status, reason, start = heads.status_line(head)
-        if status < 200 and status != 101:
-            if len(exchange.interim) < INTERIM_MAX:
-                exchange.interim.append(status)
-            heads.fields(head, start)
-            return
-        exchange.response_version, exchange.status, exchange.reason = version, status, reason
-        exchange.response_start_ns = self._response_head.started_ns
-        exchange.response_headers = headers = heads.fields(head, start)
+    def _begin_body(self, exchange: Exchange, data: bytes, pos: int, now_ns: int) -> int:
+        """Find out how the response goes on behind its head; return the position behind what was used up."""
+        status = exchange.status
         if status == 101 or (exchange.method == b"CONNECT" and status < 300):
-            self._upgrade(exchange, now_ns)
-            return
-        if exchange.method == b"HEAD" or status in (204, 304):
+            self._upgrade(exchange, data[pos:], now_ns)
+            return len(data)
+        if exchange.method == b"HEAD" or status == 204 or status == 304:
             self._end_response(now_ns)
-            return
-        length = heads.body_length(headers, version)
-        if length == 0:
+            return pos
+        length, _ = heads.framing(exchange.response_headers, exchange.response_version)
+        if 0 <= length <= len(data) - pos:  # whole already
+            stop = pos + length
+            exchange.response_body = data[pos : stop if length <= self._max_body else pos + self._max_body]
+            exchange.response_body_length = length
             self._end_response(now_ns)
-        elif length > 0:
+            return stop
+        if length > 0:
             self._response_body = LengthBody(length, Capture(self._max_body))
         elif length == CHUNKED:
             self._response_body = ChunkedBody(Capture(self._max_body), self._max_head)
         else:
             self._response_body = CloseBody(Capture(self._max_body))
+        return pos
 
     def _end_response(self, now_ns: int) -> None:
         exchange, body = self._queue[0], self._response_body
@@ -319,16 +333,17 @@ class Observer:
             return
         self._emit_first()
         if self._early:
-            raise ParseError(Cause.EARLY_RESPONSE)
-        if exchange is self._holding:
+            self._go_opaque(Cause.EARLY_RESPONSE)
+        elif exchange is self._holding:
             self._let_go()
 
-    def _upgrade(self, exchange: Exchange, now_ns: int) -> None:
+    def _upgrade(self, exchange: Exchange, rest: bytes, now_ns: int) -> None:
         """101, or a CONNECT that was granted: the bytes after this are of another protocol."""
         if exchange is not self._holding:
-            raise ParseError(Cause.UNASKED_UPGRADE)
+            raise ParseError(Cause.BAD_UPGRADE)
         exchange.upgraded = True
         exchange.response_end_ns = now_ns
+        self.tunnel_request, self.tunnel_response = self._held, rest
         self._emit_first()
         self.mode = Mode.TUNNEL
         self._forget()
@@ -341,17 +356,20 @@ class Observer:
         self._body_room += len(exchange.request_body)
         self._on_exchange(exchange)
 
-    def _flush(self, now_ns: int, cause: str) -> None:
+    def _flush(self, cause: str) -> None:
         """Hand over the whole queue with `cause`: no answer will be paired with these any more."""
         request, body = self._request, self._request_body
         if request is not None and body is not None:
             _keep_request_body(request, body)
-            self._request = None  # its body is still read, to find the next request
+            self._request = self._asks = None
+            body.capture = Capture(0)  # it is still read, to find the next request
         if self._response_body is not None:
             _keep_response_body(self._queue[0], self._response_body)
             self._response_body = None
         self._response_head.clear()
-        self._holding, self._held = None, b""
+        if self._holding is not None:
+            self._holding, self._held = None, b""
+            self._request_stalled = self._request_eof
         self._response_done = False
         while self._queue:
             exchange = self._queue.popleft()
@@ -359,14 +377,15 @@ class Observer:
             self._on_exchange(exchange)
         self._body_room = self._max_body
 
-    def _go_opaque(self, cause: Cause, now_ns: int) -> None:
+    def _go_opaque(self, cause: Cause) -> None:
         self.mode, self.cause = Mode.OPAQUE, cause
-        self._flush(now_ns, cause)
+        self._flush(cause)
         self._forget()
 
     def _forget(self) -> None:
         """Give back the memory of a connection that is parsed no more."""
-        self._request = self._request_body = self._response_body = self._holding = None
+        self._active = False
+        self._request = self._request_body = self._response_body = self._holding = self._asks = None
         self._held = b""
         self._request_head.clear()
         self._response_head.clear()

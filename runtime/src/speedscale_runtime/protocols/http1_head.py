@@ -19,14 +19,15 @@ from .exchange import Cause, Headers
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/(1\.[0-9])\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/(1\.[0-9]) ([1-9][0-9][0-9])(?: ([^\r\n\0]*))?\r?\n")
-_FIELDS = re.compile(rb"^(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)\r\n", re.MULTILINE)
+# Whole lines that need no further look; a value with a blank at its end does not match.
+_FIELDS = re.compile(rb"^(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)(?<![ \t])\r\n", re.MULTILINE)
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)")
 _TOKEN_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _STATUS_START = b"HTTP/1."
 
-# Lengths of the names that decide framing; most other names are passed over by length alone.
-_CONTENT_LENGTH, _TRANSFER_ENCODING = b"content-length", b"transfer-encoding"
-_FRAMING_LENGTHS = frozenset((len(_CONTENT_LENGTH), len(_TRANSFER_ENCODING)))
+# Lengths of the names that decide what follows a head; most other names are passed over by length alone.
+_CONTENT_LENGTH, _TRANSFER_ENCODING, _UPGRADE = b"content-length", b"transfer-encoding", b"upgrade"
+_DECISIVE_LENGTHS = frozenset((len(_CONTENT_LENGTH), len(_TRANSFER_ENCODING), len(_UPGRADE)))
 _LENGTH_DIGITS_MAX = 18
 
 CHUNKED = -1
@@ -40,6 +41,41 @@ class ParseError(Exception):
     def __init__(self, cause: Cause) -> None:
         self.cause = cause
         super().__init__(cause.value)
+
+
+def request_at(data: bytes, pos: int, limit: int) -> tuple[bytes, bytes, bytes, Headers, int] | None:
+    """Return method, target, version, fields and the position behind a head that is whole and ordinary.
+
+    None for any other: one that does not end in `data`, is longer than `limit`, or needs a closer look. Hot path.
+    """
+    stop = data.find(b"\r\n\r\n", pos) + 4
+    if stop < 4 or stop - pos > limit:
+        return None
+    match = _REQUEST_LINE.match(data, pos)
+    if match is None:
+        return None
+    method, target, version = match.groups()
+    start = match.end()
+    headers: Headers = _FIELDS.findall(data, start, stop)
+    if len(headers) + 1 != data.count(b"\n", start, stop):
+        return None
+    return method, target, version, headers, stop
+
+
+def response_at(data: bytes, pos: int, limit: int) -> tuple[bytes, int, bytes, Headers, int] | None:
+    """Return version, status, reason, fields and the position behind a head, as `request_at` does."""
+    stop = data.find(b"\r\n\r\n", pos) + 4
+    if stop < 4 or stop - pos > limit:
+        return None
+    match = _STATUS_LINE.match(data, pos)
+    if match is None:
+        return None
+    version, status, reason = match.groups()
+    start = match.end()
+    headers: Headers = _FIELDS.findall(data, start, stop)
+    if len(headers) + 1 != data.count(b"\n", start, stop):
+        return None
+    return version, int(status), reason or b"", headers, stop
 
 
 def request_line(head: bytes) -> tuple[bytes, bytes, bytes, int]:
@@ -66,7 +102,7 @@ def fields(head: bytes, start: int) -> Headers:
     Values lose the blanks around them; a folded value is joined with one space (RFC 9112 section 5.2).
     """
     found: Headers = _FIELDS.findall(head, start)
-    if len(found) + 1 != head.count(b"\n", start) or b" \r" in head or b"\t\r" in head:
+    if len(found) + 1 != head.count(b"\n", start):
         return _fields_slowly(head, start)
     return found
 
@@ -91,27 +127,31 @@ def _fields_slowly(head: bytes, start: int) -> Headers:
     return found
 
 
-def body_length(headers: Headers, version: bytes) -> int:
-    """Return the length that the fields give: bytes, CHUNKED, UNTIL_CLOSE (response only) or ABSENT.
+def framing(headers: Headers, version: bytes) -> tuple[int, bool]:
+    """Return the length that the fields give, and whether there is an Upgrade.
 
-    ParseError AMBIGUOUS_LENGTH where two readers could disagree (RFC 9112 sections 6.1 and 6.3): both fields,
-    lengths that differ, a transfer coding under HTTP/1.0 or with `chunked` anywhere but last.
+    The length is in bytes, or CHUNKED, UNTIL_CLOSE (response only) or ABSENT. ParseError AMBIGUOUS_LENGTH where two
+    readers could disagree (RFC 9112 sections 6.1 and 6.3): both fields, lengths that differ, a transfer coding
+    under HTTP/1.0 or with `chunked` anywhere but last.
     """
     length: bytes | None = None
     codings: bytes | None = None
+    upgrade = False
     for name, value in headers:
-        if len(name) in _FRAMING_LENGTHS:
+        if len(name) in _DECISIVE_LENGTHS:
             folded = name.lower()
             if folded == _CONTENT_LENGTH:
                 length = value if length is None else length + b"," + value
             elif folded == _TRANSFER_ENCODING:
                 codings = value if codings is None else codings + b"," + value
+            elif folded == _UPGRADE:
+                upgrade = True
     if codings is not None:
         if length is not None or version == b"1.0":
             raise ParseError(Cause.AMBIGUOUS_LENGTH)
-        return _coded(codings)
+        return _coded(codings), upgrade
     if length is None:
-        return ABSENT
+        return ABSENT, upgrade
     if not length.isdigit():
         values = {part.strip(b" \t") for part in length.split(b",")}
         length = values.pop()
@@ -119,7 +159,7 @@ def body_length(headers: Headers, version: bytes) -> int:
             raise ParseError(Cause.AMBIGUOUS_LENGTH)
     if len(length) > _LENGTH_DIGITS_MAX:
         raise ParseError(Cause.AMBIGUOUS_LENGTH)
-    return int(length)
+    return int(length), upgrade
 
 
 def _coded(codings: bytes) -> int:
