@@ -118,9 +118,7 @@ def forwarder(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 def make_pair() -> Callable[..., Frame]:
     """Return a function that makes a captured frame: `n` tells pairs apart."""
 
-    def make(
-        n: int, *, path: str = "", agent: str = "test/1", request: bytes = b"", response: bytes = b"{}"
-    ) -> Frame:
+    def make(n: int, *, path: str = "", agent: str = "test/1", request: bytes = b"", response: bytes = b"{}") -> Frame:
         path = path or f"/orders/{n}"
         head = {
             "msgType": "rrpair",

@@ -22,9 +22,7 @@ STATUS_PATH = "/v1/status"
 class Face:
     """Handlers over an intake; `status` returns what /v1/status shows."""
 
-    def __init__(
-        self, intake: Intake, access: Access, metrics: Metrics, status: Callable[[], dict[str, Any]]
-    ) -> None:
+    def __init__(self, intake: Intake, access: Access, metrics: Metrics, status: Callable[[], dict[str, Any]]) -> None:
         self._intake, self._access, self._metrics, self._status = intake, access, metrics, status
 
     def application(self, max_batch_bytes: int) -> web.Application:

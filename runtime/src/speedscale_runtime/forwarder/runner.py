@@ -29,7 +29,7 @@ from .core import name_cluster
 from .exporters import Exporter, Item, Sent
 from .metrics import Metrics
 from .rules import RuleSet
-from .spool import Cursors, Reader, Record
+from .spool import Cursors, Reader, Record, SegmentLog
 
 log = structlog.get_logger()
 
@@ -46,14 +46,15 @@ class Runner:
         self,
         name: str,
         exporter: Exporter,
-        reader: Reader,
+        spool: SegmentLog,
         cursors: Cursors,
         rules: RuleSet,
         cluster: str,
         metrics: Metrics,
         busy: Callable[[], bool],
     ) -> None:
-        self.name, self._exporter, self.reader = name, exporter, reader
+        self.name, self._exporter, self._spool = name, exporter, spool
+        self.reader = reader = Reader(spool, cursors.load(name))
         self._cursors, self._rules, self._cluster = cursors, rules, cluster
         self._metrics, self._busy = metrics, busy
         self._thread = ThreadPoolExecutor(1, f"read-{name}")
@@ -61,6 +62,7 @@ class Runner:
         self._drain = asyncio.Event()
         self._lost = self._damaged = 0
         self.delivered = reader.position
+        self._delivered_pair = reader.pair
         self.last_error = ""
 
     def wake(self) -> None:
@@ -93,7 +95,7 @@ class Runner:
                 continue
             if items:
                 await self._deliver(items)
-            self.delivered = record_end
+            self.delivered, self._delivered_pair = record_end, self.reader.pair
             await loop.run_in_executor(self._thread, self._save)
             await self._pace(len(items), started)
 
@@ -103,9 +105,13 @@ class Runner:
         self._thread.shutdown()
         self.reader.close()
 
+    def lag(self) -> tuple[int, int]:
+        """Return the bytes and pairs in the spool that have not arrived yet."""
+        return self._spool.behind(self.delivered, self._delivered_pair)
+
     def status(self) -> dict[str, Any]:
         """Return what /v1/status says of this exporter, apart from its being cut off."""
-        size, pairs = self.reader.behind()
+        size, pairs = self.lag()
         counts = self._metrics.exported.get(self.name, Counter())
         names = ("exported", "filtered", "rejected", "cut", "deduplicated", "lost", "undecodable", "errors")
         return {n: counts[n] for n in names} | {

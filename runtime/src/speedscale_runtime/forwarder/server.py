@@ -33,7 +33,7 @@ from .metrics import Metrics
 from .retention import Lag, decide
 from .rules import RuleSet
 from .runner import Runner
-from .spool import Committer, Cursors, Limits, Reader, SegmentLog, SpoolLocked
+from .spool import Committer, Cursors, Limits, SegmentLog, SpoolLocked
 
 log = structlog.get_logger()
 
@@ -85,9 +85,7 @@ class Forwarder:
         cursors = Cursors(settings.spool_dir / "cursors")
         for spec in settings.exporters:
             self._runners[spec.name] = self._runner(spec, cursors)
-        endpoints = Endpoints(
-            self._registry, self._not_ready, host=settings.metrics_host, port=settings.metrics_port
-        )
+        endpoints = Endpoints(self._registry, self._not_ready, host=settings.metrics_host, port=settings.metrics_port)
         face = Face(self._intake, access, self._metrics, self.status)
         web_runner = web.AppRunner(
             face.application(settings.max_batch_bytes),
@@ -170,11 +168,10 @@ class Forwarder:
             since = time.time()
             with contextlib.suppress(OSError):
                 cursors.save(spec.name, cursors.load(spec.name))
-        reader = Reader(self._spool, cursors.load(spec.name))
         return Runner(
             spec.name,
             exporters.create(spec, since),
-            reader,
+            self._spool,
             cursors,
             rules,
             self._settings.cluster,
@@ -218,7 +215,7 @@ class Forwarder:
         """Decide who holds the spool back, and give disk back."""
         lags = {}
         for name, runner in self._runners.items():
-            size, pairs = runner.reader.behind()
+            size, pairs = runner.lag()
             lags[name] = Lag(runner.delivered, size)
             self._metrics.lag(name, size, pairs, name in self._cut_off)
         need_room = self._spool.size + self._settings.spool_segment_bytes > self._settings.spool_max_bytes

@@ -23,8 +23,8 @@ def record(sequence: int, pairs: int = 1, body: bytes = b"body", sender: str = "
     return Record(sender, epoch, sequence, pairs, payload, 1_000 + sequence)
 
 
-def read_all(log: SegmentLog, position: Position = Position(0, 0)) -> list[Record]:
-    reader = Reader(log, position)
+def read_all(log: SegmentLog) -> list[Record]:
+    reader = Reader(log, Position(0, 0))
     found = []
     while (item := reader.next()) is not None:
         found.append(item)
@@ -45,9 +45,7 @@ def test_what_is_appended_is_read_in_order_over_segments(tmp_path: Path) -> None
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_crash_at_any_byte_keeps_the_acknowledged_and_invents_nothing(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_a_crash_at_any_byte_keeps_the_acknowledged_and_invents_nothing(tmp_path: Path, data: st.DataObject) -> None:
     folder = tmp_path / "spool"
     shutil.rmtree(folder, ignore_errors=True)
     log = SegmentLog(folder, SMALL)
@@ -229,7 +227,7 @@ def test_a_reader_counts_what_was_deleted_before_it_came(tmp_path: Path) -> None
     for i in range(30):
         log.append([record(i)])
     assert slow.next() == record(0)
-    assert slow.behind()[1] == 29
+    assert log.behind(slow.position, slow.pair)[1] == 29
     gone = log.release(log.end)
     rest = []
     while (item := slow.next()) is not None:
@@ -237,7 +235,7 @@ def test_a_reader_counts_what_was_deleted_before_it_came(tmp_path: Path) -> None
     # the open file can be read to its end; what stood in the segments behind it is lost
     assert slow.lost_pairs == 29 - len(rest) > 0
     assert gone
-    assert slow.behind()[1] == 0
+    assert log.behind(slow.position, slow.pair)[1] == 0
     slow.close()
     log.close()
 
@@ -249,12 +247,12 @@ def test_a_reader_resumes_where_its_cursor_stands(tmp_path: Path) -> None:
     reader = Reader(log, Position(0, 0))
     for _ in range(7):
         reader.next()
-    at, behind = reader.position, reader.behind()
+    at, behind = reader.position, log.behind(reader.position, reader.pair)
     reader.close()
     log.close()
     again = SegmentLog(tmp_path, SMALL)
     resumed = Reader(again, at)
-    assert resumed.behind()[1] == behind[1] == 13
+    assert again.behind(resumed.position, resumed.pair)[1] == behind[1] == 13
     assert resumed.next() == record(7)
     resumed.close()
     again.close()

@@ -21,6 +21,7 @@ from .base import Item
 SCOPE = "speedscale.rrpair"
 _TAGS = {"request_body": "requestPayloadTruncated", "response_body": "responsePayloadTruncated"}
 _CUT_ATTRIBUTE = "speedscale.body.truncated"
+_MARKS_BYTES = 256  # what the marks of a cut add
 _DEPTH_MAX = 90  # protobuf readers refuse deeper nesting than 100 messages
 
 
@@ -104,18 +105,30 @@ def any_value(value: Any, depth: int = 0) -> AnyValue:
 
 
 def _cut(pair: RRPair, excess: int) -> RRPair:
-    """Return a copy whose bodies are shorter, the larger first, until about `excess` bytes are saved.
+    """Return a copy whose bodies are shorter, the larger first, until `excess` bytes of the record are saved.
 
-    A body stands in the record as base64 and often as text too: cutting one byte saves at least four thirds.
+    A body stands in the record as base64 (four thirds of its bytes), and where it is text once more as such.
     """
     twin = pair.copy()
+    excess += _MARKS_BYTES
     bodies = sorted(_TAGS, key=lambda name: -len(getattr(twin, name) or b""))
     for name in bodies:
         body = getattr(twin, name)
         if not body or excess <= 0:
             continue
-        spared = min(len(body), (excess * 3 + 3) // 4 + 64)
-        setattr(twin, name, body[: len(body) - spared])
+        thirds = 7 if _is_text(body) else 4
+        kept = body[: max(0, len(body) - (excess * 3 // thirds + 1))]
+        if thirds == 7:
+            kept = kept.decode("utf-8", "ignore").encode("utf-8")  # not in the middle of a character
+        setattr(twin, name, kept)
         twin.tags.setdefault(_TAGS[name], str(len(body)))
-        excess -= spared * 4 // 3
+        excess -= (len(body) - len(kept)) * thirds // 3
     return twin
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -153,6 +153,17 @@ class SegmentLog:
         with self._mutex:
             return self._senders.has(sender, epoch, sequence)
 
+    def behind(self, position: Position, pair: int) -> tuple[int, int]:
+        """Return how many bytes and pairs lie behind a reader's place and the number of its next pair."""
+        size = 0
+        with self._mutex:
+            for segment in self._segments.values():
+                if segment.number == position.segment:
+                    size += max(0, segment.size - position.offset)
+                elif segment.number > position.segment:
+                    size += segment.size
+        return size, max(0, self.total_pairs - pair)
+
     def room(self, size: int) -> bool:
         """Say whether a payload of `size` bytes fits below the bound now."""
         return self.size + size + HEADER_SIZE <= self._limits.max_bytes

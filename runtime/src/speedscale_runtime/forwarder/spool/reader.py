@@ -32,15 +32,10 @@ class Reader:
         """The place of the next record."""
         return self._at
 
-    def behind(self) -> tuple[int, int]:
-        """Return how many bytes and pairs there are still to read."""
-        size = 0
-        for segment in self._log.segments():
-            if segment.number == self._at.segment:
-                size += max(0, segment.size - self._at.offset)
-            elif segment.number > self._at.segment:
-                size += segment.size
-        return size, max(0, self._log.total_pairs - max(self._pair, 0))
+    @property
+    def pair(self) -> int:
+        """The number of the next pair, as segments count them."""
+        return max(self._pair, 0)
 
     def next(self) -> Record | None:
         """Return the next record, or None at the end of what is durable."""
