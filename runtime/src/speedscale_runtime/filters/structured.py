@@ -128,9 +128,10 @@ def _steps(path: str) -> tuple[str, str]:
     steps = "." + steps if steps.startswith("/") else f".//{steps}"
     try:
         list(ElementTree.Element("document").iterfind(steps))
-    except (SyntaxError, KeyError) as error:
+    except (SyntaxError, KeyError, TypeError, IndexError, RuntimeError) as error:
+        reason = error if isinstance(error, SyntaxError) else "cannot be read"
         raise ValueError(
-            f"XPath {path!r}: {error}; supported are steps, //, *, [n], [name], [name='text'], [@name='text'],"
+            f"XPath {path!r}: {reason}; supported are steps, //, *, [n], [name], [name='text'], [@name='text'],"
             " and a closing /text() or /@name"
         ) from None
     return steps, attribute
