@@ -82,7 +82,7 @@ def test_filters_without_parentheses_are_one_group() -> None:
     [
         ("", 1, "empty"),
         ("servce IS x", 1, "did you mean service?"),
-        ("colour IS x", 1, "known are"),
+        ("qqq IS x", 1, "known are"),
         ("service LIKE x", 9, "unknown operator 'LIKE'"),
         ("service CONTAIN x", 9, "did you mean CONTAINS?"),
         ("service IS", 11, "expected a value"),
@@ -178,14 +178,15 @@ def test_the_built_in_rule_survives_the_way_through_a_query() -> None:
     assert parse_query(format_query(rule))["conditions"] == rule["conditions"]
 
 
-@given(
-    st.text(max_size=60)
-    | st.lists(st.sampled_from([*KEYWORDS, "(", ")", "[", "]", "IS", "AND", '"', "x"])).map(" ".join)
-)
+pieces = st.lists(st.sampled_from([*KEYWORDS, "(", ")", "[", "]", "IS", "AND", '"', "x"])).map(" ".join)
+
+
+@given(st.text(max_size=60) | pieces)
 def test_any_text_is_a_rule_or_a_clear_error(query: str) -> None:
+    problem = ""
     try:
         rule = parse_query(query)
+        parse_query(format_query(rule))
     except ConfigError as error:
-        assert str(error).startswith("query, column ")
-    else:
-        assert parse_query(format_query(rule)) is not None
+        problem = str(error)
+    assert not problem or problem.startswith("query, column ")
