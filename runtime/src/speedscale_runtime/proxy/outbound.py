@@ -264,6 +264,8 @@ class OutboundFlow(Flow):
 
     def _pump(self) -> None:
         """Send on what waits; a request for another target waits until all before it are answered."""
+        if self._stage != self._request_bytes:
+            return  # the next server is being dialled; it begins with the queue
         while self._queue and not self.ended:
             forward = self._queue[0]
             if forward.new_request and (forward.host, forward.port) != self._target:
