@@ -38,6 +38,7 @@ class CountingConnection(asyncio.Protocol):
         "_first",
         "_head_only",
         "_headers_done",
+        "_keep",
         "_parser",
         "_transport",
         "alive",
@@ -45,7 +46,6 @@ class CountingConnection(asyncio.Protocol):
         "max_bytes",
         "owner",
         "received",
-        "sent_at",
         "status",
     )
 
@@ -56,11 +56,11 @@ class CountingConnection(asyncio.Protocol):
         self.answers = 0
         self.status = 0
         self.received = 0
-        self.sent_at = 0.0
         self._transport: Any = None
         self._done = False
         self._head_only = False
         self._headers_done = False
+        self._keep = False
         self._first = b""
         self._parser = httptools.HttpResponseParser(self)
 
@@ -68,14 +68,15 @@ class CountingConnection(asyncio.Protocol):
         self._transport = transport
         self.alive = True
 
-    def send(self, data: bytes, owner: Owner, *, head_only: bool) -> None:
-        """Send a request; `head_only` for HEAD, whose answer has no body whatever its headers say."""
+    def send(self, data: bytes, owner: Owner, head_only: bool) -> float:
+        """Send a request and return when; `head_only` for HEAD, whose answer never has a body."""
         self.owner = owner
         self.received = 0
         self._done = self._headers_done = False
         self._head_only = head_only
-        self.sent_at = _clock()
+        sent = _clock()
         self._transport.write(data)
+        return sent
 
     def close(self) -> None:
         """Close without telling the owner."""
@@ -102,18 +103,19 @@ class CountingConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._headers_done = True
         if self._head_only and self._parser.get_status_code() >= 200:
-            self._done = True
+            self.on_message_complete()
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() >= 200:
             self._done = True
+            self._keep = self._parser.should_keep_alive()  # only true to the message while the parser is inside it
         else:
             self._interim()
 
     def eof_received(self) -> bool:
         if self.owner is not None and self._headers_done and not self._done and self._until_eof():
             self._done = True
-            self.alive = False
+            self._keep = False
             self._finish()
         return False
 
@@ -135,12 +137,9 @@ class CountingConnection(asyncio.Protocol):
         parser = self._parser
         self.status = parser.get_status_code()
         self.answers += 1
-        if self._head_only or self.status == 101:
-            keep = parser.should_keep_alive() or b"\nconnection: close" not in self._first.lower()
-            self._parser = httptools.HttpResponseParser(self)
-            if self.status == 101 or not keep:
-                self._drop()
-        elif not parser.should_keep_alive():
+        if self._head_only:
+            self._parser = httptools.HttpResponseParser(self)  # this one still waits for a body
+        if not self._keep or self.status == 101:
             self._drop()
         if owner is None:
             self._drop()  # bytes that nobody asked for: the connection is not to be trusted any longer
@@ -173,11 +172,11 @@ class RecordingConnection(CountingConnection):
         self.body: list[bytes] = []
         self.reason = b""
 
-    def send(self, data: bytes, owner: Owner, *, head_only: bool) -> None:
+    def send(self, data: bytes, owner: Owner, head_only: bool) -> float:
         self.headers = []
         self.body = []
         self.reason = b""
-        super().send(data, owner, head_only=head_only)
+        return super().send(data, owner, head_only)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -205,8 +205,10 @@ class Runner:
         self.due = min(due, now)
         self.sent = None
         self._retried = False
-        self.request, self.wire = test.pair, test.wire
-        if vuser.run is not None:
+        if vuser.run is None:
+            self.request, self.wire = test.pair, test.wire
+        else:
+            self.wire = test.wire
             self.request = vuser.run.request(test.pair, test.index)
             if self.request is not test.pair:
                 try:
@@ -218,23 +220,29 @@ class Runner:
                     self._timer = engine.timers.at(now + vuser.run.delay_ms / 1000, self._go)
                     self.due = now + vuser.run.delay_ms / 1000
                     return
-        self._go()
+        self.deadline = now + engine.options.timeout_s
+        engine.in_flight[self] = None
+        kept = vuser.connections.get(test.slot)
+        if kept is None or not kept.alive or kept.owner is not None:
+            self._dial()
+        else:
+            self.connection = kept
+            self.sent = kept.send(self.wire, self, test.head_only)
 
     def _go(self) -> None:
         self._timer = None
         engine = self.engine
         self.deadline = engine.timers.now() + engine.options.timeout_s
         engine.in_flight[self] = None
-        connection = self.vuser.connections.get((self.test.target, self.test.connection))
-        if connection is None or not connection.alive or connection.owner is not None:
+        kept = self.vuser.connections.get(self.test.slot)
+        if kept is None or not kept.alive or kept.owner is not None:
             self._dial()
         else:
-            self._send(connection)
+            self._send(kept)
 
     def _send(self, connection: CountingConnection) -> None:
         self.connection = connection
-        connection.send(self.wire, self, head_only=self.test.method == "HEAD")
-        self.sent = connection.sent_at
+        self.sent = connection.send(self.wire, self, self.test.head_only)
 
     def _dial(self) -> None:
         attempt = (self.vuser.iteration, self._pos)
@@ -279,7 +287,7 @@ class VUser:
         self.number = number
         self.run = run
         self.runners = [Runner(self, session) for session in sessions]
-        self.connections: OrderedDict[tuple[Target, str], CountingConnection] = OrderedDict()
+        self.connections: OrderedDict[int, CountingConnection] = OrderedDict()
         self.iteration = -1
         self.pace = 1.0
         self.stopping = False
@@ -321,7 +329,7 @@ class VUser:
 
     def keep(self, test: Test, connection: CountingConnection) -> None:
         """Keep a connection for the recorded one it stands for; the oldest idle one goes when there are too many."""
-        self.connections[test.target, test.connection] = connection
+        self.connections[test.slot] = connection
         if len(self.connections) > self.engine.options.connections_max:
             for key, old in self.connections.items():
                 if old.owner is None and old is not connection:
@@ -331,7 +339,7 @@ class VUser:
 
     def forget(self, test: Test) -> None:
         """The connection of this test is gone."""
-        self.connections.pop((test.target, test.connection), None)
+        self.connections.pop(test.slot, None)
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,12 +1,14 @@
 """What is measured: per endpoint and per second, in buffers on the hot path, in HDR histograms behind it.
 
 Times are whole microseconds. Recording into a histogram one value at a time costs more than the request; values
-are buffered and recorded by distinct value. Histograms of several processes are added, percentiles never averaged.
+are buffered and counted by distinct value. Histograms of several processes are added, percentiles never averaged.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
@@ -18,50 +20,62 @@ LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
 _DIGITS = 3
 _BUFFER = 50_000
-_QUANTILES = (("p50", 50.0), ("p75", 75.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0))
+_QUANTILES = (("p50", 50.0), ("p75", 75.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("max", 100.0))
 
 
 class Histogram:
-    """An HDR histogram of microseconds with a buffer before it."""
+    """Microseconds with HDR precision: a buffer, behind it counts by the lowest value of their HDR bucket.
 
-    __slots__ = ("_histogram", "values")
+    Bounded: there are at most 2048 + 21 x 1024 buckets between 1 us and 1 h.
+    """
 
-    def __init__(self) -> None:
-        self._histogram: Any = None
+    __slots__ = ("counts", "values")
+
+    def __init__(self, counts: Mapping[int, int] | None = None) -> None:
+        self.counts: Counter[int] = Counter(counts or {})
         self.values: list[int] = []
 
     def flush(self) -> None:
-        """Record what is buffered."""
-        if not self.values:
-            return
-        if self._histogram is None:
-            self._histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
-        record = self._histogram.record_value
+        """Count what is buffered."""
+        counts = self.counts
         for value, count in Counter(self.values).items():
-            record(min(max(value, LOWEST_US), HIGHEST_US), count)
+            counts[bucket(value)] += count
         self.values.clear()
 
-    def add(self, encoded: str) -> None:
-        """Add another histogram, base64 as `encode` gives it."""
-        if self._histogram is None:
-            self._histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
-        if encoded:
-            self._histogram.decode_and_add(encoded)
+    def export(self) -> dict[int, int]:
+        """Return the counts by bucket as plain data."""
+        self.flush()
+        return dict(self.counts)
 
     def encode(self) -> str:
-        """Return the histogram as base64 (V2, compressed)."""
+        """Return the histogram as base64 (HDR V2, compressed)."""
         self.flush()
-        histogram = self._histogram or HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
+        histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
+        for value, count in self.counts.items():
+            histogram.record_value(value, count)
         return bytes(histogram.encode()).decode("ascii")
 
     def quantiles_ms(self) -> dict[str, float]:
         """Return p50 to p99 and the maximum in ms; zeros where nothing was recorded."""
         self.flush()
-        histogram = self._histogram
-        if histogram is None or not histogram.get_total_count():
-            return {name: 0.0 for name, _ in _QUANTILES} | {"max": 0.0}
-        found = {name: histogram.get_value_at_percentile(q) / 1000 for name, q in _QUANTILES}
-        return found | {"max": histogram.get_max_value() / 1000}
+        total = sum(self.counts.values())
+        found: dict[str, float] = {}
+        seen, ordered = 0, iter(sorted(self.counts.items()))
+        value = 0
+        for name, percent in _QUANTILES:
+            rank = math.ceil(total * percent / 100)
+            while seen < rank:
+                value, count = next(ordered)
+                seen += count
+            found[name] = value / 1000
+        return found
+
+
+def bucket(value: int) -> int:
+    """Return the lowest value of the HDR bucket (3 digits) that a value falls into, within the histogram's range."""
+    value = min(max(value, LOWEST_US), HIGHEST_US)
+    shift = value.bit_length() - 11
+    return value if shift <= 0 else value >> shift << shift
 
 
 class EndpointStats:
@@ -115,7 +129,8 @@ class Stats:
         self.requests += 1
         stats = self.endpoints[endpoint]
         stats.codes[status] += 1
-        stats.latency.values.append(latency_us)
+        latencies = stats.latency.values
+        latencies.append(latency_us)
         stats.service.values.append(service_us)
         stats.recorded[recorded_us] += 1
         if matched:
@@ -125,7 +140,7 @@ class Stats:
         second.latency.values.append(latency_us)
         second.sent += sent
         second.received += received
-        if len(stats.latency.values) > _BUFFER:
+        if len(latencies) > _BUFFER:
             stats.latency.flush()
             stats.service.flush()
 
@@ -159,7 +174,7 @@ class Stats:
                     "sent": second.sent,
                     "received": second.received,
                     "vusers": second.vusers,
-                    "hdr": second.latency.encode(),
+                    "latency": second.latency.export(),
                 }
             )
         self._second = Second()
@@ -178,8 +193,8 @@ class Stats:
                     "codes": dict(e.codes),
                     "causes": dict(e.causes),
                     "matched": e.matched,
-                    "latency": e.latency.encode(),
-                    "service": e.service.encode(),
+                    "latency": e.latency.export(),
+                    "service": e.service.export(),
                     "recorded": dict(e.recorded),
                 }
                 for e in self.endpoints
@@ -197,8 +212,8 @@ def endpoint_lines(endpoints: tuple[Endpoint, ...], parts: list[dict[str, Any]])
             merged.codes.update(one["codes"])
             merged.causes.update(one["causes"])
             merged.matched += one["matched"]
-            merged.latency.add(one["latency"])
-            merged.service.add(one["service"])
+            merged.latency.counts.update(one["latency"])
+            merged.service.counts.update(one["service"])
             merged.recorded.update(one["recorded"])
         errors = sum(merged.causes.values())
         requests = sum(merged.codes.values()) + errors
@@ -216,18 +231,17 @@ def endpoint_lines(endpoints: tuple[Endpoint, ...], parts: list[dict[str, Any]])
                     "matched": merged.matched,
                     "latencyHdr": merged.latency.encode(),
                     "serviceTimeHdr": merged.service.encode(),
-                    "recordedLatencyHdr": counted(merged.recorded),
+                    "recordedLatencyHdr": _durations(merged.recorded).encode(),
                 }
             )
     return lines
 
 
-def counted(values: Counter[int]) -> str:
-    """Return the histogram of values that are already counted."""
-    histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
-    for value, count in values.items():
-        histogram.record_value(min(max(value, LOWEST_US), HIGHEST_US), count)
-    return bytes(histogram.encode()).decode("ascii")
+def _durations(recorded: Counter[int]) -> Histogram:
+    made = Histogram()
+    for value, count in recorded.items():
+        made.counts[bucket(value)] += count
+    return made
 
 
 def interval_lines(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -242,7 +256,7 @@ def interval_lines(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         latency = Histogram()
         codes: Counter[int] = Counter()
         for one in every:
-            latency.add(one["hdr"])
+            latency.counts.update(one["latency"])
             codes.update(one["codes"])
         lines.append(
             {

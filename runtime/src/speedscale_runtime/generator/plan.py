@@ -24,7 +24,7 @@ from .wire import UnsendableError, encode
 
 @dataclass(slots=True, eq=False)
 class Test:
-    """One recorded request. `gap_s` is the think time before it, `connection` the recorded connection it used."""
+    """One recorded request. `gap_s` is the think time before it; `slot` numbers the target and recorded connection."""
 
     __test__ = False
 
@@ -35,7 +35,8 @@ class Test:
     target: Target
     endpoint: int
     session: str
-    connection: str
+    slot: int
+    head_only: bool
     gap_s: float
     recorded_us: int
     recorded_status: int
@@ -116,6 +117,7 @@ class _Planner:
         self._links = links
         self._skipped = skipped
         self._endpoints: dict[Endpoint, int] = {}
+        self._slots: dict[tuple[Target, str], int] = {}
 
     def plan(self, sendable: list[tuple[RRPair, Target, bytes]]) -> Plan:
         groups = _group([pair for pair, _, _ in sendable], self._links)
@@ -162,7 +164,8 @@ class _Planner:
             target=target,
             endpoint=endpoint,
             session=str(pair.doc.get("session") or ""),
-            connection=_connection(pair),
+            slot=self._slots.setdefault((target, _connection(pair)), len(self._slots)),
+            head_only=method == "HEAD",
             gap_s=gap,
             recorded_us=round(duration_ms * 1000),
             recorded_status=int(_number(response.get("statusCode"))),
