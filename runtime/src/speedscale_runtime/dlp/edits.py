@@ -87,9 +87,9 @@ def under(notes: tuple[Note, ...], place: str) -> tuple[Note, ...]:
 
 
 def join(outer: str, inner: str) -> str:
-    """Join two places: `a` and `b` give `a.b`, an index or a path is appended as it is."""
-    if not inner:
-        return outer
-    if not outer or inner[0] in "[.|:" or (outer[-1] in "$:|" and inner[0] != "$"):
-        return outer + ("." if outer.endswith("$") and inner[0] not in "[." else "") + inner
-    return f"{outer}.{inner}" if inner[0] != "$" else f"{outer}:{inner}"
+    """Join two places: `a` and `b` give `a.b`; `[0]` and `|gzip` are appended, a path `$…` behind a colon."""
+    if not inner or not outer:
+        return outer + inner
+    if inner[0] == "$":
+        return f"{outer}:{inner}"
+    return outer + inner if inner[0] in "[.|:/?#" else f"{outer}.{inner}"

@@ -31,9 +31,7 @@ class Engine:
     A bounded cache (16,384 texts of at most 1 KB, emptied when full, `evictions` counts) keeps repeated traffic cheap.
     """
 
-    def __init__(
-        self, prefilter: Prefilter, detectors: Sequence[Detector], names: KeyNames, tokens: Tokeniser
-    ) -> None:
+    def __init__(self, prefilter: Prefilter, detectors: Sequence[Detector], names: KeyNames, tokens: Tokeniser) -> None:
         self.prefilter = prefilter
         self.detectors = {FIRST + i: d for i, d in enumerate(detectors)}
         self.names = names
@@ -158,9 +156,7 @@ class Engine:
             out.append(self.edit(verdict.start, verdict.end, kind, value, detector.name, verdict.why, data))
             at = done[pattern] = verdict.end
 
-    def edit(
-        self, start: int, end: int, kind: str, value: bytes, detector: str, why: str, around: bytes = b""
-    ) -> Edit:
+    def edit(self, start: int, end: int, kind: str, value: bytes, detector: str, why: str, around: bytes = b"") -> Edit:
         """Return the edit that puts the value's token at [start, end); a bare JSON number gets a surrogate.
 
         `around` is the text the value stands in, where it could be a fragment of JSON.

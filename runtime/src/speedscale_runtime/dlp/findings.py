@@ -9,9 +9,8 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
+from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas.frames import Frame
-
-from ..rrpair.model import RRPair
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from typing import Any
 
 import orjson
 
+from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas.frames import Frame
 
-from ..rrpair.model import RRPair
 from . import digests, rules
 from .chains import Chains, CompileFilter
-from .edits import Edit, Edits, Note, apply, join
+from .edits import Edit, Edits, Note, apply, join, merge
 from .engine import UNDECODABLE, Engine
 from .findings import Finding, Outcome, with_content
 from .keynames import KeyNames
@@ -77,7 +77,7 @@ class Redactor:
     def redact_text(self, data: bytes, content_type: str = "") -> tuple[bytes, tuple[Finding, ...]]:
         """Redact one text or body that belongs to no pair; return it and what was found."""
         edits = self._scope.filter(body.edits(self.engine, data, content_type.encode(), []), "")
-        return apply(data, edits), tuple(_finding("", n) for e in edits for n in e.notes)
+        return apply(data, edits), tuple(self._finding(n) for e in edits for n in e.notes)
 
     def _redact(
         self, doc: Json, request: bytes | None, response: bytes | None
@@ -105,31 +105,34 @@ class Redactor:
                 _agree(new, side, old_body, bodies[i] or b"", undecodable=_replaced(notes, side))
         new["dlpModified"] = True
         new["dlpRule"] = self.rule_id
-        return new, bodies[0], bodies[1], tuple(_finding("", n) for n in notes)
+        return new, bodies[0], bodies[1], tuple(self._finding(n) for n in notes)
+
+    def _finding(self, note: Note) -> Finding:
+        """Return a note as a finding; a value in the place itself (a name that is an address) is redacted, too."""
+        place = note.place
+        raw = place.encode("utf-8", "surrogatepass")
+        edits = merge(self.engine.values(raw, self.engine.hits(raw))) if len(place) > 8 else []
+        if edits:
+            place = apply(raw, edits).decode("utf-8", "replace")
+        return Finding(note.kind, place, note.length, note.token, note.detector, note.why)
 
     def _body(self, doc: Json, side: str, tag: str, data: bytes) -> Edits:
         part = doc.get("http", {}).get(side)
         headers = part.get("headers", {}) if isinstance(part, dict) else {}
-        kind, codings = _described(headers if isinstance(headers, dict) else {})
-        edits = body.edits(self.engine, data, kind, codings, strict=self._rule.replace_undecodable)
+        headers = headers if isinstance(headers, dict) else {}
+        kind = body.content_type(headers)
+        edits = body.edits(self.engine, data, kind, body.codings(headers), strict=self._rule.replace_undecodable)
         edits = self._scope.filter(edits, f"http.{side}.body")
         tags = doc.get("tags")
-        if (
-            self._rule.replace_truncated
-            and isinstance(tags, dict)
-            and tag in tags
-            and _fired(self.engine, data, edits)
-        ):
+        if self._rule.replace_truncated and isinstance(tags, dict) and tag in tags and _fired(self.engine, data, edits):
             marker = self.engine.whole(data, "cut while recording, and something in it fired")
-            return [_json_marker(marker)] if b"json" in kind else [marker]
-        if len(edits) == 1 and edits[0].notes and edits[0].notes[0].kind == UNDECODABLE and b"json" in kind:
+            return [_json_marker(marker)] if b"json" in kind.lower() else [marker]
+        if len(edits) == 1 and edits[0].notes and edits[0].notes[0].kind == UNDECODABLE and b"json" in kind.lower():
             return [_json_marker(edits[0])] if edits[0].end == len(data) and not edits[0].start else edits
         return edits
 
 
-def compile_rule(
-    rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: CompileFilter | None = None
-) -> Redactor:
+def compile_rule(rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: CompileFilter | None = None) -> Redactor:
     """Compile a DLP rule's document under a key ring.
 
     `compile_filter` makes a predicate over records from the criteria of a chain (the package `filters` has it); it is
@@ -145,24 +148,6 @@ def compile_rule(
     patterns += [Pattern(KEY, e, True, "names") for e in key_patterns(checked.key_rules)]
     engine = Engine(Prefilter(patterns), checked.detectors, KeyNames(checked.key_rules), tokens)
     return Redactor(checked, engine, Chains(checked, engine, compile_filter))
-
-
-def _finding(place: str, note: Note) -> Finding:
-    return Finding(note.kind, join(place, note.place), note.length, note.token, note.detector, note.why)
-
-
-def _described(headers: Json) -> tuple[bytes, list[str]]:
-    kind, codings = b"", []
-    for name, values in headers.items():
-        folded = name.lower()
-        if folded not in ("content-type", "content-encoding"):
-            continue
-        texts = [v for v in (values if isinstance(values, list) else [values]) if isinstance(v, str)]
-        if folded == "content-type" and texts:
-            kind = texts[0].encode("utf-8", "surrogatepass").lower()
-        elif folded == "content-encoding":
-            codings = [c.strip().lower() for t in texts for c in t.split(",") if c.strip()]
-    return kind, codings
 
 
 def _fired(engine: Engine, data: bytes, edits: Edits) -> bool:

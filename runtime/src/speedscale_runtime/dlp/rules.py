@@ -77,9 +77,7 @@ def read(rule: Mapping[str, Any]) -> RuleSet:
             scopes[made.name] = (place + "*",)
     for i, chain in enumerate(rule.get("transforms", ())):
         if not has_criteria(chain.get("filters", {})):
-            problems.append(
-                f"{source}: transforms[{i}].filters: no criteria: a chain has to say which pairs it is for"
-            )
+            problems.append(f"{source}: transforms[{i}].filters: no criteria: a chain has to say which pairs it is for")
     if problems:
         raise ConfigError(problems)
     return RuleSet(
@@ -112,9 +110,7 @@ def _opt_outs(rule: Mapping[str, Any], source: str) -> list[str]:
         return []
     wrong = [f"actions.{k}: {v}" for k, v in rule.get("actions", {}).items() if v != "token"]
     wrong += [f"{k}: {rule[k]}" for k in ("undecodable", "truncated") if rule.get(k, "replace") != "replace"]
-    return [
-        f"{source}: {w}: an opt-out is refused in a protected rule; copy it under another id first" for w in wrong
-    ]
+    return [f"{source}: {w}: an opt-out is refused in a protected rule; copy it under another id first" for w in wrong]
 
 
 def _selected(rule: Mapping[str, Any], source: str, problems: list[str]) -> tuple[list[Detector], list[KeyRule]]:

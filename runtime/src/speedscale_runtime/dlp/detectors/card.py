@@ -53,9 +53,7 @@ def luhn(digits: bytes) -> bool:
 
 def issuer(digits: bytes) -> bool:
     """Say whether prefix and length belong to a card scheme."""
-    return any(
-        low <= int(digits[:width]) <= high and len(digits) in lengths for width, low, high, lengths in _ISSUERS
-    )
+    return any(low <= int(digits[:width]) <= high and len(digits) in lengths for width, low, high, lengths in _ISSUERS)
 
 
 def _validate(match: re.Match[bytes], data: bytes) -> Verdict:

@@ -14,7 +14,7 @@ _FILE_SUFFIXES = frozenset(
     b"png jpg jpeg gif svg webp ico bmp css js mjs ts tsx json html htm xml yaml yml md txt map scss gz zip".split()
 )
 _GRAMMAR = re.compile(
-    rb"(?<![A-Za-z0-9._%+\-!#$*|~^'\x80-\xff])"
+    rb"(?<![A-Za-z0-9._%+\-!#$*|~^\x80-\xff])"
     rb"[A-Za-z0-9_+\-!#$*|~^\x80-\xff](?:[A-Za-z0-9._+\-!#$*|~^'\x80-\xff]{0,127})"
     rb"@(?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\-\x80-\xff]{0,61}[A-Za-z0-9\x80-\xff])?\.){1,8}"
     rb"(xn--[A-Za-z0-9-]{2,59}|[A-Za-z\x80-\xff]{2,63})(?![A-Za-z0-9\x80-\xff])"
@@ -23,7 +23,7 @@ _GRAMMAR = re.compile(
 
 def _validate(match: re.Match[bytes], data: bytes) -> Verdict:
     text = match.group()
-    local, _, domain = text.rpartition(b"@")
+    domain = text.rpartition(b"@")[2]
     if len(domain) > 253:
         return "the domain is longer than 253 characters"
     if match.group(1).lower() in _FILE_SUFFIXES:
@@ -47,6 +47,7 @@ DETECTORS = (
             "ada.lovelace@example.org",
             "x@y.co",
             "first+tag@mail.sub.example.com",
+            "email='ada@example.org'",
             "<o'brien@example.ie>",
             "jürgen@müller.example",
             "user_name-1@xn--bcher-kva.example",

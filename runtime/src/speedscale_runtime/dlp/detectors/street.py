@@ -9,9 +9,7 @@ from .base import KeyRule
 
 def _accept(value: bytes) -> str:
     text = value.strip()
-    return (
-        "stands under a key for a street" if 2 < len(text) <= 250 and re.search(rb"[A-Za-z\x80-\xff]", text) else ""
-    )
+    return "stands under a key for a street" if 2 < len(text) <= 250 and re.search(rb"[A-Za-z\x80-\xff]", text) else ""
 
 
 def _accept_full(value: bytes) -> str:

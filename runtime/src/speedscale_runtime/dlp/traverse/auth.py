@@ -10,8 +10,9 @@ import base64
 import binascii
 import re
 
-from ..edits import Edit, Edits, apply, shift, under
-from ..tokens import TOKEN
+from speedscale_runtime.dlp.edits import Edit, Edits, apply, shift, under
+from speedscale_runtime.dlp.tokens import TOKEN
+
 from .base import Asks
 
 _SCHEME = re.compile(rb"(?i)\s*(bearer|token|apikey|api-key|jwt|negotiate|ntlm|key)[ \t:=]+(\S+)\s*")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..detectors import KeyRule
-from ..edits import Edit, Edits
-from ..keynames import KeyNames
-from ..tokens import Tokeniser
+from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.edits import Edit, Edits
+from speedscale_runtime.dlp.keynames import KeyNames
+from speedscale_runtime.dlp.tokens import Tokeniser
 
 Hits = Sequence[tuple[int, int]]
 

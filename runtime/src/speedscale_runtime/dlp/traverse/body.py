@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from ..edits import Edit, Edits, apply, merge, shift
+from speedscale_runtime.dlp.edits import Edit, Edits, apply, merge, shift
+
 from . import compression, form, json_text, multipart, xml
 from .base import Asks, Hits
 
@@ -47,6 +50,25 @@ def edits(engine: Asks, data: bytes, content_type: bytes, codings: list[str], *,
     if any(e.notes[0].kind == "UNDECODABLE" and e.start == 0 and e.end == len(plain) for e in inner):
         return [Edit(0, len(data), inner[0].new, notes)]
     return [Edit(0, len(data), compression.compress(coding, apply(plain, inner), data), notes)]
+
+
+def content_type(headers: Mapping[str, Any]) -> bytes:
+    """Return the content type that headers (name to list of values) name; empty when none."""
+    texts = _texts(headers, "content-type")
+    return texts[0].encode("utf-8", "surrogatepass") if texts else b""
+
+
+def codings(headers: Mapping[str, Any]) -> list[str]:
+    """Return the content codings that headers (name to list of values) name, in the order they were applied."""
+    return [c.strip().lower() for t in _texts(headers, "content-encoding") for c in t.split(",") if c.strip()]
+
+
+def _texts(headers: Mapping[str, Any], wanted: str) -> list[str]:
+    out: list[str] = []
+    for name, values in headers.items():
+        if name.lower() == wanted:
+            out += [v for v in (values if isinstance(values, list) else [values]) if isinstance(v, str)]
+    return out
 
 
 def _readable(data: bytes) -> bool:

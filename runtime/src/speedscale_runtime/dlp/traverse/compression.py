@@ -12,7 +12,8 @@ import zlib
 import brotli
 import zstandard
 
-from ..edits import Edit, Edits, apply, under
+from speedscale_runtime.dlp.edits import Edit, Edits, apply, under
+
 from .base import Asks
 
 MAX_PLAIN = 64 * 1024 * 1024

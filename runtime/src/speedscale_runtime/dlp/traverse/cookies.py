@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..edits import Edits, shift, through
+from speedscale_runtime.dlp.edits import Edits, shift, through
+
 from .base import Asks
 from .percent import quote, unquote
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from ..edits import Edits, through
+from speedscale_runtime.dlp.edits import Edits, through
+
 from .base import Asks
 from .offsets import decode
 

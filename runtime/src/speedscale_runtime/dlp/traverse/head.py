@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from typing import Any
 
-from ..detectors import KeyRule
-from ..edits import Edit, Edits, Note, apply, merge, under
+from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.edits import Edit, Edits, Note, apply, merge, under
+
 from . import auth, cookies, form
 from .base import Asks
 
@@ -36,7 +38,9 @@ _URLS = frozenset(("url", "uri", "location", "optUrl"))
 _SKIPPED_HEADERS = frozenset(("content-length",))
 # Fields of the record itself that hold no text of the traffic.
 _OWN = frozenset(("msgType", "l7protocol", "direction", "ts", "uuid", "duration", "dlpRule", "dlpModified"))
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 _CACHE_LIMIT = 32_768
+_CACHED_CHARS = 512
 
 
 class Head:
@@ -45,6 +49,7 @@ class Head:
     def __init__(self, engine: Asks, structural: frozenset[str]) -> None:
         self.engine = engine
         self.structural = structural
+        self._below = tuple(s[:-1] for s in structural if s.endswith("*"))
         self._cache: dict[tuple[str, str], tuple[str, tuple[Note, ...]]] = {}
 
     def read(self, doc: dict[str, Any], notes: list[Note]) -> dict[str, Any]:
@@ -109,9 +114,7 @@ class Head:
         for side, part in value.items():
             place = f"http.{side}"
             out[side] = (
-                self._side(part, place, notes)
-                if isinstance(part, dict)
-                else self.node(part, place, side, notes, None)
+                self._side(part, place, notes) if isinstance(part, dict) else self.node(part, place, side, notes, None)
             )
         return _replaced_map(value, out)
 
@@ -166,29 +169,33 @@ class Head:
         return self._leaf(value, place, key, notes, None)
 
     def _leaf(self, value: str, place: str, key: str, notes: list[Note], reader: Reader | None) -> str:
-        if not value:
-            return value
-        at = (key if reader is None or key in _URLS else place, value)
+        at = (place, value)
         known = self._cache.get(at)
-        if known is not None and not known[1]:
+        if known is not None:
+            if known[1]:
+                notes += known[1]
+            return known[0]
+        found: list[Note] = []
+        new = self._judge(value, place, key, found, reader)
+        if len(value) <= _CACHED_CHARS:
+            if len(self._cache) >= _CACHE_LIMIT:
+                self._cache.clear()
+            self._cache[at] = (new, tuple(found))
+        notes += found
+        return new
+
+    def _judge(self, value: str, place: str, key: str, notes: list[Note], reader: Reader | None) -> str:
+        if not value or _TIME.fullmatch(value) is not None:
             return value
         data = _bytes(value)
         if reader is not None:
             edits = merge(reader(self.engine, data, 0))
         elif "?" in value or "://" in value:
-            edits = merge(
-                [*self.engine.leaf(data, key.encode("utf-8", "replace")), *form.url(self.engine, data, 0)]
-            )
+            edits = merge([*self.engine.leaf(data, _bytes(key)), *form.url(self.engine, data, 0)])
         else:
-            edits = self.engine.leaf(data, key.encode("utf-8", "replace"))
-        if edits and self._structural(place):
+            edits = self.engine.leaf(data, _bytes(key))
+        if edits and (place in self.structural or place.startswith(self._below)):
             edits = [e for e in edits if e.notes[0].kind not in _ADDRESS_KINDS]
-        if not edits:
-            if len(self._cache) >= _CACHE_LIMIT:
-                self._cache.clear()
-            if not self._structural(place):
-                self._cache[at] = (value, ())
-            return value
         return self._apply(value, edits, place, notes)
 
     def _apply(self, value: str, edits: Edits, place: str, notes: list[Note]) -> str:
@@ -209,20 +216,23 @@ class Head:
         notes += under(edits[0].notes, place)
         return type(value)(edits[0].new)
 
-    def _structural(self, place: str) -> bool:
-        return any(place == s or (s.endswith("*") and place.startswith(s[:-1])) for s in self.structural)
-
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
 def _replaced(old: list[Any], new: list[Any]) -> list[Any]:
-    return old if all(a is b for a, b in zip(old, new, strict=True)) else new
+    for a, b in zip(old, new, strict=True):
+        if a is not b:
+            return new
+    return old
 
 
 def _replaced_map(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    return old if all(old[k] is new[k] for k in old) else new
+    for key, value in old.items():
+        if new[key] is not value:
+            return new
+    return old
 
 
 def _session(engine: Asks, data: bytes, depth: int) -> Edits:

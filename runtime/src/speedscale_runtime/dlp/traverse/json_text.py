@@ -11,15 +11,14 @@ from bisect import bisect_right
 
 import orjson
 
-from ..detectors import KeyRule
-from ..edits import Edit, Edits, merge, through, under
-from ..prefilter import FIRST, KEY
+from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.edits import Edit, Edits, merge, through, under
+from speedscale_runtime.dlp.prefilter import FIRST, KEY
+
 from .base import Asks, Hits
 from .escapes import escape, unescape
 
-_TOKEN = re.compile(
-    rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*)|([tfn])[a-z]+', re.DOTALL
-)
+_TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*)|([tfn])[a-z]+', re.DOTALL)
 _LABELS = frozenset((b"name", b"key", b"field", b"header", b"Name", b"Key", b"parameter", b"id"))
 _LABELLED = frozenset((b"value", b"Value", b"values", b"val", b"content"))
 _PERSON_KINDS = frozenset(("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD"))

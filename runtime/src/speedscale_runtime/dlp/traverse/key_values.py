@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-from ..edits import Edit, Edits
-from ..prefilter import KEY
+from speedscale_runtime.dlp.edits import Edit, Edits
+from speedscale_runtime.dlp.prefilter import KEY
+
 from .base import Asks, Hits
 from .escapes import unescape
 from .json_text import bare_number
@@ -52,7 +53,7 @@ def edits(engine: Asks, data: bytes, hits: Hits) -> Edits:
 
 
 def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule: object) -> Edits:
-    from ..detectors import KeyRule
+    from speedscale_runtime.dlp.detectors import KeyRule
 
     assert isinstance(rule, KeyRule)
     start, end = between.span(group)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..edits import Edits, shift
+from speedscale_runtime.dlp.edits import Edits, shift
+
 from . import body
 from .base import Asks
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote_from_bytes
 
-from ..edits import Edits, through
+from speedscale_runtime.dlp.edits import Edits, through
+
 from .base import Asks
 from .offsets import decode
 

@@ -10,7 +10,8 @@ import base64
 import binascii
 import re
 
-from ..edits import Edit, Edits, apply, under
+from speedscale_runtime.dlp.edits import Edit, Edits, apply, under
+
 from . import compression
 from .base import Asks
 
@@ -36,11 +37,11 @@ def edits(engine: Asks, data: bytes, depth: int) -> Edits:
         if found is None:
             continue
         name, plain = found
+        taken = start + len(part)
         inner = compression.nested(engine, plain, depth + 1)
         if inner:
             notes = tuple(n for e in inner for n in under(e.notes, f"|{name}"))
             out.append(Edit(start, start + len(part), _encoded(name, part, apply(plain, inner)), notes))
-            taken = start + len(part)
     return out
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..edits import Edits, shift, through
+from speedscale_runtime.dlp.edits import Edits, shift, through
+
 from .base import Asks
 
 _RUN_LE = re.compile(rb"(?:[\x09-\x7e]\x00|[\x00-\xff][\x01-\x06](?=[\x09-\x7e]\x00)){3,}")

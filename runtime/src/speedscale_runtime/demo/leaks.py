@@ -1,0 +1,236 @@
+"""An independent search for values that should be gone: every decoding undone, every original looked for.
+
+Used by the demo, by tests and by whoever wants proof over an export. It shares no code and no import with the
+redaction engine, so that both cannot be wrong in the same way; brotli and zstandard serve as decoders only. It decodes
+what decodes (escapes, percent, references, UTF-16, base64 at any alignment, hex, compressed streams), again and
+again, and searches every layer, digits with or without separators.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import brotli
+import zstandard
+
+_MAX_DEPTH = 7
+_MAX_VIEWS = 4000
+_MAX_PLAIN = 64 * 1024 * 1024
+_UNICODE = re.compile(rb"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
+_B64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
+_HEX = re.compile(rb"[0-9a-fA-F]{12,}")
+_SEPARATED = re.compile(r"[0-9 ().+\-/]{7,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """An original that was found: in which source, through which decodings (outermost first), at which byte of the last."""
+
+    original: str
+    source: str
+    encodings: tuple[str, ...]
+    offset: int
+
+
+def find_leaks(sources: Iterable[Path | bytes] | Path | bytes, originals: Sequence[str]) -> list[Leak]:
+    """Return where originals are still found, each original once per source.
+
+    `sources` are files, folders (searched whole) or bytes. OSError when a file cannot be read.
+    """
+    if isinstance(sources, (bytes, Path)):
+        sources = [sources]
+    needles = [(text, _pattern(text)) for text in dict.fromkeys(originals) if text]
+    leaks: list[Leak] = []
+    for name, data in _blobs(sources):
+        left = dict(needles)
+        for view, path in views(data):
+            for text in [t for t, p in left.items() if (p.search(view))]:
+                match = left.pop(text).search(view)
+                assert match is not None
+                leaks.append(Leak(text, name, path, match.start()))
+            if not left:
+                break
+    return leaks
+
+
+def _blobs(sources: Iterable[Path | bytes]) -> Iterator[tuple[str, bytes]]:
+    for i, source in enumerate(sources):
+        if isinstance(source, bytes):
+            yield f"bytes[{i}]", source
+        elif source.is_dir():
+            for file in sorted(p for p in source.rglob("*") if p.is_file()):
+                yield str(file), file.read_bytes()
+        else:
+            yield str(source), source.read_bytes()
+
+
+def _pattern(text: str) -> re.Pattern[bytes]:
+    """Return what finds a value: digits with any separators, everything else as it stands in any letter case."""
+    digits = re.sub(r"\D", "", text)
+    if _SEPARATED.fullmatch(text) and len(digits) >= 7:
+        return re.compile(rb"(?<!\d)" + rb"[ ().\-/\xa0]{0,3}".join(d.encode() for d in digits) + rb"(?!\d)")
+    forms = {text.encode("utf-8"), text.encode("latin-1", "replace") if text.isascii() else text.encode("utf-8")}
+    if len(text) >= 8:
+        forms |= set(_base64_cores(text.encode("utf-8")))
+        exact = b"|".join(re.escape(f) for f in sorted(forms, key=len, reverse=True))
+        return re.compile(b"(?:" + exact + b"|(?i:" + re.escape(text.encode("utf-8")) + b"))")
+    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(text.encode("utf-8")) + rb"(?![A-Za-z0-9])")
+
+
+def _base64_cores(value: bytes) -> Iterator[bytes]:
+    """Yield what the value looks like inside base64 at each of the three alignments, both alphabets."""
+    for lead in range(3):
+        coded = base64.b64encode(b"\0" * lead + value)
+        usable = 8 * (lead + len(value)) // 6
+        core = coded[-(-8 * lead // 6) : usable]
+        if len(core) >= 10:
+            yield core
+            yield core.replace(b"+", b"-").replace(b"/", b"_")
+
+
+def views(data: bytes) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    """Yield the data and everything that it decodes to, each once, with the names of the decodings."""
+    seen: set[bytes] = set()
+    work: list[tuple[bytes, tuple[str, ...]]] = [(data, ())]
+    count = 0
+    while work and count < _MAX_VIEWS:
+        view, path = work.pop(0)
+        mark = hashlib.blake2b(view, digest_size=16).digest()
+        if mark in seen:
+            continue
+        seen.add(mark)
+        count += 1
+        yield view, path
+        if len(path) < _MAX_DEPTH:
+            for name, decode in _DECODERS:
+                work += [(out, (*path, name)) for out in decode(view) if out and out != view]
+
+
+def _escapes(data: bytes) -> Iterator[bytes]:
+    if b"\\" not in data:
+        return
+    text = re.sub(rb'\\(["/\\])', rb"\1", data)
+    yield text
+    if _UNICODE.search(data) is None:
+        return
+
+    def char(match: re.Match[bytes]) -> bytes:
+        return chr(int(match.group(1) or match.group(2), 16)).encode("utf-8", "surrogatepass")
+
+    yield _UNICODE.sub(char, data)
+
+
+def _percent(data: bytes) -> Iterator[bytes]:
+    if _PERCENT.search(data) is not None:
+        plain = _PERCENT.sub(lambda m: bytes((int(m.group(1), 16),)), data)
+        yield plain
+        yield plain.replace(b"+", b" ")
+
+
+def _references(data: bytes) -> Iterator[bytes]:
+    if b"&" in data and b";" in data:
+        yield html.unescape(data.decode("latin-1")).encode("utf-8", "surrogatepass")
+
+
+def _wide(data: bytes) -> Iterator[bytes]:
+    if data.count(0) * 5 > len(data) or re.search(rb"(?:[\x20-\x7e]\x00){5}", data):
+        yield data.replace(b"\x00", b"")
+
+
+def _base64(data: bytes) -> Iterator[bytes]:
+    for match in _B64.finditer(data):
+        run = match.group().replace(b"-", b"+").replace(b"_", b"/")
+        for lead in range(4):
+            part = run[lead:]
+            part = part[: len(part) - (1 if len(part) % 4 == 1 else 0)]
+            if len(part) < 8:
+                break
+            plain = base64.b64decode(part + b"=" * (-len(part) % 4))
+            if lead == 0 or _likely(plain):
+                yield from _if_useful(plain)
+
+
+def _if_useful(plain: bytes) -> Iterator[bytes]:
+    if _likely(plain):
+        yield plain
+
+
+def _likely(plain: bytes) -> bool:
+    if plain[:2] == b"\x1f\x8b" or plain[:4] == b"\x28\xb5\x2f\xfd" or plain[:1] == b"\x78":
+        return True
+    odd = sum(1 for c in plain if c < 0x20 and c not in (0, 9, 10, 13) or c >= 0x7F)
+    return odd * 3 <= len(plain)
+
+
+def _hex(data: bytes) -> Iterator[bytes]:
+    for match in _HEX.finditer(data):
+        run = match.group()
+        for lead in (0, 1):
+            part = run[lead:]
+            plain = bytes.fromhex(part[: len(part) & ~1].decode("ascii"))
+            yield from _if_useful(plain)
+
+
+def _inflated(data: bytes) -> Iterator[bytes]:
+    at = data.find(b"\x1f\x8b\x08")
+    while at >= 0:
+        yield from _zlib(data[at:], 31)
+        at = data.find(b"\x1f\x8b\x08", at + 1)
+    if data[:1] == b"\x78":
+        yield from _zlib(data, 15)
+    elif not _likely(data):
+        yield from _zlib(data, -15)
+
+
+def _zlib(data: bytes, bits: int) -> Iterator[bytes]:
+    opened = zlib.decompressobj(bits)
+    out = b""
+    try:
+        for at in range(0, len(data), 4096):
+            out += opened.decompress(data[at : at + 4096], _MAX_PLAIN)
+            if opened.eof or len(out) > _MAX_PLAIN:
+                break
+    except zlib.error:
+        pass
+    if len(out) > 3:
+        yield out  # also what a broken stream gave before it broke
+
+
+def _zstd(data: bytes) -> Iterator[bytes]:
+    at = data.find(b"\x28\xb5\x2f\xfd")
+    while at >= 0:
+        try:
+            yield zstandard.ZstdDecompressor().decompressobj().decompress(data[at:])
+        except zstandard.ZstdError:
+            pass
+        at = data.find(b"\x28\xb5\x2f\xfd", at + 1)
+
+
+def _brotli(data: bytes) -> Iterator[bytes]:
+    if _likely(data[:512]):
+        return
+    try:
+        yield brotli.Decompressor().process(data)
+    except brotli.error:
+        return
+
+
+_DECODERS: tuple[tuple[str, Callable[[bytes], Iterator[bytes]]], ...] = (
+    ("json escapes", _escapes),
+    ("percent", _percent),
+    ("references", _references),
+    ("utf-16", _wide),
+    ("base64", _base64),
+    ("hex", _hex),
+    ("inflate", _inflated),
+    ("zstd", _zstd),
+    ("brotli", _brotli),
+)
