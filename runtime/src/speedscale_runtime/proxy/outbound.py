@@ -324,17 +324,28 @@ class OutboundFlow(Flow):
                 else:
                     self._pump()
             return
+        self._suspect(end)
         super().on_eof(end)
 
     def on_lost(self, end: End, error: Exception | None) -> None:
         """An end is gone; see `shaking`."""
-        if not (self.shaking and end is self.server):
-            super().on_lost(end, error)
+        if self.shaking and end is self.server:
+            return
+        self._suspect(end)
+        super().on_lost(end, error)
 
     def on_broken(self, end: End, error: OSError) -> None:
         """Writing to an end failed; see `shaking`."""
         if not (self.shaking and end is self.server):
             super().on_broken(end, error)
+
+    def _suspect(self, end: End) -> None:
+        """An intercepted server that ends a connection without a word may have missed a client certificate.
+
+        In TLS 1.3 it can say so only after the handshake, and some just close. The next connection is spliced.
+        """
+        if end is self.server and self.facts.tls and not end.bytes and self.client.bytes:
+            self.hub.interceptor().needs_client_certificate((*self._target, self.facts.sni))
 
     def on_tls_alert(self, end: End, reason: str) -> None:
         """A server that wants a client certificate says so only now (TLS 1.3): leave it alone from now on."""
