@@ -10,7 +10,7 @@ Light: the supervisor imports it, so standard library only.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from . import http1_head as heads
 from .authority_form import absolute
@@ -24,8 +24,7 @@ _PROXY_FIELDS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """Bytes for one target, in order; `new_request` when they start with a request's head."""
 
     host: str
@@ -83,7 +82,7 @@ class Rewriter:
     def _pass(self, out: list[Forward], data: bytes) -> None:
         """Append bytes that belong to what went before them."""
         if out:
-            out[-1] = replace(out[-1], data=out[-1].data + data)
+            out[-1] = out[-1]._replace(data=out[-1].data + data)
         else:
             out.append(self._forward(data, False))
 

@@ -9,9 +9,9 @@ Invariant: bytes that are none of these come back whole in `rest` (OPAQUE), so t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
 from . import http1_head as heads
 from .authority_form import absolute, split
@@ -61,8 +61,7 @@ _SOCKS5_CODE = {  # RFC 1928 section 6
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The target, what to answer, and what goes upstream.
 
     `reply_ok` goes to the client once the target is connected (empty where nothing is owed); `rest` goes upstream.

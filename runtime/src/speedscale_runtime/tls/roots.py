@@ -23,20 +23,29 @@ SYSTEM_BUNDLES = (
 )
 
 
+# Variables by which an application may have been given further roots; the bundle that replaces them keeps those.
+_ALSO = ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
+
+
 def public_roots(environ: Mapping[str, str] | None = None, *, ours: Path | None = None) -> bytes:
     """Return the PEM of the roots an application would use: those of SSL_CERT_FILE, else the system's.
 
-    `ours` is our own bundle: where SSL_CERT_FILE names it already, the system's are taken. Empty when this machine
-    has none.
+    Those of the other variables that our bundle takes the place of come after them. `ours` is our own bundle: files
+    in its directory are passed over. Empty when this machine has none.
     """
-    given = (os.environ if environ is None else environ).get("SSL_CERT_FILE")
-    first = [Path(given)] if given and not (ours and _same(Path(given), ours)) else []
-    for path in (*first, *SYSTEM_BUNDLES):
-        try:
-            return path.read_bytes()
-        except OSError:
-            continue
-    return b""
+    environ = os.environ if environ is None else environ
+    given = [Path(environ[name]) for name in ("SSL_CERT_FILE", *_ALSO) if environ.get(name)]
+    given = [path for path in given if not (ours and _same(path.parent, ours.parent))]
+    main = given[:1] if given and str(given[0]) == environ.get("SSL_CERT_FILE") else []
+    found = next((data for path in (*main, *SYSTEM_BUNDLES) if (data := _read(path))), b"")
+    return found + b"".join(b"\n" + _read(path) for path in given if path not in main)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def client_context(
@@ -62,9 +71,7 @@ def client_context(
             context.load_verify_locations(cafile=path)
         except (OSError, ssl.SSLError) as error:
             if given and path == Path(given):
-                raise ConfigError(
-                    [f"SSL_CERT_FILE: {path}: cannot be read as PEM certificates ({error})"]
-                ) from error
+                raise ConfigError([f"SSL_CERT_FILE: {path}: cannot be read as PEM certificates ({error})"]) from error
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if certificate is not None:

@@ -37,9 +37,7 @@ def load_or_create(certificate: Path, key: Path, *, clock: Callable[[], float] =
         if cert_pem is not None and key_pem is not None:
             return cert_pem, key_pem  # the caller says what is wrong with them
         if cert_pem is not None:
-            raise ConfigError(
-                [f"{certificate} is there without its key {key}; restore it or make a new CA: " + _FORCE]
-            )
+            raise ConfigError([f"{certificate} is there without its key {key}; restore it or make a new CA: " + _FORCE])
         return _make(certificate, key, key_pem, clock)
 
 
@@ -66,9 +64,7 @@ def write_atomically(path: Path, data: bytes, mode: int) -> None:
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise ConfigError(
-            [f"{path}: cannot be written ({error.strerror}); set SPEEDSCALE_HOME elsewhere"]
-        ) from error
+        raise ConfigError([f"{path}: cannot be written ({error.strerror}); set SPEEDSCALE_HOME elsewhere"]) from error
 
 
 _FORCE = "speedctl certs --force"
