@@ -68,9 +68,7 @@ class Answer:
         "unservable",
     )
 
-    def __init__(
-        self, head: bytes, body: bytes, *, chunked: bool, bodiless: bool, coding: str, delay_ms: int
-    ) -> None:
+    def __init__(self, head: bytes, body: bytes, *, chunked: bool, bodiless: bool, coding: str, delay_ms: int) -> None:
         self.head, self.body = head, body
         self.chunked, self.bodiless, self.coding, self.delay_ms = chunked, bodiless, coding, delay_ms
         self.served = 0

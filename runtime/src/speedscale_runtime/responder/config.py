@@ -67,13 +67,9 @@ def parse(environ: Mapping[str, str]) -> Settings:
     except ConfigError as error:
         problems += [f"environment: FAULTS: {p}" for p in error.problems]
     if not values["SNAPSHOT_ID"]:
-        problems.append(
-            "environment: SNAPSHOT_ID: missing; give a snapshot's id, or the path of one or of a recording"
-        )
+        problems.append("environment: SNAPSHOT_ID: missing; give a snapshot's id, or the path of one or of a recording")
     if values["SERVICE_HTTP_PORT"] < 0 and values["SERVICE_HTTPS_PORT"] < 0 and values["PROXY_OUT_PORT"] < 0:
-        problems.append(
-            "environment: no port to serve on; set SERVICE_HTTP_PORT, SERVICE_HTTPS_PORT or PROXY_OUT_PORT"
-        )
+        problems.append("environment: no port to serve on; set SERVICE_HTTP_PORT, SERVICE_HTTPS_PORT or PROXY_OUT_PORT")
     if problems:
         raise ConfigError(problems)
     return Settings(

@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._sniffing = True
         self._out: list[bytes] = []
         self._slots: deque[Slot] = deque()
-        self._feeding = self._closing = False
+        self._feeding = self._closing = self._half_closed = False
         self._reading = True
         self._drain: asyncio.Event | None = None
         self.lost = False
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client may close its half while answers are due."""
-        self._closing = self._closing or not self._slots
+        self._half_closed = True
         return bool(self._slots)
 
     def pause_writing(self) -> None:
@@ -356,7 +356,7 @@ class Connection(asyncio.Protocol):
         self._out.clear()
         if data:
             transport.write(data)
-        if self._closing and not self._slots:
+        if (self._closing or self._half_closed) and not self._slots:
             transport.close()
 
     def _pace(self) -> None:

@@ -157,9 +157,7 @@ def _as_pair(signature: Mapping[str, bytes]) -> RRPair:
 
 def described(signature: Mapping[str, bytes], found: Sequence[signatures.Difference]) -> dict[str, Any]:
     """Return a recorded request and its differences, as they stand in answers and in mocks.jsonl."""
-    text = {
-        key: value.decode("utf-8", "replace") for key, value in signature.items() if key != "http:requestBodyHash"
-    }
+    text = {key: value.decode("utf-8", "replace") for key, value in signature.items() if key != "http:requestBodyHash"}
     return {
         "command": text.get("http:method", ""),
         "location": text.get("http:url", ""),

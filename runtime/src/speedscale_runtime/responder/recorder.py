@@ -24,9 +24,7 @@ from .passthrough import Answered
 class Recorder:
     """Adds pairs to a recording folder. `redact` is the rule of the recording."""
 
-    def __init__(
-        self, root: Path, service: str, redact: Callable[[RRPair], RRPair], fmt: Format = "markdown"
-    ) -> None:
+    def __init__(self, root: Path, service: str, redact: Callable[[RRPair], RRPair], fmt: Format = "markdown") -> None:
         self._writer, self._service, self._redact = Writer(root, fmt), service, redact
         self.written = 0
 

@@ -88,9 +88,7 @@ class Results:
             "verdicts": dict(self.verdicts),
             "reasons": dict(sorted(self.reasons.items())),
             "faults": dict(sorted(self.faults.items())),
-            "matchPct": round(100 * (self.verdicts[MATCH] - faulty) / (asked - faulty), 3)
-            if asked > faulty
-            else None,
+            "matchPct": round(100 * (self.verdicts[MATCH] - faulty) / (asked - faulty), 3) if asked > faulty else None,
             "mocks": mocks.answers,
             "unused": sum(1 for _ in mocks.unused()),
             "linesLeftOut": self.left_out,

@@ -169,8 +169,9 @@ class Responder:
             answer = answers.render(self._chains.answer(answer.pair))
         if answer.plain is not None and not answers.accepts(_header(live, b"accept-encoding"), answer.coding):
             answer = answer.plain
+        old = live.version == "1.0"
         if effect is None:
-            data, close = answer.render(close=not keep, http10=live.version == "1.0" and keep), not keep
+            data, close = answer.render(close=not keep, http10=old), not keep
         elif effect.connection in ("refuse", "reset", "drop"):
             delay_s += effect.latency_s
             self._later(connection, delay_s, lambda slot: self._sever(connection, slot, effect.connection))
@@ -180,7 +181,7 @@ class Responder:
             return
         else:
             delay_s += effect.latency_s
-            data, close = _faulty(answer, effect, keep)
+            data, close = _faulty(answer, effect, keep, old)
         if delay_s <= 0:
             connection.send(data, close=close)
         else:
@@ -270,14 +271,14 @@ _WHY = {
 }
 
 
-def _faulty(answer: Answer, effect: Effect, keep: bool) -> tuple[bytes, bool]:
+def _faulty(answer: Answer, effect: Effect, keep: bool, http10: bool) -> tuple[bytes, bool]:
     """Return the bytes of an answer with a fault, and whether the connection ends behind them."""
     if effect.status:
         reason = b"Fault Injected"
         closing = b"" if keep else b"Connection: close\r\n"
         start = b"HTTP/1.1 %d %s\r\nX-Speedscale-Message: fault injected\r\n" % (effect.status, reason)
         return start + closing + b"Content-Length: 0\r\n\r\n", not keep
-    data = answer.render(close=not keep)
+    data = answer.render(close=not keep, http10=http10)
     head, _, body = data.partition(b"\r\n\r\n")
     if effect.corrupt:
         whole = Answer(
@@ -288,7 +289,7 @@ def _faulty(answer: Answer, effect: Effect, keep: bool) -> tuple[bytes, bool]:
             coding="",
             delay_ms=0,
         )
-        return whole.render(close=not keep), not keep
+        return whole.render(close=not keep, http10=http10), not keep
     if effect.truncate is not None:
         kept = len(body) // 2 if effect.truncate < 0 else effect.truncate
         return head + b"\r\n\r\n" + body[:kept], kept < len(body) or not keep

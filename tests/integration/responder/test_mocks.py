@@ -1,0 +1,381 @@
+"""What is answered: sequences, redaction, misses with explanations, passthrough, recording, faults, timing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speedscale_runtime import dlp, filters, snapshot
+from speedscale_runtime.responder.config import parse
+from speedscale_runtime.responder.loader import Loaded
+from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair import recording as recordings
+from speedscale_runtime.snapshot import Selection
+from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.validation import check
+
+pytestmark = pytest.mark.integration
+GET = b"GET %s HTTP/1.1\r\nHost: api.example.com\r\n\r\n"
+
+
+def bodies(answer: bytes) -> list[bytes]:
+    """Return the bodies of answers with Content-Length, in order."""
+    found = []
+    while answer:
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        size = int(length[1]) if length else 0
+        found.append(rest[:size])
+        answer = rest[size:]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        ("cycle", [b"1", b"2", b"3", b"1", b"2"]),
+        ("round-robin", [b"1", b"2", b"3", b"1", b"2"]),
+        ("stick", [b"1", b"2", b"3", b"3", b"3"]),
+    ],
+)
+async def test_equal_signatures_are_a_sequence(
+    recording: Any, serve: Any, selection: str, expected: list[bytes]
+) -> None:
+    for n in (b"1", b"2", b"3"):
+        recording.add(answer=n)
+    running = await serve(RESPONSE_SELECTION=selection)
+    assert bodies(await running.raw(GET % b"/v1/items" * 5)) == expected
+
+
+async def test_a_sequence_that_ends_misses_with_the_reason(recording: Any, serve: Any) -> None:
+    recording.add(answer=b"1")
+    running = await serve(RESPONSE_SELECTION="miss")
+    first, second = bodies(await running.raw(GET % b"/v1/items" * 2))
+    assert first == b"1"
+    assert json.loads(second)["error"] == "used-up"
+
+
+async def test_a_random_selection_is_the_same_for_the_same_seed(recording: Any, serve: Any) -> None:
+    for n in range(5):
+        recording.add(answer=str(n).encode())
+    runs = []
+    for _ in range(2):
+        running = await serve(RESPONSE_SELECTION="random", SEED="7")
+        runs.append(bodies(await running.raw(GET % b"/v1/items" * 30)))
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) > 1
+
+
+async def test_answers_keep_the_order_of_pipelined_requests_even_when_one_waits(recording: Any, serve: Any) -> None:
+    recording.add(url="http://api.example.com/slow", answer=b"slow", duration=50)
+    recording.add(url="http://api.example.com/fast", answer=b"fast")
+    running = await serve(RESPONSE_TIMING="recorded")
+    answer = await running.raw(GET % b"/slow" + GET % b"/fast" + GET % b"/slow" + GET % b"/fast")
+    assert bodies(answer) == [b"slow", b"fast", b"slow", b"fast"]
+
+
+async def test_a_delay_holds_nobody_else_up(recording: Any, serve: Any) -> None:
+    recording.add(url="http://api.example.com/slow", answer=b"slow", duration=60_000)
+    recording.add(url="http://api.example.com/fast", answer=b"fast")
+    running = await serve(RESPONSE_TIMING="5x")
+    waiting = [asyncio.create_task(running.raw(GET % b"/slow")) for _ in range(50)]
+    assert bodies(await running.raw(GET % b"/fast")) == [b"fast"]
+    assert not any(task.done() for task in waiting)
+    await running.stop()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_miss_says_what_is_near_and_what_differs(recording: Any, serve: Any) -> None:
+    recording.add("POST", "http://api.example.com/pay", b'{"amount":10,"user":{"id":"u1"}}')
+    running = await serve()
+    body = b'{"amount":10,"user":{"id":"u2"}}'
+    head = (
+        b"POST /pay HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    )
+    answer = await running.raw(head % len(body) + body)
+    assert answer.startswith(b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nX-Speedscale-Message: ")
+    (told,) = (json.loads(text) for text in bodies(answer))
+    (near,) = told["nearest"]
+    assert near["differences"] == [{"key": "http:requestBodyJSON", "path": "user.id", "recorded": "u1", "asked": "u2"}]
+    lines = await running.results()
+    assert all(not check("mock-line", line) for line in lines)
+    missed = next(line for line in lines if line["type"] == "mock")
+    assert (missed["verdict"], missed["nearest"]) == ("NO_MATCH", [near])
+    assert [line["type"] for line in lines] == ["run", "mock", "unused", "end"]
+    assert lines[-1]["verdicts"] == {"MATCH": 0, "NO_MATCH": 1, "PASSTHROUGH": 0}
+
+
+async def test_truncated_recordings_are_never_served(recording: Any, serve: Any) -> None:
+    recording.add(answer=b"half", tags={"responsePayloadTruncated": "1000"})
+    running = await serve()
+    answer = await running.raw(GET % b"/v1/items")
+    assert answer.startswith(b"HTTP/1.1 501 ")
+    assert json.loads(bodies(answer)[0])["error"] == "truncated"
+    assert (await running.results())[-1]["reasons"] == {"truncated": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers", "expected"),
+    [
+        ("HEAD", 200, {"Content-Length": "1234"}, b"Content-Length: 1234\r\n\r\n"),
+        ("GET", 204, {}, b"Content-Type: application/json\r\n\r\n"),
+        ("GET", 304, {"Etag": '"x"'}, b'Etag: "x"\r\n\r\n'),
+    ],
+)
+async def test_answers_without_a_body(
+    recording: Any, serve: Any, method: str, status: int, headers: dict[str, str], expected: bytes
+) -> None:
+    recording.add(method, "http://api.example.com/x", answer=b"", status=status, headers=headers)
+    recording.add(url="http://api.example.com/y", answer=b"next")
+    running = await serve()
+    request = b"%s /x HTTP/1.1\r\nHost: api.example.com\r\n\r\n" % method.encode()
+    first, _, rest = (await running.raw(request + GET % b"/y")).partition(b"\r\n\r\n")
+    assert (first + b"\r\n\r\n").endswith(expected)
+    assert bodies(rest) == [b"next"]
+
+
+async def test_chunked_recordings_come_chunked_but_not_for_http_1_0(recording: Any, serve: Any) -> None:
+    recording.add(answer=b"hello", headers={"Transfer-Encoding": "chunked"})
+    running = await serve()
+    assert (await running.raw(GET % b"/v1/items")).endswith(
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    old = await running.raw(b"GET /v1/items HTTP/1.0\r\nHost: api.example.com\r\n\r\n")
+    assert b"chunked" not in old
+    assert old.endswith(b"Connection: close\r\nContent-Length: 5\r\n\r\nhello")
+
+
+SECRET = "jane.roe@corp.example"
+
+
+def redacted(home: Path) -> Any:
+    keys = dlp.KeyRing.load_or_create(home)
+    rule = dlp.compile_rule(dlp.builtin("standard"), keys, compile_filter=lambda d: filters.compile_rule(d).matches)
+
+    def change(pair: RRPair) -> RRPair:
+        outcome = rule.redact_pair(pair)
+        assert outcome.modified
+        outcome.pair.doc.update(dlpRule="standard", dlpModified=True)
+        return outcome.pair
+
+    return change
+
+
+async def test_a_redacted_mock_answers_a_live_request_with_the_real_value(
+    recording: Any, serve: Any, tmp_path: Path
+) -> None:
+    body = json.dumps({"email": SECRET, "n": 1}).encode()
+    recording.add(
+        "POST", f"http://api.example.com/users?email={SECRET.replace('@', '%40')}", body, b'{"id":1}',
+        sent={"Content-Type": "application/json"}, change=redacted(tmp_path / "home"),
+    )  # fmt: skip
+    stored = b"".join(path.read_bytes() for path in recording.root.rglob("*.json"))
+    assert SECRET.encode() not in stored
+    running = await serve()
+    request = (
+        f"POST /users?email={SECRET.replace('@', '%40')} HTTP/1.1\r\nHost: api.example.com\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    assert bodies(await running.raw(request * 2)) == [b'{"id":1}'] * 2
+    other = request.replace(b'"n": 1', b'"n": 2')
+    (told,) = bodies(await running.raw(other))
+    (difference,) = json.loads(told)["nearest"][0]["differences"]
+    assert (difference["path"], difference["recorded"], difference["asked"]) == ("n", "1", "2")
+    await running.stop()
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("mocks.jsonl"))
+    assert SECRET.encode() not in written
+    assert b"MATCH" in written
+
+
+async def test_unredacted_recordings_leave_no_personal_data_in_the_results(recording: Any, serve: Any) -> None:
+    recording.add(url=f"http://api.example.com/users/{SECRET}")
+    recording.add(url=f"http://api.example.com/others?mail={SECRET}")
+    running = await serve()
+    assert bodies(await running.raw(GET % f"/users/{SECRET}".encode())) == [b'{"ok":true}']
+    await running.raw(GET % f"/others?mail=x{SECRET}".encode())
+    assert SECRET not in json.dumps(await running.results())
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A real destination on loopback; the requests that it saw."""
+    seen: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                seen.append(head + body)
+                text = b'{"mail":"%s"}' % SECRET.encode()
+                writer.write(
+                    b"HTTP/1.1 201 Made\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                )
+                writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(text), text))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1], seen
+    server.close()
+    await server.wait_closed()
+
+
+async def test_get_passes_through_and_post_does_not(recording: Any, serve: Any, origin: Any) -> None:
+    port, seen = origin
+    recording.add()
+    running = await serve(ON_MISS="safe")
+    code, output = await running.curl("-i", f"http://127.0.0.1:{port}/live")
+    assert code == 0
+    assert output.startswith("HTTP/1.1 201 Made")
+    assert "X-Speedscale-Cache-Passthrough: true" in output
+    assert output.endswith(SECRET + '"}')
+    code, output = await running.curl("-i", "-d", "a=1", f"http://127.0.0.1:{port}/live")
+    assert output.startswith("HTTP/1.1 404")
+    assert len(seen) == 1
+    lines = await running.results()
+    assert lines[-1]["verdicts"] == {"MATCH": 0, "NO_MATCH": 1, "PASSTHROUGH": 1}
+
+
+async def test_fail_asks_nobody(recording: Any, serve: Any, origin: Any) -> None:
+    port, seen = origin
+    recording.add()
+    running = await serve(ON_MISS="fail")
+    _, output = await running.curl("-i", f"http://127.0.0.1:{port}/live")
+    assert output.startswith("HTTP/1.1 404")
+    assert not seen
+
+
+async def test_direct_requests_have_nowhere_to_pass_to(recording: Any, serve: Any) -> None:
+    recording.add()
+    running = await serve(ON_MISS="passthrough")
+    assert (await running.raw(GET % b"/unknown")).startswith(b"HTTP/1.1 404")
+
+
+async def test_a_destination_that_is_gone_is_explained(recording: Any, serve: Any, origin: Any) -> None:
+    recording.add()
+    running = await serve(ON_MISS="safe")
+    probe = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
+    port = probe.sockets[0].getsockname()[1]
+    probe.close()
+    await probe.wait_closed()
+    _, output = await running.curl("-i", f"http://127.0.0.1:{port}/live")
+    assert output.startswith("HTTP/1.1 502")
+    assert "passthrough-failed" in output
+
+
+async def test_we_never_pass_through_to_ourselves(recording: Any, serve: Any) -> None:
+    recording.add()
+    running = await serve(ON_MISS="passthrough")
+    _, output = await running.curl("-i", f"http://127.0.0.1:{running.ports['proxyPort']}/live")
+    assert output.startswith("HTTP/1.1 404")
+
+
+async def test_record_adds_the_pair_redacted_and_serves_it_next_time(recording: Any, serve: Any, origin: Any) -> None:
+    port, seen = origin
+    recording.add()
+    running = await serve(ON_MISS="record")
+    arguments = ["-H", "Content-Type: application/json", "-d", json.dumps({"email": SECRET})]
+    url = f"http://127.0.0.1:{port}/new"
+    first = await running.curl(*arguments, url)
+    second = await running.curl(*arguments, url)
+    assert first[0] == second[0] == 0
+    assert SECRET in first[1]
+    assert "REDACTED-EMAIL-" in second[1]
+    assert len(seen) == 1
+    await running.stop()
+    written = [path for path in recording.root.rglob("*.md")]
+    assert len(written) == 1
+    assert SECRET not in written[0].read_text()
+    (pair,) = (entry.pair for entry in recordings.read(written[0]))
+    assert pair is not None
+    assert pair.doc["dlpRule"] == "standard"
+    again = await serve(ON_MISS="fail")
+    assert "REDACTED-EMAIL-" in (await again.curl(*arguments, url))[1]
+
+
+async def test_a_snapshot_is_not_recorded_into(recording: Any, tmp_path: Path) -> None:
+    recording.add()
+    made = snapshot.create(recordings.read(recording.root), Selection(), tmp_path / "snapshots")
+    environ = {"SNAPSHOT_ID": str(made.path), "SPEEDSCALE_HOME": str(tmp_path / "home"), "ON_MISS": "record"}
+    with pytest.raises(ConfigError, match="immutable"):
+        Loaded(parse(environ))
+
+
+@pytest.mark.parametrize(
+    ("fault", "check_answer"),
+    [
+        ("items:rate=1/1", lambda a: a.startswith(b"HTTP/1.1 503")),
+        ("items:status=418", lambda a: a.startswith(b"HTTP/1.1 418")),
+        ("items:body=corrupt", lambda a: len(bodies(a)[0]) == 11 and b'{"ok":true}' not in a),
+        ("items:body=truncate:3", lambda a: a.endswith(b'Content-Length: 11\r\n\r\n{"o')),
+        ("items:connection=drop", lambda a: a == b""),
+        ("/nothing:status=418", lambda a: a.endswith(b'{"ok":true}')),
+    ],
+)
+async def test_faults(recording: Any, serve: Any, fault: str, check_answer: Any) -> None:
+    recording.add()
+    running = await serve(FAULTS=fault)
+    assert check_answer(await running.raw(GET % b"/v1/items"))
+
+
+@pytest.mark.parametrize("how", ["refuse", "reset"])
+async def test_connections_that_are_reset(recording: Any, serve: Any, how: str) -> None:
+    recording.add()
+    running = await serve(FAULTS=f"items:connection={how}")
+    with pytest.raises(ConnectionError):
+        await running.raw(GET % b"/v1/items")
+
+
+async def test_faults_are_periodic_marked_and_out_of_the_match_rate(recording: Any, serve: Any) -> None:
+    recording.add()
+    running = await serve(FAULTS="items:rate=1/3")
+    answer = await running.raw(GET % b"/v1/items" * 6)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"503", b"200", b"200"] * 2
+    lines = await running.results()
+    assert [line.get("fault") for line in lines if line["type"] == "mock"] == ["rate=1/3", None, None] * 2
+    assert (lines[-1]["faults"], lines[-1]["matchPct"]) == ({"rate=1/3": 2}, 100.0)
+
+
+async def test_responder_chains_change_requests_and_answers(recording: Any, serve: Any, tmp_path: Path) -> None:
+    recording.add(url="http://api.example.com/v1/items?stamp=1", answer=b'{"at":"recorded","n":1}')
+    chains = {
+        "id": "t",
+        "responder": [
+            {"extractor": {"type": "http_queryparam", "config": {"name": "stamp"}},
+             "transforms": [{"type": "constant", "config": {"new": "fixed"}}]},
+            {"extractor": {"type": "res_body"},
+             "transforms": [{"type": "json_path", "config": {"path": "at"}},
+                            {"type": "constant", "config": {"new": "served"}}]},
+        ],
+    }  # fmt: skip
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(chains))
+    running = await serve(TRANSFORM_SET=str(path))
+    (body,) = bodies(await running.raw(GET % b"/v1/items?stamp=999"))
+    assert json.loads(body) == {"at": "served", "n": 1}
+
+
+async def test_selectors_mock_less(recording: Any, serve: Any) -> None:
+    recording.add(url="http://api.example.com/a", answer=b"a")
+    recording.add(url="http://other.example.com/b", answer=b"b")
+    running = await serve(MOCKS="host:api.example.com")
+    assert running.loaded.mocks.answers == 1
+
+
+async def test_lines_are_bounded_and_counts_exact(recording: Any, serve: Any) -> None:
+    recording.add()
+    running = await serve(RESULT_LINES_MAX="2")
+    await running.raw(GET % b"/v1/items" * 5)
+    lines = await running.results()
+    assert sum(line["type"] == "mock" for line in lines) == 2
+    assert (lines[-1]["requests"], lines[-1]["linesLeftOut"]) == (5, 3)
