@@ -20,6 +20,7 @@ from . import digests, rules
 from .chains import Chains, CompileFilter
 from .edits import Edit, Edits, Note, apply, join, merge
 from .engine import UNDECODABLE, Engine
+from .explain import Candidate, explain
 from .findings import Finding, Outcome, with_content
 from .keynames import KeyNames
 from .keynames import prefilter as key_patterns
@@ -78,6 +79,10 @@ class Redactor:
         """Redact one text or body that belongs to no pair; return it and what was found."""
         edits = self._scope.filter(body.edits(self.engine, data, content_type.encode(), []), "")
         return apply(data, edits), tuple(self._finding(n) for e in edits for n in e.notes)
+
+    def explain(self, data: bytes) -> list[Candidate]:
+        """Return why each candidate of a text is taken or left."""
+        return explain(self.engine, data)
 
     def _redact(
         self, doc: Json, request: bytes | None, response: bytes | None

@@ -26,6 +26,11 @@ def hides(data: bytes) -> bool:
     return any(_decoded(part) is not None for _, part in _parts(data))
 
 
+def meanings(data: bytes) -> list[tuple[str, bytes]]:
+    """Return what the runs of a text mean, with the name of their encoding."""
+    return [found for _, part in _parts(data) if (found := _decoded(part)) is not None]
+
+
 def edits(engine: Asks, data: bytes, depth: int) -> Edits:
     """Return the edits of all runs that hide values."""
     out: Edits = []
