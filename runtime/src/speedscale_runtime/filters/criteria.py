@@ -28,13 +28,15 @@ Extract = Callable[[RRPair], Sequence[str]]
 class Criterion:
     """What one filter asks about: `label` as the query language writes it, and either a value or a verdict.
 
-    `test` is set where the criterion decides by itself and takes no operator (time range, sample).
+    `test` is set where the criterion decides by itself and takes no operator (time range, sample). `verbatim`: the
+    value stands as it is in the head of a captured frame (letter case aside), if the pair has it at all.
     """
 
     label: str
     wanted: str
     extract: Extract
     test: Callable[[RRPair], bool] | None = None
+    verbatim: bool = False
 
 
 def _field(*names: str) -> Extract:
@@ -197,6 +199,11 @@ KEYED: Mapping[str, tuple[str, Callable[[str], Extract]]] = {
 }
 TYPED: Mapping[str, str] = {"reqFilter": "req", "respFilter": "res"}
 ALIASES: Mapping[str, str] = {"url": "optUrl"}  # our own specification's spelling
+# not: what is computed (uuid, hash), in a body (text), or written later (cluster, session, tech)
+_VERBATIM = {
+    *("detectedCommand", "detectedLocation", "detectedStatus", "direction", "header", "host", "l7protocol"),
+    *("namespace", "network_address", "optUrl", "service", "tag"),
+}
 NAMES = (*PLAIN, *KEYED, *TYPED, "requestBodyJson", "requestBodyXml", "timeRange", "sample", *ALIASES)
 
 
@@ -205,10 +212,12 @@ def criterion(name: str, value: Any, operator: str) -> Criterion:
     name = ALIASES.get(name, name)
     if name in PLAIN:
         label, extract, normal = PLAIN[name]
-        return Criterion(label, value if operator == "REGEX" else normal(value), extract)
+        wanted = value if operator == "REGEX" else normal(value)
+        return Criterion(label, wanted, extract, verbatim=name in _VERBATIM)
     if name in KEYED:
         keyword, make = KEYED[name]
-        return Criterion(f"{keyword}[{value['key']}]", value.get("value", ""), make(value["key"]))
+        label = f"{keyword}[{value['key']}]"
+        return Criterion(label, value.get("value", ""), make(value["key"]), verbatim=name in _VERBATIM)
     if name in TYPED:
         kind = value.get("type", "JSON").rpartition("_")[2]
         label = f"{TYPED[name].replace('res', 'resp')}_{kind.lower()}[{value['key']}]"

@@ -18,16 +18,24 @@ _MEMO_ENTRIES, _MEMO_CHARS = 1024, 256
 Predicate = Callable[[str], bool]
 
 
-def predicate(operator: str, wanted: Sequence[str]) -> Predicate:
-    """Return a predicate that is true when any of `wanted` applies; ValueError for a bad regular expression."""
-    if operator == EQUAL:
-        return frozenset(wanted).__contains__
-    if operator == REGEX:
-        return _any([compile_regex(w) for w in wanted])
-    if len(wanted) == 1:
-        needle = wanted[0]
+def predicate(wanted: Sequence[tuple[str, str]]) -> Predicate:
+    """Return a predicate that is true when any (operator, value) applies; ValueError for a bad expression."""
+    tests: list[Predicate] = []
+    equal = frozenset(value for operator, value in wanted if operator == EQUAL)
+    if equal:
+        tests.append(equal.__contains__)
+    needles = tuple(dict.fromkeys(value for operator, value in wanted if operator == CONTAINS))
+    if needles:
+        tests.append(_contains(needles))
+    tests += [compile_regex(value) for operator, value in wanted if operator == REGEX]
+    test = _any(tests)
+    return _remembered(test) if len(needles) > _FEW else test
+
+
+def _contains(needles: tuple[str, ...]) -> Predicate:
+    if len(needles) == 1:
+        needle = needles[0]
         return lambda text: needle in text
-    needles = tuple(wanted)
 
     def contains(text: str) -> bool:
         for needle in needles:  # noqa: SIM110  a loop costs half of any() here
@@ -35,7 +43,7 @@ def predicate(operator: str, wanted: Sequence[str]) -> Predicate:
                 return True
         return False
 
-    return _remembered(contains) if len(needles) > _FEW else contains
+    return contains
 
 
 def _remembered(test: Predicate) -> Predicate:

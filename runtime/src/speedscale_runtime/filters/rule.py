@@ -17,6 +17,7 @@ from speedscale_schemas.validation import check
 
 from .criteria import NAMES, Criterion, criterion
 from .operators import predicate
+from .prefilter import quick_no
 from .query import parse_query
 
 Match = Callable[[RRPair], bool]
@@ -37,20 +38,22 @@ class _Filter:
         return f'{c.label} {word} "{c.wanted}"'
 
     def compile(self) -> Match:
-        test = self.criterion.test or _value_test(self.operator, self.criterion, [self.criterion.wanted])
+        test = self.criterion.test or _value_test(self.criterion, [(self.operator, self.criterion.wanted)])
         return test if self.include else (lambda pair: not test(pair))
 
 
 class Rule:
     """A compiled filter rule; `id` is its name, empty for a rule without one."""
 
-    __slots__ = ("_conditions", "_match", "_operator", "id")
+    __slots__ = ("_conditions", "_match", "_operator", "id", "may_match")
 
     def __init__(self, name: str, operator: str, conditions: Sequence[tuple[str, Sequence[_Filter]]]) -> None:
         self.id = name
         self._operator = operator
         self._conditions = tuple((op, tuple((f, f.compile()) for f in filters)) for op, filters in conditions)
         self._match = _compile(operator, conditions)
+        self.may_match = quick_no(_texts([f for _, filters in conditions for f in filters]))
+        """Say of a captured frame's head, unparsed, whether the rule could match: False is certain."""
 
     def matches(self, pair: RRPair) -> bool:
         """Say whether the rule speaks of this pair; what that means (drop, keep) is the caller's."""
@@ -143,27 +146,32 @@ def _compile(operator: str, conditions: Sequence[tuple[str, Sequence[_Filter]]])
     return _all([_group(op, filters) for op, filters in conditions])
 
 
+def _texts(filters: Sequence[_Filter]) -> list[str]:
+    """Return texts of which one must stand in the head of every pair that matches; none where that cannot be said."""
+    if all(f.include and f.operator != "REGEX" and f.criterion.verbatim for f in filters):
+        return [f.criterion.wanted for f in filters]
+    return []
+
+
 def _group(operator: str, filters: Sequence[_Filter]) -> Match:
     return _any(_merged(filters)) if operator == "OR" else _all([f.compile() for f in filters])
 
 
 def _merged(filters: Sequence[_Filter]) -> list[Match]:
     """Return tests for an OR group, one for all included filters with the same place and operator."""
-    groups: dict[tuple[str, str], list[_Filter]] = {}
+    groups: dict[str, list[_Filter]] = {}
     tests: list[Match] = []
     for f in filters:
         if f.include and f.criterion.test is None:
-            groups.setdefault((f.criterion.label, f.operator), []).append(f)
+            groups.setdefault(f.criterion.label, []).append(f)
         else:
             tests.append(f.compile())
-    for (_, operator), same in groups.items():
-        wanted = list(dict.fromkeys(f.criterion.wanted for f in same))
-        tests.append(_value_test(operator, same[0].criterion, wanted))
-    return tests
+    merged = groups.values()
+    return tests + [_value_test(g[0].criterion, [(f.operator, f.criterion.wanted) for f in g]) for g in merged]
 
 
-def _value_test(operator: str, what: Criterion, wanted: Sequence[str]) -> Match:
-    extract, applies = what.extract, predicate(operator, wanted)
+def _value_test(what: Criterion, wanted: Sequence[tuple[str, str]]) -> Match:
+    extract, applies = what.extract, predicate(wanted)
 
     def test(pair: RRPair) -> bool:
         for value in extract(pair):  # noqa: SIM110  a loop costs half of any() here

@@ -74,7 +74,7 @@ class Pipeline:
 
     def _one(self, frame: Frame, done: Processed) -> Frame | None:
         """Return the frame to store: the very same where nothing had to change, None where it is left out."""
-        if self._drop is not None:
+        if self._drop is not None and self._drop.may_match(frame.head):
             verdict = self._filtered(frame, done)
             if verdict is None or verdict:
                 return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import gzip
+import json
 import uuid
 from hashlib import sha256
 from typing import Any
@@ -392,3 +393,25 @@ def test_builtin_gives_fresh_copies_and_names_what_there_is() -> None:
 @pytest.mark.parametrize("name", builtin_names())
 def test_built_in_rules_compile_under_their_own_name(name: str) -> None:
     assert compile_rule(builtin(name)).id == name
+
+
+def as_head(doc: dict[str, Any], ascii_only: bool) -> bytes:
+    return json.dumps(doc, ensure_ascii=ascii_only).encode()
+
+
+@pytest.mark.parametrize("spec", [*HOLDS, *FAILS], ids=str)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_the_quick_no_never_contradicts(spec: dict[str, Any], ascii_only: bool) -> None:
+    compiled = compile_rule(rule(**spec))
+    for doc in (DOC, DOC | {"service": 'sh"op'}, DOC | {"http": {"req": {"url": "/x"}}}):
+        if compiled.matches(RRPair(copy.deepcopy(doc), BODY)):
+            assert compiled.may_match(as_head(doc, ascii_only))
+
+
+def test_the_quick_no_spares_what_the_rule_is_not_after() -> None:
+    compiled = compile_rule(builtin("standard"))
+    assert not compiled.may_match(b'{"http":{"req":{"url":"/orders","headers":{"User-Agent":["curl"]}}}}')
+    assert compiled.may_match(b'{"http":{"req":{"url":"/orders","headers":{"User-Agent":["KUBE-PROBE/1"]}}}}')
+    assert compiled.may_match(b'{"http":{"req":{"url":"\\/orders"}}}')
+    assert compile_rule(rule(include=False, service="x")).may_match(b"{}")
+    assert compile_rule(rule(operator="CONTAINS", service="")).may_match(b"{}")
