@@ -190,7 +190,8 @@ def _amqp(first: bytes) -> _Verdict:
 def _mysql_server(first: bytes) -> _Verdict:
     """A handshake packet (length, sequence 0, protocol 10, a version that ends in zero), or an error packet."""
     if len(first) < 6:
-        return _MAYBE if len(first) < 4 or (first[3] == 0 and len(first) < 5) or first[3:5] == b"\0\x0a" else False
+        fits = first[3:4] in (b"", b"\0") and first[4:5] in (b"", b"\x0a", b"\xff")
+        return _MAYBE if fits else False
     length = int.from_bytes(first[:3], "little")
     if first[3] != 0 or not 8 < length < 1024:
         return False
