@@ -78,9 +78,8 @@ class Issuer:
     """
 
     def __init__(self, certificate: bytes, key: bytes) -> None:
-        from cryptography import x509
 
-        self._certificate = x509.load_pem_x509_certificate(_first(certificate))
+        self._certificate = _load_certificate(certificate)
         self._key = _load_key(key)
         if self._certificate.public_key() != self._key.public_key():
             raise ValueError("the private key does not belong to the certificate")
@@ -196,9 +195,8 @@ def key_digest(key: bytes) -> str:
 
 def summary(certificate: bytes) -> Summary:
     """Return what the first certificate of a PEM says; ValueError when there is none."""
-    from cryptography import x509
 
-    loaded = x509.load_pem_x509_certificate(_first(certificate))
+    loaded = _load_certificate(certificate)
     return Summary(
         subject=loaded.subject.rfc4514_string(),
         issuer=loaded.issuer.rfc4514_string(),
@@ -225,9 +223,8 @@ def check(
     Looks at its validity, and where given: that `key` belongs to it, that `issuer` signed it, that it is valid for
     all `names`, that it is a CA. ValueError when the PEM cannot be read.
     """
-    from cryptography import x509
 
-    loaded = x509.load_pem_x509_certificate(_first(certificate))
+    loaded = _load_certificate(certificate)
     problems = []
     if now < loaded.not_valid_before_utc:
         problems.append(f"not valid before {_iso(loaded.not_valid_before_utc)}")
@@ -235,7 +232,7 @@ def check(
         problems.append(f"expired at {_iso(loaded.not_valid_after_utc)}")
     if key is not None and _public(key) != loaded.public_key():
         problems.append("the private key does not belong to it")
-    if issuer is not None and not _signed_by(loaded, x509.load_pem_x509_certificate(_first(issuer))):
+    if issuer is not None and not _signed_by(loaded, _load_certificate(issuer)):
         problems.append("not signed by the given issuer")
     if ca and not _is_ca(loaded):
         problems.append("not a CA (basic constraints)")
@@ -255,6 +252,15 @@ def _first(pem: bytes) -> bytes:
     return found[0]
 
 
+def _load_certificate(pem: bytes) -> x509.Certificate:
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(_first(pem))
+    except ValueError as error:
+        raise ValueError(f"certificate: cannot be read ({error})") from error
+
+
 def _load_key(pem: bytes) -> PrivateKey:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -262,8 +268,8 @@ def _load_key(pem: bytes) -> PrivateKey:
 
     try:
         key = load_pem_private_key(pem, password=None)
-    except (TypeError, UnsupportedAlgorithm) as error:  # encrypted, or of an unknown kind
-        raise ValueError(f"private key: {error}") from error
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:  # encrypted, damaged, of an unknown kind
+        raise ValueError(f"private key: cannot be read ({error})") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ValueError("private key: expected an elliptic curve (P-256) or RSA key")
     return key
