@@ -30,6 +30,10 @@ RATIO_FREE = 1024 * 1024
 CODINGS_MAX = 8
 _CHUNK = 256 * 1024
 
+# The zstd reader does not tell a body that ends too early from one that is whole; a frame put behind it does.
+_ZSTD_END = b"-- behind the last frame --"
+_ZSTD_END_FRAME = zstandard.ZstdCompressor(level=1).compress(_ZSTD_END)
+
 
 def codings(headers: Mapping[str, Any] | None) -> list[str]:
     """Return the content codings in the order they were applied, lower case, without `identity`.
@@ -157,15 +161,18 @@ def _unbrotli(body: bytes, size_max: int) -> bytes:
 def _unzstd(body: bytes, size_max: int) -> bytes:
     if body[:4] != b"\x28\xb5\x2f\xfd" and not (body[1:4] == b"\x2a\x4d\x18" and 0x50 <= body[0] <= 0x5F):
         return body
-    sink = _Sink(len(body), size_max)
-    stream = zstandard.ZstdDecompressor(max_window_size=size_max)
+    sink = _Sink(len(body), size_max + len(_ZSTD_END))
+    stream = zstandard.ZstdDecompressor(max_window_size=max(1024, size_max))
     try:
-        with stream.stream_reader(body, read_across_frames=True) as reader:
+        with stream.stream_reader(body + _ZSTD_END_FRAME, read_across_frames=True) as reader:
             while part := reader.read(_CHUNK):
                 sink.add(part)
     except zstandard.ZstdError as error:
         raise PeerError("content-coding", f"zstd: {error}") from error
-    return sink.value()
+    value = sink.value()
+    if not value.endswith(_ZSTD_END):
+        raise PeerError("content-coding", "the coded body is cut short")
+    return value[: -len(_ZSTD_END)]
 
 
 def _plain_or(body: bytes, failure: PeerError) -> bytes:

@@ -16,18 +16,17 @@ _MARKS = frozenset(
 )
 
 
-def loads(data: bytes, source: str = "") -> RRPair:
-    """Read one RRPair from a JSON text; `source` names it in errors.
+def loads(data: bytes, source: str = "", *, line: int = 1) -> RRPair:
+    """Read one RRPair from a JSON text; `source` names it in errors, `line` is where it starts there.
 
     Raises ConfigError with source, line and what was expected when it is no JSON or no RRPair.
     """
     try:
         doc = jsontext.parse(data)
     except jsontext.JsonError as error:
-        raise ConfigError(
-            [f"{source or 'JSON'}:{error.line}:{error.column}: expected JSON: {error.reason}"]
-        ) from None
-    return from_value(doc, source)
+        place = f"{source or 'JSON'}:{line + error.line - 1}:{error.column}"
+        raise ConfigError([f"{place}: expected JSON: {error.reason}"]) from None
+    return from_value(doc, source, line)
 
 
 def from_value(doc: object, source: str = "", line: int = 1) -> RRPair:
@@ -36,9 +35,7 @@ def from_value(doc: object, source: str = "", line: int = 1) -> RRPair:
     if not isinstance(doc, dict):
         raise ConfigError([f"{place}: expected an RRPair, a JSON object; found {type(doc).__name__}"])
     if not _MARKS.intersection(doc):
-        raise ConfigError(
-            [f"{place}: expected an RRPair; found none of its keys (msgType, direction, l7protocol, …)"]
-        )
+        raise ConfigError([f"{place}: expected an RRPair; found none of its keys (msgType, direction, l7protocol, …)"])
     try:
         return renderings.lift(RRPair.from_doc(doc))
     except ValueError as error:

@@ -16,7 +16,9 @@ import orjson
 DEPTH_MAX = 250
 """Levels of nesting a document may have; orjson writes no more than 254."""
 
-_BIG_INTEGER = re.compile(rb"[:\[,\s]-?[0-9]{19}")
+_BIG_INTEGER = re.compile(rb"(?:\A|[:\[,\s])-?[0-9]{19}")
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_MANY_DIGITS = b"0" * 19
 
 
 class JsonError(ValueError):
@@ -31,7 +33,8 @@ def parse(data: bytes) -> Any:
     """Return the value of a JSON text in UTF-8 (a byte order mark is allowed); raise JsonError."""
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
-    if _BIG_INTEGER.search(data) is None:
+    # Searching for equal bytes is many times faster than for a pattern, and bodies may have 64 MiB.
+    if _MANY_DIGITS not in data.translate(_DIGITS) or _BIG_INTEGER.search(data) is None:
         try:
             value = orjson.loads(data)
         except orjson.JSONDecodeError:

@@ -72,6 +72,10 @@ def normal(ts: object) -> str:
     if match is None:
         return ""
     seconds, fraction, zone = match.groups()
+    try:
+        datetime.fromisoformat(seconds)
+    except ValueError:  # the 99th of a month
+        return ""
     fraction = (fraction or "").rstrip("0")
     return seconds + (f".{fraction}" if fraction else "") + (zone or "Z")
 

@@ -30,9 +30,10 @@ class _Step(NamedTuple):
 
 
 def find(doc: Any, path: str) -> list[Match]:
-    """Return every match of the path in document order, each once; an empty list when there is none.
+    """Return every match of the path, each once; an empty list when there is none.
 
-    Raises ValueError when the path itself is malformed (an unclosed bracket or quote).
+    Matches come in document order; with `..`, those in an outer object come before those further inside. Raises
+    ValueError when the path itself is malformed (an unclosed bracket or quote).
     """
     found = [Match((), doc)]
     for step in parse(path):

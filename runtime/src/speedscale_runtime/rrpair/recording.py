@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -44,7 +45,8 @@ class Entry(NamedTuple):
 
 
 def read(path: Path, *, skipped: Callable[[Path, str], None] | None = None) -> Iterator[Entry]:
-    """Yield the pairs of a file or of a folder and all folders in it, in the order of their names.
+    """Yield the pairs of a file or of a folder and all folders in it, in the order of their names,
+    that is by host and time.
 
     `skipped` is told of files that are no recordings by their name (README.md, blueprints/…) and why. A path that
     does not exist or cannot be read is an Entry with an error.
@@ -71,7 +73,7 @@ def _walk(root: Path, skipped: Callable[[Path, str], None] | None) -> Iterator[P
             skipped(path, why)
 
     try:
-        found = sorted(os.scandir(root), key=lambda entry: entry.name)
+        found = sorted(os.scandir(root), key=lambda entry: _rank(entry.name))
     except OSError as error:
         skip(root, f"cannot be listed: {error.strerror}")
         return
@@ -93,6 +95,12 @@ def _walk(root: Path, skipped: Callable[[Path, str], None] | None) -> Iterator[P
             yield path
 
 
+def _rank(name: str) -> tuple[str, str]:
+    """Sort files of one host by time: `…30.1Z` comes before `…30.12Z`, which it does not by its name."""
+    stem, dot, suffix = name.rpartition(".")
+    return (stem.removesuffix("Z"), suffix) if dot + suffix in _SUFFIXES else (name, "")
+
+
 def _file(path: Path) -> Iterator[Entry]:
     if path.suffix == ".jsonl":
         yield from _lines(path)
@@ -107,7 +115,7 @@ def _file(path: Path) -> Iterator[Entry]:
         yield Entry(path, 0, None, f"{path}: cannot be read: {error.strerror}")
         return
     loads = jsonform.loads if looks_like_json(data) else markdown.loads
-    yield _entry(path, 1, loads, data, str(path))
+    yield _entry(path, 1, loads, data)
 
 
 def looks_like_json(data: bytes) -> bool:
@@ -122,19 +130,17 @@ def _lines(path: Path) -> Iterator[Entry]:
             while line := stream.readline(FILE_MAX + 1):
                 number += 1
                 if len(line) > FILE_MAX:
-                    yield Entry(
-                        path, number, None, f"{path}:{number}: line over {FILE_MAX} bytes; reading stops here"
-                    )
+                    yield Entry(path, number, None, f"{path}:{number}: line over {FILE_MAX} bytes; reading stops here")
                     return
                 if line.strip():
-                    yield _entry(path, number, jsonform.loads, line, f"{path}:{number}")
+                    yield _entry(path, number, partial(jsonform.loads, line=number), line)
     except OSError as error:
         yield Entry(path, 0, None, f"{path}: cannot be read: {error.strerror}")
 
 
-def _entry(path: Path, line: int, loads: Callable[[bytes, str], RRPair], data: bytes, source: str) -> Entry:
+def _entry(path: Path, line: int, loads: Callable[[bytes, str], RRPair], data: bytes) -> Entry:
     try:
-        return Entry(path, line, loads(data, source), "")
+        return Entry(path, line, loads(data, str(path)), "")
     except ConfigError as error:
         return Entry(path, line, None, str(error))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import uuid as uuids
 from typing import Any
 
@@ -29,7 +28,6 @@ ORDER = (REQUEST, RESPONSE, SIGNATURE, METADATA)
 NONE = "-NONE-"
 HIDDEN_TAG = "proxyLocation"
 
-_TICKS = re.compile(rb"`{3,}")
 _SIDES = {REQUEST: ("request", "client", "req"), RESPONSE: ("response", "server", "res")}
 
 
@@ -58,8 +56,10 @@ def build(name: str, blocks: list[bytes]) -> bytes:
     """Return a section of these blocks; a fence is longer than any run of backticks in its block."""
     parts = [b"### " + name.encode() + b" ###\n"]
     for number, block in enumerate(blocks):
-        ticks = max((len(run) for run in _TICKS.findall(block)), default=2) if b"```" in block else 2
-        fence = b"`" * (ticks + 1) + b"\n"
+        fence = b"```"
+        while fence in block:
+            fence += b"`"
+        fence += b"\n"
         parts += [b"\n" if number else b"", fence, block, b"\n" if block else b"", fence]
     return b"".join(parts)
 
@@ -104,9 +104,7 @@ def escape_bytes(raw: bytes) -> bytes:
     """Return bytes as text: printable UTF-8 as it is, all else as `\\xNN`."""
     text = raw.decode("utf-8", "surrogateescape")
     shown = [
-        char
-        if char.isprintable()
-        else "".join(f"\\x{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+        char if char.isprintable() else "".join(f"\\x{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
         for char in text
     ]
     return "".join(shown).encode()

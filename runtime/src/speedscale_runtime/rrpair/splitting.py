@@ -10,7 +10,8 @@ import re
 from typing import NamedTuple
 
 _HEADING = re.compile(rb"^### ([A-Z][A-Z0-9 _()-]*?) ###[ \t]*$", re.MULTILINE)
-_INTERNAL = re.compile(rb"^### INTERNAL\b[^\n]*$", re.MULTILINE)
+_INTERNAL = b"### INTERNAL"
+_KNOWN = frozenset((b"REQUEST", b"RESPONSE", b"RESPONSE (MOCK)", b"SIGNATURE", b"METADATA"))
 _OPEN = re.compile(rb"[ \t\n]*^(`{3,})[^`\n]*\n", re.MULTILINE)
 
 
@@ -36,12 +37,12 @@ def find_internal(data: bytes) -> int:
 
     Raises SplitError when there is none.
     """
-    last = None
-    for last in _INTERNAL.finditer(data):  # noqa: B007
-        pass
-    if last is None:
+    at = data.rfind(_INTERNAL)
+    while at > 0 and data[at - 1 : at] != b"\n":
+        at = data.rfind(_INTERNAL, 0, at)
+    if at < 0:
         raise SplitError(len(data), "expected the section ### INTERNAL - DO NOT MODIFY ###, found the file's end")
-    return last.start()
+    return at
 
 
 def split(text: bytes) -> list[Section]:
@@ -95,10 +96,13 @@ def _closing(
 
 
 def _next_heading(text: bytes, at: int, seen: set[str]) -> re.Match[bytes] | None:
-    """Return the heading that stands at this place, blank lines aside, if the file has not had it yet."""
+    """Return the heading that stands at this place, blank lines aside, if the file has not had it yet.
+
+    A heading that we do not know counts only with a block behind it.
+    """
     while text[at : at + 1] in (b"\n", b" ", b"\t") and at < len(text):
         at += 1
     heading = _HEADING.match(text, at)
     if heading is None or heading[1].decode() in seen:
         return None
-    return heading if _OPEN.match(text, heading.end()) else None
+    return heading if heading[1] in _KNOWN or _OPEN.match(text, heading.end()) else None
