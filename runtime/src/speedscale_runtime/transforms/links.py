@@ -50,7 +50,7 @@ class Links:
 
     def __init__(self, places: dict[int, tuple[Place, ...]], used: Sequence[tuple[int, int]] = ()) -> None:
         self._places = places
-        self._used = tuple(used)
+        self._used = tuple(sorted(set(used)))
 
     def __len__(self) -> int:
         return sum(len(places) for places in self._places.values())
@@ -79,7 +79,7 @@ def find_links(pairs: Sequence[RRPair]) -> Links:
     """Return the links of a recording, pairs in the order in which they were recorded; linear in its size."""
     users: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
-        for value in request_values(pair):
+        for value in set(request_values(pair)):
             users.setdefault(value, []).append(index)
     given: set[str] = set()
     used: list[tuple[int, int]] = []

@@ -19,7 +19,7 @@ from .copying import writable
 from .extractors.url import set_uri, uri
 from .links import Links
 from .model import Scope, Service, Side, TransformError
-from .smart import SmartTable, form_encoded, json_escaped, percent
+from .smart import SmartTable, form_encoded, json_escaped, percent, plain
 from .sources import Sources
 
 Redact = Callable[[str, bool], str]
@@ -166,7 +166,7 @@ class Run:
         if body:
             json_like = body.lstrip()[:1] in ("{", "[", '"')
             form = "urlencoded" in ",".join(http.header(pair, "request", "Content-Type")).casefold()
-            changed = table.replace(body, uses, json_escaped if json_like else form_encoded if form else str)
+            changed = table.replace(body, uses, json_escaped if json_like else form_encoded if form else plain)
             if changed != body:
                 http.set_body_text(pair, "request", changed)
 

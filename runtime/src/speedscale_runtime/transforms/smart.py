@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
@@ -54,7 +55,8 @@ def unwrap(value: str) -> str:
     return value
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
+    """Return a value as it stands in a header."""
     return value
 
 
@@ -110,22 +112,27 @@ class SmartTable:
             self._uses[key] = (len(self._order), found)
         return found
 
-    def replace(self, value: str, keys: tuple[str, ...], escape: Escape = _plain) -> str:
+    def replace(self, value: str, keys: tuple[str, ...], escape: Escape = plain) -> str:
         """Return `value` with every one of `keys` replaced; `escape` is how a value is written in this place.
 
         One pass, so that a live value is never replaced again; a key counts only where it is not part of a
         longer word.
         """
-        table: dict[str, str] = {}
-        for key in keys:
-            live = self._live[key]
-            if live != key:
-                for form in _written(key, escape):
-                    table.setdefault(form, escape(live))
-        if not table:
+        if not keys:
             return value
-        pattern = "|".join(_bounded(form) for form in sorted(table, key=len, reverse=True))
-        return re.sub(pattern, lambda match: table[match[0]], value)
+        pattern, meaning = _compiled(keys, escape)
+        live = self._live
+        return pattern.sub(lambda match: escape(live[meaning[match[0]]]), value)
+
+
+@lru_cache(maxsize=8192)
+def _compiled(keys: tuple[str, ...], escape: Escape) -> tuple[re.Pattern[str], dict[str, str]]:
+    meaning: dict[str, str] = {}
+    for key in keys:
+        for form in _written(key, escape):
+            meaning.setdefault(form, key)
+    alternatives = sorted(meaning, key=len, reverse=True)
+    return re.compile("|".join(_bounded(form) for form in alternatives)), meaning
 
 
 def forms(value: str) -> set[str]:

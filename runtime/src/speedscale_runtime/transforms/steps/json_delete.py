@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedscale_runtime.rrpair.paths import find
+from speedscale_runtime.rrpair.paths import find, parse
 from speedscale_runtime.transforms import jsonspan
 from speedscale_runtime.transforms.config import Config
 from speedscale_runtime.transforms.model import Scope, Step
@@ -14,6 +14,10 @@ class JsonDelete(Step):
     def __init__(self, config: Config) -> None:
         self._path = config.required("path")
         config.close()
+        try:
+            parse(self._path)
+        except ValueError as error:
+            raise config.error(f"path: {error}") from None
 
     def forward(self, value: str, scope: Scope) -> str:
         document = jsonspan.load(value)

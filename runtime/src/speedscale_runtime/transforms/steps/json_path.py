@@ -38,7 +38,7 @@ class JsonPath(Step):
             start, end = place
             return before[:start] + jsonspan.write(before[start:end], value) + before[end:]
         document = jsonspan.load(before)
-        if not put(document, resolve(self._path, scope), value):
+        if not put(document, resolve(self._path, scope), value, create=self._create):
             raise TransformError("there is no place for the value at the path")
         return jsonspan.dump(document)
 

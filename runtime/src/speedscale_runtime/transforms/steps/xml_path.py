@@ -53,6 +53,8 @@ class XmlPath(Step):
         if finder.found is None:
             raise TransformError("no element has the path")
         if not self._attribute:
+            if data[finder.found[0] - 2 : finder.found[0]] == b"/>":
+                raise TransformError("the element is empty and has no content to replace")
             return finder.found
         tag = data[finder.tag : finder.found[0]]
         match = re.search(rb"\s" + re.escape(raw(self._attribute)) + rb"""\s*=\s*("([^"]*)"|'([^']*)')""", tag)
@@ -97,8 +99,6 @@ class _Finder:
     def _end(self, _: str) -> None:
         if self._depth == len(self._stack) and self.found is None:
             end = max(self._parser.CurrentByteIndex, self._content)
-            if self._data[self._content - 2 : self._content] == b"/>":
-                raise TransformError("the element is empty and has no content to replace")
             self.found = (self._content, end)
             self._depth = -1
         self._stack.pop()
