@@ -32,12 +32,9 @@ class TrafficKey(NamedTuple):
 def parse_key(text: str) -> TrafficKey:
     """Return the parts of `service:host:port`; ValueError where the text is none. IPv6 hosts stand in brackets."""
     head, _, port = text.rpartition(":")
-    if head.endswith("]"):
-        service, _, host = head.partition(":[")
-        host = host.removesuffix("]")
-    else:
-        service, _, host = head.partition(":")
-    if not port.isdigit() or int(port) > 65535 or not host:
+    bracketed = head.endswith("]")
+    service, _, host = head.removesuffix("]").partition(":[" if bracketed else ":")
+    if (":" in host and not bracketed) or not port.isdigit() or int(port) > 65535 or not host:
         raise ValueError(f"{text!r} is no service:host:port")
     return TrafficKey(service, host, int(port))
 
@@ -101,4 +98,4 @@ def _is_key(text: str) -> bool:
         parse_key(text)
     except ValueError:
         return False
-    return text.count(":") >= 2 and not text.startswith("glob:")
+    return not text.startswith("glob:")

@@ -151,6 +151,11 @@ async def test_chunked_recordings_come_chunked_but_not_for_http_1_0(recording: A
     assert old.endswith(b"Connection: close\r\nContent-Length: 5\r\n\r\nhello")
 
 
+def joined(root: Path, pattern: str) -> bytes:
+    """Return the bytes of all files of a name under a folder."""
+    return b"".join(path.read_bytes() for path in sorted(root.rglob(pattern)))
+
+
 SECRET = "jane.roe@corp.example"
 
 
@@ -175,8 +180,7 @@ async def test_a_redacted_mock_answers_a_live_request_with_the_real_value(
         "POST", f"http://api.example.com/users?email={SECRET.replace('@', '%40')}", body, b'{"id":1}',
         sent={"Content-Type": "application/json"}, change=redacted(tmp_path / "home"),
     )  # fmt: skip
-    stored = b"".join(path.read_bytes() for path in recording.root.rglob("*.json"))
-    assert SECRET.encode() not in stored
+    assert SECRET.encode() not in joined(recording.root, "*.json")
     running = await serve()
     request = (
         f"POST /users?email={SECRET.replace('@', '%40')} HTTP/1.1\r\nHost: api.example.com\r\n"
@@ -188,7 +192,7 @@ async def test_a_redacted_mock_answers_a_live_request_with_the_real_value(
     (difference,) = json.loads(told)["nearest"][0]["differences"]
     assert (difference["path"], difference["recorded"], difference["asked"]) == ("n", "1", "2")
     await running.stop()
-    written = b"".join(path.read_bytes() for path in tmp_path.rglob("mocks.jsonl"))
+    written = joined(tmp_path, "mocks.jsonl")
     assert SECRET.encode() not in written
     assert b"MATCH" in written
 
@@ -293,7 +297,7 @@ async def test_record_adds_the_pair_redacted_and_serves_it_next_time(recording: 
     assert "REDACTED-EMAIL-" in second[1]
     assert len(seen) == 1
     await running.stop()
-    written = [path for path in recording.root.rglob("*.md")]
+    written = sorted(recording.root.rglob("*.md"))
     assert len(written) == 1
     assert SECRET not in written[0].read_text()
     (pair,) = (entry.pair for entry in recordings.read(written[0]))
