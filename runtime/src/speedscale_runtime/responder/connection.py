@@ -347,12 +347,11 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or self.lost:
             return
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         if self._tls is not None:
-            for part in self._out:
-                self._tls.write(part)
+            if data:
+                self._tls.write(data)
             data = self._tls.outgoing()
-        else:
-            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
         self._out.clear()
         if data:
             transport.write(data)
