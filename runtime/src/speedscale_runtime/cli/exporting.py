@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -50,8 +51,10 @@ def run(args: argparse.Namespace) -> int:
         return fail("export needs a format", f"one of {', '.join(interchange.EXPORTS)}")
     if args.limit < 0:
         return fail(f"--limit {args.limit}: expected 1 or more")
-    source, out = Path(args.source), Path(args.out)
+    out = Path(args.out)
+    home = Path(os.environ.get("SPEEDSCALE_HOME", "~/.speedscale")).expanduser()
     try:
+        source = snapshot.resolve(args.source, home)
         taken = _pairs(source, form, inbound=args.inbound_only, outbound=args.outbound_only)
         pairs = islice(taken, args.limit) if args.limit else taken
         exported = interchange.dump(form, pairs, name=args.name or source.resolve().name)
@@ -61,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         return fail("\n  ".join(error.problems))
     except OSError as error:
-        return fail(f"{error.filename or source}: {error.strerror}", "check the path and its permissions")
+        return fail(f"{error.filename or args.source}: {error.strerror}", "check the path and its permissions")
     data = {
         "pairs": exported.pairs,
         "files": [str(p) for p in written],

@@ -48,9 +48,7 @@ def doc(
 
 
 def _coded(body: Any) -> str:
-    data = (
-        body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    )
+    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
     return base64.b64encode(data).decode()
 
 
@@ -247,7 +245,7 @@ def shop(results: Results) -> Results:
             doc("POST", "/orders?dry=false", 201, new, request={"cart": i}),
             40 + i * 9,
         )
-    for i in range(8):
+    for _ in range(8):
         results.pair(
             "GET /recommendations",
             doc("GET", "/recommendations?limit=3", 200, [{"sku": "a"}]),
@@ -324,3 +322,9 @@ def shop(results: Results) -> Results:
 def results(tmp_path: Path) -> Results:
     """Return an empty results file to fill."""
     return Results(tmp_path / "run")
+
+
+@pytest.fixture(name="shop")
+def shop_fixture() -> Any:
+    """Return the function that fills a run of a shop in."""
+    return shop

@@ -13,7 +13,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 FILE_NAMES: dict[str, str] = {
     "json": "report.json",
     "html": "report.html",
-    "junit": "junit.xml",
+    "junit": "report.xml",
     "markdown": "report.md",
 }
 _MODULES: dict[str, str] = {"json": "document", "html": "page", "junit": "junit", "markdown": "markdown"}

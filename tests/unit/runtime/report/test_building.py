@@ -1,0 +1,242 @@
+"""From a results file to a report: counts, states, bounds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speedscale_runtime import report as reports
+from speedscale_runtime.report import building, tally
+from speedscale_schemas.errors import ConfigError
+
+
+def pair(
+    results: Any, old: Any, new: Any, *, endpoint: str = "GET /a", uri: str = "/a", status: int = 200, **more: Any
+) -> None:
+    import base64
+
+    def doc(body: Any, code: int, target: str) -> dict[str, Any]:
+        coded = base64.b64encode(json.dumps(body).encode()).decode()
+        request = {"method": "GET", "url": target, "uri": target, "headers": {"Host": ["x"]}}
+        response = {"statusCode": code, "headers": {"Content-Type": ["application/json"]}, "bodyBase64": coded}
+        return {"command": "GET", "duration": 5, "l7protocol": "http", "http": {"req": request, "res": response}}
+
+    sent = more.pop("sent", uri)
+    replayed = None if more.get("error") else doc(new, status, sent)
+    results.pair(endpoint, doc(old, 200, uri), replayed, **more)
+
+
+def test_a_run_of_a_shop(results: Any, shop: Any) -> None:
+    made = reports.build(shop(results).write())
+    assert made.status == "Missed Goals"
+    assert (made.requests.total, made.requests.matched, made.requests.failed) == (83, 60, 3)
+    assert [e.name for e in made.endpoints][:2] == ["POST /orders", "GET /recommendations"]
+    products = next(e for e in made.endpoints if e.name == "GET /products/{id}")
+    assert {(s.path, s.kind, s.count) for s in products.shown} >= {("id", "volatile", 40), ("currency", "added", 40)}
+    assert made.errors[0].cause == "httpResponseBody"
+    assert made.mocks is not None
+    assert (made.mocks.accuracy, made.mocks.misses[0].count, len(made.mocks.unused)) == (96.0, 1, 1)
+
+
+def test_the_same_files_give_the_same_bytes(results: Any, shop: Any) -> None:
+    folder = shop(results).write()
+    for form in reports.FORMATS:
+        assert reports.render(reports.build(folder), form) == reports.render(reports.build(folder), form)
+
+
+def test_pairs_that_fail_alike_are_counted_and_one_is_shown(results: Any) -> None:
+    for i in range(50):
+        pair(results, {"items": [{"n": 1}] * (i % 3 + 1)}, {"items": [{"n": 2}] * (i % 3 + 1)})
+    made = reports.build(results.write())
+    assert len(made.failures) == 1
+    assert made.failures[0].same == 49
+    assert made.failures_left_out == 49
+    assert made.endpoints[0].failures_left_out == 0
+
+
+def test_kinds_beyond_the_bound_are_counted(results: Any) -> None:
+    for i in range(tally.FAILURES + 7):
+        pair(results, {f"k{i}": 1}, {f"k{i}": 2})
+    made = reports.build(results.write())
+    assert len(made.failures) == tally.FAILURES
+    assert made.failures_left_out == 7
+    assert made.endpoints[0].failures_left_out == 7
+
+
+def test_what_the_replay_replaced_is_no_regression(results: Any) -> None:
+    # The answer comes before the request that shows what was replaced.
+    pair(results, {"id": 7001}, {"id": 9123}, uri="/orders")
+    pair(
+        results,
+        {"id": 7001, "self": "/orders/7001"},
+        {"id": 9123, "self": "/orders/9123"},
+        uri="/orders/7001",
+        sent="/orders/9123",
+    )
+    made = reports.build(results.write())
+    assert made.status == "Passed"
+    assert {s.pattern for s in made.endpoints[0].shown} == {"replaced"}
+
+
+def test_a_run_that_could_not_offer_its_load_misses_its_goals(results: Any) -> None:
+    pair(results, {}, {})
+    results.end |= {
+        "ok": False,
+        "offeredRate": 500.0,
+        "achievedRate": 120.0,
+        "dropped": 3800,
+        "why": "the rate was not reached",
+    }
+    made = reports.build(results.write())
+    assert made.status == "Missed Goals"
+    assert made.goals[-1].reason == "the rate was not reached"
+    assert made.goals[-1].actual == "120 requests/s, 3,800 dropped"
+
+
+def test_a_cancelled_run_is_canceled(results: Any) -> None:
+    pair(results, {}, {})
+    results.end |= {"cancelled": True, "ok": False, "why": "cancelled"}
+    made = reports.build(results.write())
+    assert (made.status, made.exit_code) == ("Canceled", 1)
+
+
+def test_no_answer_at_all_is_an_error(results: Any) -> None:
+    pair(results, {}, None, error="refused")
+    made = reports.build(results.write())
+    assert (made.status, made.exit_code) == ("Error", 2)
+    assert "http://127.0.0.1:8080" in made.reason
+    assert "refused (1)" in made.reason
+
+
+def test_nothing_replayed_says_why(results: Any) -> None:
+    results.run["skipped"] = [{"reason": "protocol postgres is no HTTP", "pairs": 4}]
+    made = reports.build(results.write())
+    assert made.status == "Error"
+    assert "protocol postgres is no HTTP" in made.reason
+
+
+def test_a_killed_run_is_an_error_with_what_it_left(results: Any) -> None:
+    for _ in range(4):
+        pair(results, {"a": 1}, {"a": 1}, latency=20.0)
+    results.end = None
+    folder = results.write()
+    with (folder / "results.jsonl").open("ab") as file:
+        file.write(b'{"type": "pair", "index": 4, "recor')
+    made = reports.build(folder)
+    assert made.status == "Error"
+    assert "killed" in made.reason
+    assert (made.requests.total, made.latency.count) == (4, 4)
+    assert any("line 6" in note for note in made.notifications)
+
+
+def test_low_data_mode_compares_by_status_code(results: Any) -> None:
+    pair(results, {"a": 1}, {"a": 2})
+    pair(results, {"a": 1}, {}, status=500)
+    results.low_data = True
+    results.run["mode"] = "load"
+    made = reports.build(results.write())
+    assert (made.requests.compared, made.requests.matched) == (2, 1)
+    assert made.goals[0].command == "requests.response-pct"
+    assert made.status == "Passed"
+    assert any("low-data" in note for note in made.notifications)
+
+
+def test_histograms_of_several_processes_are_merged_not_averaged(results: Any) -> None:
+    for latency in (10.0, 20.0):
+        pair(results, {}, {}, latency=latency)
+    folder = results.write()
+    path = folder / "results.jsonl"
+    lines = path.read_text().splitlines()
+    endpoint = next(line for line in lines if '"type": "endpoint"' in line)
+    path.write_text("\n".join([*lines[:-1], *[endpoint] * 2, lines[-1]]) + "\n")
+    made = reports.build(folder)
+    assert made.latency.count == 6
+    assert 9.9 < made.latency.p50 < 10.1
+    assert 19.9 < made.latency.p99 < 20.1
+
+
+def test_broken_lines_are_counted_and_named(results: Any) -> None:
+    pair(results, {}, {})
+    folder = results.write()
+    path = folder / "results.jsonl"
+    lines = path.read_text().splitlines()
+    bad = ["not json", "[]", '{"type": "endpoint"}', '{"type": "pair"}']
+    path.write_text("\n".join([lines[0], *bad, *lines[1:]]) + "\n")
+    made = reports.build(folder)
+    assert made.requests.total == 1
+    assert "4 lines left out" in made.notifications[0]
+
+
+def test_a_file_that_is_no_results_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        reports.build(tmp_path)
+    (tmp_path / "results.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(ConfigError, match="no results file"):
+        reports.build(tmp_path)
+
+
+def test_a_wrong_test_config_is_named(results: Any) -> None:
+    results.config["assertionGroups"] = [{"configs": [{"type": "httpBody"}]}]
+    with pytest.raises(ConfigError, match="unknown assertion"):
+        reports.build(results.write())
+
+
+def test_endpoints_beyond_the_bound_share_a_row(results: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "ENDPOINTS", 3)
+    for i in range(6):
+        pair(results, {}, {}, endpoint=f"GET /{i}")
+    made = reports.build(results.write())
+    assert len(made.endpoints) == 4
+    assert made.requests.total == 6
+
+
+def test_other_protocols_are_said_not_to_be_compared(results: Any) -> None:
+    results.pair("Query", {"l7protocol": "postgres", "duration": 1, "http": None}, {"l7protocol": "postgres"})
+    results.end = None
+    made = reports.build(results.write())
+    assert any("other protocols" in note for note in made.notifications)
+
+
+def test_long_runs_are_drawn_in_slices_with_the_largest_quantile(results: Any) -> None:
+    pair(results, {}, {})
+    for second in range(1000):
+        results.interval(second, 10, 0, 5.0, 900.0 if second == 501 else 50.0)
+    made = reports.build(results.write())
+    assert len(made.timeline) <= 240
+    assert sum(s.requests for s in made.timeline) == 10_000
+    assert max(s.quantiles["p99"] for s in made.timeline) == 900.0
+
+
+def test_mocks_that_got_faults_on_purpose_stay_out(results: Any) -> None:
+    pair(results, {}, {})
+    results.mocks = [
+        {"type": "run", "unservable": {"body cut": 2}},
+        {"type": "mock", "verdict": "MATCH", "command": "GET", "location": "/a", "host": "h", "tech": ""},
+        {
+            "type": "mock",
+            "verdict": "NO_MATCH",
+            "command": "GET",
+            "location": "/a",
+            "host": "h",
+            "tech": "",
+            "fault": "status=503",
+        },
+        {"type": "end", "linesLeftOut": 0},
+    ]
+    made = reports.build(results.write())
+    assert made.mocks is not None
+    assert (made.mocks.accuracy, made.mocks.faults, made.mocks.unservable) == (100.0, 1, {"body cut": 2})
+
+
+def test_counts_of_the_responder_win_where_lines_were_left_out(results: Any) -> None:
+    pair(results, {}, {})
+    results.mocks = [
+        {"type": "mock", "verdict": "MATCH", "command": "GET", "location": "/a", "host": "h", "tech": ""},
+        {"type": "end", "linesLeftOut": 99, "verdicts": {"MATCH": 90, "NO_MATCH": 10, "PASSTHROUGH": 0}},
+    ]
+    made = reports.build(results.write())
+    assert made.mocks is not None
+    assert (made.mocks.total, made.mocks.accuracy) == (100, 90.0)
