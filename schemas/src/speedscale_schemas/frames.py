@@ -64,7 +64,11 @@ def encode(frame: Frame) -> bytes:
         raise FrameError(0, f"head of {len(head)} bytes; 2 to {HEAD_MAX} are allowed")
     if len(req) > BODY_MAX or len(res) > BODY_MAX:
         raise FrameError(0, f"body of {max(len(req), len(res))} bytes; at most {BODY_MAX} are allowed")
-    crc = zlib.crc32(res, zlib.crc32(req, zlib.crc32(head)))
+    crc = zlib.crc32(head)
+    if req:
+        crc = zlib.crc32(req, crc)
+    if res:
+        crc = zlib.crc32(res, crc)
     return b"".join((HEADER.pack(MAGIC, len(head), len(req), len(res), crc), head, req, res))
 
 

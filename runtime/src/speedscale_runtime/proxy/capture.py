@@ -13,7 +13,8 @@ import binascii
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from json.encoder import encode_basestring as quote
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from orjson import dumps
@@ -25,6 +26,8 @@ from .causes import Side
 from .config import Identity
 
 VERSION = "0.1.0"
+DURATION = '"duration"'
+ISTLS = ',"isTls":true'
 _UUID_POOL = 512
 _RECENT = 4096
 
@@ -32,11 +35,19 @@ _RECENT = 4096
 class Rendered(NamedTuple):
     """JSON of a connection that is the same in each of its pairs."""
 
-    before_ts: bytes
-    tags: bytes
-    after_uuid: bytes
-    downstream: bytes
-    upstream: bytes
+    before_ts: str
+    tags: str
+    after_uuid: str
+    downstream: str
+    upstream: str
+
+
+class Remembered(NamedTuple):
+    """The header fields of the last message of a connection, and the JSON they became."""
+
+    pairs: Headers
+    text: str
+    status: int = 0
 
 
 class Facts:
@@ -50,6 +61,8 @@ class Facts:
         "client_protocol",
         "detected",
         "host",
+        "last_request",
+        "last_response",
         "number",
         "port",
         "rendered",
@@ -77,6 +90,8 @@ class Facts:
         self.bytes_in = 0  # from the client
         self.bytes_out = 0  # to the client
         self.rendered: Rendered | None = None
+        self.last_request: Remembered | None = None
+        self.last_response: Remembered | None = None
 
 
 class Recorder:
@@ -100,44 +115,31 @@ class Recorder:
         self._pool_at = 0
         self._sequence = 0
         self._second = -1
-        self._second_text = b""
+        self._second_text = ""
         self._recent: set[tuple[str, int]] = set()
         self._older: set[tuple[str, int]] = set()
 
     def http(self, facts: Facts, exchange: Exchange) -> bytes:
         """Return the frame of an exchange; FrameError when its head is over the format's limit."""
         fixed = facts.rendered or self._render(facts)
-        method, target = _text(exchange.method), _text(exchange.target)
-        path = target.partition("?")[0]
         self._sequence += 1
         ms = _duration_ms(exchange.started_ns, exchange.response_end_ns)
         ts = self._stamp(self._unique(facts.host, exchange.started_ns))
+        method, target = quote(_text(exchange.method)), _text(exchange.target)
+        path, mark, query = target.partition("?")
+        url = quote(path)
+        req, res = self._request_part(facts, exchange), self._response_part(facts, exchange)
+        params = f',"queryParams":{dumps(_query(query)).decode()}' if mark else ""
         head = (
-            b'%b%b","l7protocol":"%b"%b%b"sequence":"%d"%b},"uuid":"%b"%b,"command":%b,"location":%b,"status":"%d"'
-            b',"http":{"req":%b,"res":%b},"netinfo":{"id":"%d","startTime":"%b",%b%d"},%b%d"}}}'
-        ) % (
-            fixed.before_ts,
-            ts,
-            b"https" if facts.tls else b"http",
-            b',"duration":%d' % ms if ms else b"",
-            fixed.tags,
-            self._sequence,
-            _tags(exchange),
-            self._uuid(),
-            fixed.after_uuid,
-            dumps(method),
-            dumps(path),
-            exchange.status,
-            _request(exchange, method, target, path),
-            _response(exchange),
-            facts.number,
-            ts,
-            fixed.downstream,
-            facts.bytes_in,
-            fixed.upstream,
-            facts.bytes_out,
+            f'{fixed.before_ts}{ts}","l7protocol":"{"https" if facts.tls else "http"}"'
+            f'{f",{DURATION}:{ms}" if ms else ""}{fixed.tags}"sequence":"{self._sequence}"{_tags(exchange)}}},'
+            f'"uuid":"{self._uuid()}"{fixed.after_uuid},"command":{method},"location":{url},'
+            f'"status":"{exchange.status}","http":{{"req":{{"url":{url},"uri":{quote(target) if mark else url},'
+            f'"method":{method},{req}{params}}},"res":{res}}},'
+            f'"netinfo":{{"id":"{facts.number}","startTime":"{ts}",{fixed.downstream}{facts.bytes_in}"}},'
+            f'{fixed.upstream}{facts.bytes_out}"}}}}}}'
         )
-        return frames.encode(frames.Frame(head, exchange.request_body, exchange.response_body))
+        return frames.encode(frames.Frame(head.encode(), exchange.request_body, exchange.response_body))
 
     def opaque(self, facts: Facts, started_ns: int, ended_ns: int) -> bytes:
         """Return the frame of a connection that was passed on without being understood."""
@@ -145,52 +147,67 @@ class Recorder:
         self._sequence += 1
         ms = _duration_ms(started_ns, ended_ns)
         ts = self._stamp(self._unique(facts.host, started_ns))
-        tags = b',"detectedProtocol":%b' % dumps(facts.detected) if facts.detected else b""
+        tags = f',"detectedProtocol":{quote(facts.detected)}' if facts.detected else ""
         if facts.sni:
-            tags += b',"tlsSni":%b' % dumps(facts.sni)
+            tags += f',"tlsSni":{quote(facts.sni)}'
         head = (
-            b'%b%b","l7protocol":"tcp"%b%b"sequence":"%d"%b},"uuid":"%b"%b,"command":"CONNECT","location":%b,'
-            b'"status":"OK","netinfo":{"id":"%d","startTime":"%b",%b%d"},%b%d"}}}'
-        ) % (
-            fixed.before_ts,
-            ts,
-            b',"duration":%d' % ms if ms else b"",
-            fixed.tags,
-            self._sequence,
-            tags,
-            self._uuid(),
-            fixed.after_uuid,
-            dumps(_address(facts.host, facts.port)),
-            facts.number,
-            ts,
-            fixed.downstream,
-            facts.bytes_in,
-            fixed.upstream,
-            facts.bytes_out,
+            f'{fixed.before_ts}{ts}","l7protocol":"tcp"{f",{DURATION}:{ms}" if ms else ""}{fixed.tags}'
+            f'"sequence":"{self._sequence}"{tags}}},"uuid":"{self._uuid()}"{fixed.after_uuid},'
+            f'"command":"CONNECT","location":{quote(_address(facts.host, facts.port))},"status":"OK",'
+            f'"netinfo":{{"id":"{facts.number}","startTime":"{ts}",{fixed.downstream}{facts.bytes_in}"}},'
+            f'{fixed.upstream}{facts.bytes_out}"}}}}}}'
         )
-        return frames.encode(frames.Frame(head, b"", b""))
+        return frames.encode(frames.Frame(head.encode(), b"", b""))
 
     # -- parts
+
+    def _request_part(self, facts: Facts, exchange: Exchange) -> str:
+        """Return version, host and headers; most requests of a connection have the same ones."""
+        pairs = exchange.request_headers
+        last = facts.last_request
+        if last is not None and last.pairs == pairs and not exchange.request_trailers:
+            return last.text
+        headers = _headers(pairs)
+        host = _first(headers, "host")
+        if exchange.request_trailers:
+            _merge(headers, exchange.request_trailers)
+        version = exchange.http_version.decode("latin-1")
+        text = f'"version":"{version}","host":{quote(host)},"headers":{dumps(headers).decode()}'
+        facts.last_request = None if exchange.request_trailers else Remembered(pairs, text)
+        return text
+
+    def _response_part(self, facts: Facts, exchange: Exchange) -> str:
+        """Return the object of the response; within a second many answers have the same head."""
+        pairs = exchange.response_headers
+        last = facts.last_response
+        if last is not None and last.pairs == pairs and last.status == exchange.status:
+            return last.text
+        headers = _headers(pairs)
+        kind = _first(headers, "content-type")
+        if exchange.response_trailers:
+            _merge(headers, exchange.response_trailers)
+        message = f"{exchange.status} {_text(exchange.reason)}".rstrip()
+        text = (
+            f'{{"contentType":{quote(kind)},"statusCode":{exchange.status},"statusMessage":{quote(message)},'
+            f'"headers":{dumps(headers).decode()}}}'
+        )
+        facts.last_response = None if exchange.response_trailers else Remembered(pairs, text, exchange.status)
+        return text
 
     def _render(self, facts: Facts) -> Rendered:
         """Render what does not change within a connection."""
         who, client, server = self._identity, facts.client, facts.server
-        service, host = dumps(who.service), dumps(facts.host)
+        service = quote(who.service)
+        direction = "IN" if facts.side is Side.IN else "OUT"
         facts.rendered = Rendered(
-            b'{"msgType":"rrpair","resource":%b,"service":%b,"ts":"' % (service, service),
-            b',"tags":%b,' % dumps(self._fixed_tags(facts))[:-1],
-            b',"direction":"%b","cluster":%b,"namespace":%b,"network_address":%b%b'
-            % (
-                b"IN" if facts.side is Side.IN else b"OUT",
-                dumps(who.cluster),
-                dumps(who.namespace),
-                dumps(_address(facts.host, facts.port)),
-                b',"isTls":true' if facts.tls else b"",
-            ),
-            b'"downstream":{"established":"%b","ipAddress":%b,"port":%d,"bytesSent":"'
-            % (self._stamp(facts.client_ns), dumps(client[0]), client[1]),
-            b'"upstream":{"established":"%b","ipAddress":%b,"port":%d,"hostname":%b,"bytesSent":"'
-            % (self._stamp(facts.server_ns), dumps(server[0]), server[1], host),
+            f'{{"msgType":"rrpair","resource":{service},"service":{service},"ts":"',
+            f',"tags":{dumps(self._fixed_tags(facts))[:-1].decode()},',
+            f',"direction":"{direction}","cluster":{quote(who.cluster)},"namespace":{quote(who.namespace)},'
+            f'"network_address":{quote(_address(facts.host, facts.port))}{ISTLS if facts.tls else ""}',
+            f'"downstream":{{"established":"{self._stamp(facts.client_ns)}","ipAddress":{quote(client[0])},'
+            f'"port":{client[1]},"bytesSent":"',
+            f'"upstream":{{"established":"{self._stamp(facts.server_ns)}","ipAddress":{quote(server[0])},'
+            f'"port":{server[1]},"hostname":{quote(facts.host)},"bytesSent":"',
         )
         return facts.rendered
 
@@ -216,19 +233,19 @@ class Recorder:
         tags.update((k, v) for k, v in optional.items() if v not in ("", "undefined"))
         return tags
 
-    def _uuid(self) -> bytes:
+    def _uuid(self) -> str:
         at = self._pool_at
         if at >= len(self._pool):
             self._pool, at = self._random(16 * _UUID_POOL), 0
         self._pool_at = at + 16
-        return binascii.b2a_base64(self._pool[at : at + 16], newline=False)
+        return binascii.b2a_base64(self._pool[at : at + 16], newline=False).decode()
 
-    def _stamp(self, ns: int) -> bytes:
+    def _stamp(self, ns: int) -> str:
         second, fraction = divmod(ns, 1_000_000_000)
         if second != self._second:
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second = second
-        return b"%b.%09dZ" % (self._second_text, fraction)
+        return f"{self._second_text}.{fraction:09}Z"
 
     def _unique(self, host: str, ns: int) -> int:
         """Return the first free nanosecond for this host from `ns` on, among the last few thousand given out."""
@@ -242,33 +259,6 @@ class Recorder:
         return ns
 
 
-def _request(exchange: Exchange, method: str, target: str, path: str) -> bytes:
-    headers = _headers(exchange.request_headers)
-    req: dict[str, Any] = {
-        "url": path,
-        "uri": target,
-        "version": exchange.http_version.decode("latin-1"),
-        "method": method,
-        "host": _first(headers, "host"),
-        "headers": headers,
-    }
-    if exchange.request_trailers:
-        _merge(headers, exchange.request_trailers)
-    if len(path) != len(target):
-        req["queryParams"] = _query(target[len(path) + 1 :])
-    return dumps(req)
-
-
-def _response(exchange: Exchange) -> bytes:
-    headers = _headers(exchange.response_headers)
-    kind = _first(headers, "content-type")
-    if exchange.response_trailers:
-        _merge(headers, exchange.response_trailers)
-    message = f"{exchange.status} {_text(exchange.reason)}".rstrip()
-    res = {"contentType": kind, "statusCode": exchange.status, "statusMessage": message, "headers": headers}
-    return dumps(res)
-
-
 def _first(headers: dict[str, list[str]], wanted: str) -> str:
     for name, values in headers.items():
         if len(name) == len(wanted) and name.lower() == wanted:
@@ -276,15 +266,15 @@ def _first(headers: dict[str, list[str]], wanted: str) -> str:
     return ""
 
 
-def _tags(exchange: Exchange) -> bytes:
+def _tags(exchange: Exchange) -> str:
     """Return the tags that only some exchanges have, rendered, each with a comma before it."""
-    tags = b""
+    tags = ""
     if exchange.request_body_length > len(exchange.request_body):
-        tags += b',"requestPayloadTruncated":"%d"' % exchange.request_body_length
+        tags += f',"requestPayloadTruncated":"{exchange.request_body_length}"'
     if exchange.response_body_length > len(exchange.response_body):
-        tags += b',"responsePayloadTruncated":"%d"' % exchange.response_body_length
+        tags += f',"responsePayloadTruncated":"{exchange.response_body_length}"'
     if exchange.incomplete:
-        tags += b',"incomplete":"%b"' % str(exchange.incomplete).encode()
+        tags += f',"incomplete":"{exchange.incomplete}"'
     return tags
 
 
