@@ -49,7 +49,7 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         ours, peer = _alternately(_ours(pairs, Path(folder) / "ours"), _peer(pairs, Path(folder) / "peer"), len(pairs))
         plain, _ = _alternately(_ours(pairs, Path(folder) / "plain", redact=False), None, len(pairs))
-        service = asyncio.run(_service(pairs, Path(folder)))
+        service = _service(pairs, Path(folder))
     name = "json + re + base64, one thread"
     what = f"forwarder: filter, redact and spool pairs of {size:,.0f} bytes, a core"
     return [
@@ -188,7 +188,7 @@ def _alternately(ours: Callable[[], None], peer: Callable[[], None] | None, coun
     return best[0], best[1]
 
 
-async def _service(pairs: list[Pair], folder: Path) -> float:
+def _service(pairs: list[Pair], folder: Path) -> float:
     """Post the corpus to a forwarder process; return pairs a second of its CPU, start-up left out."""
     status = folder / "status.json"
     exporter = {"recording": {"type": "files", "path": str(folder / "out"), "format": "jsonl"}}
@@ -206,10 +206,10 @@ async def _service(pairs: list[Pair], folder: Path) -> float:
         while not status.exists():
             if process.poll() is not None:
                 raise RuntimeError("the forwarder did not start")
-            await asyncio.sleep(0.05)
+            time.sleep(0.05)
         url = f"http://127.0.0.1:{json.loads(status.read_text())['port']}{frames.BATCH_PATH}"
         before = _cpu_s(process.pid)
-        sent = await _post_all(url, pairs)
+        sent = asyncio.run(_post_all(url, pairs))
         return sent / (_cpu_s(process.pid) - before)
     finally:
         process.terminate()

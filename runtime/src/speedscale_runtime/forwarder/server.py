@@ -78,7 +78,7 @@ class Forwarder:
             max_batch_bytes=settings.max_batch_bytes,
             max_inflight_bytes=settings.max_inflight_bytes,
         )
-        self._refresh_rules()
+        await self._refresh_rules()
         if not settings.dlp_config:
             log.warning("redaction_off", setting="WITH_DLP")
         committer.start()
@@ -207,7 +207,7 @@ class Forwarder:
             reload_s = self._settings.rule_reload_s
             if reload_s and time.monotonic() - rules_at >= reload_s:
                 rules_at = time.monotonic()
-                self._refresh_rules()
+                await self._refresh_rules()
                 self._refresh_tokens(access)
             await asyncio.sleep(_HOUSEKEEPING_S)
 
@@ -229,9 +229,10 @@ class Forwarder:
         self._cut_off = verdict.cut_off
         self._spool.release(verdict.release)
 
-    def _refresh_rules(self) -> None:
+    async def _refresh_rules(self) -> None:
+        """Read rule files that changed; compiling takes a while, so not in the event loop."""
         problem = self._rules.problem
-        if self._rules.refresh():
+        if await asyncio.to_thread(self._rules.refresh):
             self._intake.pipeline = Pipeline(self._rules.drop, self._rules.redactor, self._settings.cluster)
             self._metrics.reloaded(True)
             log.info("rules_loaded", filter=self._rules.filter_name, dlp=self._rules.dlp_name or "off")
@@ -239,7 +240,7 @@ class Forwarder:
             self._metrics.reloaded(False)
             log.error("rules_not_loaded", problem=self._rules.problem, last_good_stays=self._rules.loaded)
         for name, rules in self._exporter_rules.items():
-            if rules.refresh():
+            if await asyncio.to_thread(rules.refresh):
                 log.info("exporter_rules_loaded", exporter=name)
                 self._runners[name].wake()
 

@@ -1,0 +1,84 @@
+"""The forwarder's settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from speedscale_runtime.forwarder import config
+from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.validation import check, schema
+
+
+def exporter(**spec: object) -> config.ExporterSpec:
+    (one,) = config.parse({"EXPORTERS": json.dumps({"x": spec}), "TOKEN": "t"}).exporters
+    return one
+
+
+def test_defaults_redact_filter_and_record() -> None:
+    settings = config.parse({"SPEEDSCALE_HOME": "/h"})
+    assert (settings.filter_rule, settings.dlp_config) == ("standard", "standard")
+    assert (settings.host, settings.port) == ("127.0.0.1", 8888)
+    assert settings.spool_dir == Path("/h/spool")
+    assert settings.exporter_max_lag_bytes == settings.spool_max_bytes // 2
+    (one,) = settings.exporters
+    assert (one.name, one.kind, one.format) == ("recording", "files", "markdown")
+    assert one.path == Path("/h/data/recordings/forwarder")
+
+
+def test_redaction_is_turned_off_by_name_only() -> None:
+    assert config.parse({"WITH_DLP": "false"}).dlp_config == ""
+    with pytest.raises(ConfigError, match="SPEEDSCALE_DLP_CONFIG"):
+        config.parse({"SPEEDSCALE_DLP_CONFIG": ""})
+    with pytest.raises(ConfigError, match="true or false"):
+        config.parse({"WITH_DLP": "flase"})
+
+
+def test_exporters_as_the_vendor_writes_them() -> None:
+    one = exporter(otel_endpoint="http://otelcol:4318", filter_rule="standard", dlp_config_id="")
+    assert (one.kind, one.endpoint, one.filter_rule) == ("otlp", "http://otelcol:4318/v1/logs", "standard")
+    assert exporter(otel_endpoint="https://c/otlp/v1/logs").endpoint == "https://c/otlp/v1/logs"
+    assert exporter(otel_endpoint="http://c", headers={"A": "Bearer ${TOKEN}"}).headers == (("A", "Bearer t"),)
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"EXPORTERS": '{"x": {"otel_endpoint": "http://c:4317"}}'}, ["EXPORTERS.x.otel_endpoint", "gRPC", "4318"]),
+        ({"EXPORTERS": '{"x": {"otel_endpoint": "otelcol:4318"}}'}, ["expected a URL"]),
+        ({"EXPORTERS": '{"x": {"type": "otlp"}}'}, ["expected a URL"]),
+        ({"EXPORTERS": '{"x": {"otel_endpoint": "http://c:port"}}'}, ["EXPORTERS.x"]),
+        ({"EXPORTERS": '{"x": {"otel_endpont": "http://c"}}'}, ["did you mean 'otel_endpoint'"]),
+        ({"EXPORTERS": '{"../x": {}}'}, ["../x"]),
+        ({"EXPORTERS": '{"x": {"type": "s3"}}'}, ["expected one of files, otlp"]),
+        ({"EXPORTERS": '{"x": {"headers": {"A": "${NO}"}, "otel_endpoint": "http://c"}}'}, ["'NO' is not set"]),
+        ({"EXPORTERS": "{"}, ["EXPORTERS", "JSON"]),
+        ({"FORWARDER_PORT": "99999"}, ["FORWARDER_PORT"]),
+        ({"FORWARDER_HOST": "localhost"}, ["expected an IP address"]),
+        ({"FORWARDER_TLS_CERT_FILE": "/nowhere"}, ["set both or none", "cannot be read"]),
+        ({"SPOOL_MAX_BYTES": "70000", "SPOOL_SEGMENT_BYTES": "40000"}, ["at least two segments"]),
+        ({"SPOOL_MAX_BYTE": "1"}, ["did you mean 'SPOOL_MAX_BYTES'"]),
+    ],
+)
+def test_wrong_settings_are_named(environ: dict[str, str], words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(environ)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_all_problems_are_reported_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse({"FORWARDER_HOST": "x", "FORWARDER_TLS_KEY_FILE": "/nowhere"})
+    assert len(caught.value.problems) == 3
+
+
+def test_the_schemas_examples_are_valid() -> None:
+    for kind in ("settings/forwarder", "filter-rule"):
+        for name, prop in schema(kind)["properties"].items():
+            assert prop.get("description") or prop.get("$ref"), name
+            for example in prop.get("examples", []):
+                base = {} if kind.startswith("settings") else {"query": "x"}
+                assert not check(kind, base | {name: example}), name
