@@ -20,6 +20,7 @@ MAX_DEPTH = 8
 UNDECODABLE = "UNDECODABLE"
 _CACHE_LIMIT = 16_384
 _CACHED_BYTES = 1024
+_RUN_ONLY = {RUN}
 _NO_KEYS: frozenset[str] = frozenset()
 
 Hits = Sequence[tuple[int, int]]
@@ -34,6 +35,7 @@ class Engine:
     def __init__(self, prefilter: Prefilter, detectors: Sequence[Detector], names: KeyNames, tokens: Tokeniser) -> None:
         self.prefilter = prefilter
         self.detectors = {FIRST + i: d for i, d in enumerate(detectors)}
+        self.keyed = frozenset(i for i, d in self.detectors.items() if d.skip_keys)
         self.names = names
         self.tokens = tokens
         self.evictions = 0
@@ -98,6 +100,8 @@ class Engine:
         if first in (b"{", b"[", b'"') and json_text.valid(data):
             return json_text.edits(self, data, depth, hits)
         ids = {i for i, _ in hits}
+        if ids == _RUN_ONLY and depth < MAX_DEPTH:
+            return runs.edits(self, data, depth)
         edits: Edits = []
         if min(ids) < FIRST:
             edits += self._hidden(data, depth, ids)

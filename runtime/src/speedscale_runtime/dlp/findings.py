@@ -7,26 +7,41 @@ the place, the length and the token, which is enough to count, to explain and to
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas.frames import Frame
 
 
-@dataclass(frozen=True, slots=True)
 class Finding:
     """One value that was taken out.
 
-    `place` reads like `http.req.headers.Authorization[0]` or `http.res.body:$.user.email`; `length` is that of the
-    original in bytes as it stood; `token` is what stands there now; `detector` and `why` say who decided, on what.
+    `place` reads like `http.req.headers.Authorization[0]` or `http.res.body:$.user.email`; it may be worked out only
+    when it is asked for, from what is redacted. `length` is that of the original in bytes as it stood; `token` is
+    what stands there now; `detector` and `why` say who decided, on what.
     """
 
-    kind: str
-    place: str
-    length: int
-    token: str
-    detector: str
-    why: str
+    __slots__ = ("_place", "detector", "kind", "length", "token", "why")
+
+    def __init__(
+        self, kind: str, place: str | Callable[[], str], length: int, token: str, detector: str, why: str
+    ) -> None:
+        self.kind = kind
+        self._place = place
+        self.length = length
+        self.token = token
+        self.detector = detector
+        self.why = why
+
+    @property
+    def place(self) -> str:
+        """Where the value stood."""
+        if not isinstance(self._place, str):
+            self._place = self._place()
+        return self._place
+
+    def __repr__(self) -> str:
+        return f"<Finding {self.kind} at {self.place}, {self.length} bytes, {self.token}: {self.detector}, {self.why}>"
 
 
 class Outcome:

@@ -28,13 +28,28 @@ from .keys import KeyRing
 from .prefilter import FIRST, KEY, Pattern, Prefilter
 from .scope import Scope
 from .tokens import Tokeniser
-from .traverse import body
+from .traverse import body, json_spots
 from .traverse.head import Head
 
 _SIDES = (("req", "requestPayloadTruncated"), ("res", "responsePayloadTruncated"))
 SIGNATURE_TAG = "dlpBrokenSignature"
 
 Json = dict[str, Any]
+
+
+class _Later:
+    """Where a finding in a body stands, worked out from the redacted body when it is asked for."""
+
+    __slots__ = ("body", "offset", "where")
+
+    def __init__(self, where: str, body: bytes, offset: int) -> None:
+        self.where, self.body, self.offset = where, body, offset
+
+    def place(self, note: Note) -> str:
+        inner = note.place
+        if inner.startswith(json_spots.LATER):
+            inner = json_spots.settled(inner, json_spots.place(self.body, self.offset))
+        return join(self.where, inner)
 
 
 class Redactor:
@@ -77,7 +92,8 @@ class Redactor:
 
     def redact_text(self, data: bytes, content_type: str = "") -> tuple[bytes, tuple[Finding, ...]]:
         """Redact one text or body that belongs to no pair; return it and what was found."""
-        edits = self._scope.filter(body.edits(self.engine, data, content_type.encode(), []), "")
+        found = json_spots.resolve(body.edits(self.engine, data, content_type.encode(), []), data)
+        edits = self._scope.filter(found, "")
         return apply(data, edits), tuple(self._finding(n) for e in edits for n in e.notes)
 
     def explain(self, data: bytes) -> list[Candidate]:
@@ -91,6 +107,7 @@ class Redactor:
         before = doc
         doc, request, response = self._chains.apply(doc, request, response, notes)
         new = self._head.read(doc, notes)
+        findings = [self._finding(n) for n in notes]
         bodies: list[bytes | None] = [request, response]
         for i, (side, tag) in enumerate(_SIDES):
             data = bodies[i]
@@ -98,28 +115,41 @@ class Redactor:
                 continue
             edits = self._body(doc, side, tag, data)
             if edits:
-                bodies[i] = apply(data, edits)
-                place = f"http.{side}.body"
-                notes += [n._replace(place=join(place, n.place)) for e in edits for n in e.notes]
-        if not notes:
+                bodies[i] = redacted = apply(data, edits)
+                findings += self._in_body(f"http.{side}.body", redacted, edits)
+        if not findings:
             return before, request, response, ()
         new = dict(new)
         for i, (side, _) in enumerate(_SIDES):
             old_body = (request, response)[i]
             if bodies[i] is not old_body and old_body is not None:
-                _agree(new, side, old_body, bodies[i] or b"", undecodable=_replaced(notes, side))
+                _agree(new, side, old_body, bodies[i] or b"", undecodable=_replaced(findings, side))
         new["dlpModified"] = True
         new["dlpRule"] = self.rule_id
-        return new, bodies[0], bodies[1], tuple(self._finding(n) for n in notes)
+        return new, bodies[0], bodies[1], tuple(findings)
 
-    def _finding(self, note: Note) -> Finding:
-        """Return a note as a finding; a value in the place itself (a name that is an address) is redacted, too."""
-        place = note.place
-        raw = place.encode("utf-8", "surrogatepass")
-        edits = merge(self.engine.values(raw, self.engine.hits(raw))) if len(place) > 8 else []
-        if edits:
-            place = apply(raw, edits).decode("utf-8", "replace")
+    def _in_body(self, where: str, redacted: bytes, edits: Edits) -> list[Finding]:
+        out: list[Finding] = []
+        grown = 0
+        for edit in edits:
+            later = _Later(where, redacted, edit.start + grown)
+            grown += len(edit.new) - (edit.end - edit.start)
+            out += [self._finding(n, later) for n in edit.notes]
+        return out
+
+    def _finding(self, note: Note, later: _Later | None = None) -> Finding:
+        """Return a note as a finding; its place is settled when somebody asks for it."""
+
+        def place() -> str:
+            return self._place(note.place if later is None else later.place(note))
+
         return Finding(note.kind, place, note.length, note.token, note.detector, note.why)
+
+    def _place(self, place: str) -> str:
+        """Return a place in which a name that is a value itself (an address, say) is redacted, too."""
+        raw = place.encode("utf-8", "surrogatepass")
+        edits = merge(self.engine.values(raw, self.engine.hits(raw)))
+        return apply(raw, edits).decode("utf-8", "replace") if edits else place
 
     def _body(self, doc: Json, side: str, tag: str, data: bytes) -> Edits:
         part = doc.get("http", {}).get(side)
@@ -127,7 +157,8 @@ class Redactor:
         headers = headers if isinstance(headers, dict) else {}
         kind = body.content_type(headers)
         edits = body.edits(self.engine, data, kind, body.codings(headers), strict=self._rule.replace_undecodable)
-        edits = self._scope.filter(edits, f"http.{side}.body")
+        if self._scope.limits:
+            edits = self._scope.filter(json_spots.resolve(edits, data), f"http.{side}.body")
         tags = doc.get("tags")
         if self._rule.replace_truncated and isinstance(tags, dict) and tag in tags and _fired(self.engine, data, edits):
             marker = self.engine.whole(data, "cut while recording, and something in it fired")
@@ -163,8 +194,8 @@ def _json_marker(edit: Edit) -> Edit:
     return edit._replace(new=b'"' + edit.new + b'"')
 
 
-def _replaced(notes: list[Note], side: str) -> bool:
-    return any(n.kind == UNDECODABLE and n.place == f"http.{side}.body" for n in notes)
+def _replaced(findings: list[Finding], side: str) -> bool:
+    return any(f.kind == UNDECODABLE and f.place == f"http.{side}.body" for f in findings)
 
 
 def _agree(doc: Json, side: str, old: bytes, new: bytes, *, undecodable: bool) -> None:

@@ -17,6 +17,7 @@ class Scope:
 
     def __init__(self, rule: RuleSet) -> None:
         self._scopes = rule.scopes
+        self.limits = bool(rule.scopes)
 
     def allows(self, note: Note, place: str) -> bool:
         """Say whether a finding may count where it was found."""

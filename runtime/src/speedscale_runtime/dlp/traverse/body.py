@@ -8,7 +8,7 @@ from typing import Any
 
 from speedscale_runtime.dlp.edits import Edit, Edits, apply, merge, shift
 
-from . import compression, form, json_text, multipart, xml
+from . import compression, form, json_spots, json_text, multipart, xml
 from .base import Asks, Hits
 
 _CONTAINERS = (
@@ -43,7 +43,7 @@ def edits(engine: Asks, data: bytes, content_type: bytes, codings: list[str], *,
         if not compression.magic(data) and _readable(data):
             return document(engine, data, content_type, 0, strict=strict)
         return [engine.whole(data, str(why))] if strict else []
-    inner = edits(engine, plain, content_type, left[:-1], strict=strict)
+    inner = json_spots.resolve(edits(engine, plain, content_type, left[:-1], strict=strict), plain)
     if not inner:
         return []
     notes = tuple(n for e in inner for n in e.notes)
@@ -108,7 +108,8 @@ def _by_format(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -
     first = data[:64].lstrip()[:1]
     if first in (b"{", b"[", b'"') or b"json" in kind:
         if json_text.valid(data) or json_text.lines(data):
-            return json_text.edits(engine, data, depth, hits)
+            spots = json_spots.edits(engine, data, depth, hits) if depth == 0 and b"\\" not in data else None
+            return json_text.edits(engine, data, depth, hits) if spots is None else spots
     elif kind.startswith(b"multipart/") or data.startswith(b"--"):
         mark = multipart.boundary(kind, data)
         if mark:
