@@ -70,4 +70,4 @@ def share(count: int, processes: int, process: int) -> range:
 def _solve(a: float, b: float, c: float) -> float:
     if abs(a) < 1e-12:
         return c / b
-    return (-b + math.sqrt(max(0.0, b * b + 4 * a * c))) / (2 * a)
+    return max(0.0, (-b + math.sqrt(max(0.0, b * b + 4 * a * c))) / (2 * a))
