@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -34,9 +36,7 @@ def main() -> int:
         for problem in error.problems:
             print(f"speedscale-responder: {problem}", file=sys.stderr)  # noqa: T201
         return 2
-    # Mocks live as long as the process; the collector need not walk them again and again.
-    gc.collect()
-    gc.freeze()
+    _settle()
     try:
         uvloop.run(_serve(loaded))
     except OSError as error:
@@ -76,6 +76,14 @@ async def _serve(loaded: Loaded) -> None:
     if endpoints is not None:
         endpoints.stop()
     log.info("responder stopped", **loaded.results.totals(loaded.mocks))
+
+
+def _settle() -> None:
+    """Give loading's memory back, and spare the collector the mocks, which live as long as the process."""
+    gc.collect()
+    gc.freeze()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps it otherwise; other libraries lack the call
 
 
 def _write(path: Path, status: dict[str, Any]) -> None:

@@ -32,7 +32,6 @@ _HOP = frozenset(
 _UNSAFE = re.compile(r"[\r\n\0]+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CHUNK = 16 * 1024
-_KEEP_MAX = 64 * 1024
 
 
 class Unservable(StrEnum):
@@ -48,13 +47,13 @@ class Answer:
     """One recorded answer. `head` has status line and headers without framing and without the empty line.
 
     `line` is the start of its line in mocks.jsonl, empty until it is needed; `served` counts; `delay_ms` is the
-    recorded duration.
+    recorded duration. The message is kept once, as it goes out to nearly everyone; `body` is a part of it.
     """
 
     __slots__ = (
-        "_wire",
+        "_body_at",
+        "_data",
         "bodiless",
-        "body",
         "chunked",
         "coding",
         "delay_ms",
@@ -69,36 +68,40 @@ class Answer:
     )
 
     def __init__(self, head: bytes, body: bytes, *, chunked: bool, bodiless: bool, coding: str, delay_ms: int) -> None:
-        self.head, self.body = head, body
-        self.chunked, self.bodiless, self.coding, self.delay_ms = chunked, bodiless, coding, delay_ms
-        self.served = 0
-        self.line = b""
+        self.head, self.chunked, self.bodiless = head, chunked, bodiless
+        self.coding, self.delay_ms = coding, delay_ms
+        self.served = self.status = 0
+        self.line, self.tech = b"", ""
         self.unservable: Unservable | None = None
         self.plain: Answer | None = None
         self.pair: RRPair | None = None
-        self.status, self.tech = 0, ""
-        self._wire = b""
+        start = b"" if chunked else self._start(b"", len(body))
+        self._data, self._body_at = start + body if not bodiless else start, len(start)
+
+    @property
+    def body(self) -> bytes:
+        """The body as it goes out, without chunks."""
+        return self._data[self._body_at :]
 
     @property
     def wire(self) -> bytes:
-        """The message for a client that keeps its connection, rendered at the first use and kept if small."""
-        if self._wire:
-            return self._wire
-        data = self.render(close=False)
-        if len(data) <= _KEEP_MAX:
-            self._wire = data
-        return data
+        """The message for an HTTP/1.1 client that keeps its connection."""
+        return self.render(close=False) if self.chunked else self._data
 
     def render(self, *, close: bool, http10: bool = False, head_only: bool = False) -> bytes:
         """Return the message. `close` announces the end of the connection; HTTP/1.0 knows no chunks."""
         closing = b"Connection: close\r\n" if close else b"Connection: keep-alive\r\n" if http10 else b""
-        if self.bodiless:
-            return self.head + closing + b"\r\n"
+        body = self.body
         if self.chunked and not http10:
             start = self.head + closing + b"Transfer-Encoding: chunked\r\n\r\n"
-            return start if head_only else start + b"".join(chunks(self.body))
-        start = b"%s%sContent-Length: %d\r\n\r\n" % (self.head, closing, len(self.body))
-        return start if head_only else start + self.body
+            return start if head_only else start + b"".join(chunks(body))
+        start = self._start(closing, len(body))
+        return start if head_only else start + body
+
+    def _start(self, closing: bytes, length: int) -> bytes:
+        if self.bodiless:
+            return self.head + closing + b"\r\n"
+        return b"%s%sContent-Length: %d\r\n\r\n" % (self.head, closing, length)
 
 
 def chunks(body: bytes) -> Iterator[bytes]:

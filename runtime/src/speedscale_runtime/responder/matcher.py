@@ -1,7 +1,7 @@
 """From a live request to a mock: raw cache, then the recording's own DLP rule, then signature and digest.
 
 A redacted recording can only match a request that went through the same rule with the same key, so each rule that
-the mocks name is tried, and none where some mocks are unredacted. What a raw request resolved to is cached under
+the mocks name is tried, after the request as it is. What a raw request resolved to is cached under
 a hash keyed at start, so no live value is kept. Not thread-safe: one event loop owns it.
 """
 
@@ -108,7 +108,8 @@ class Matcher:
 
     def _resolve(self, live: Live) -> Mock | None:
         by_digest = self._mocks.by_digest
-        if self._chains is None and (self._mocks.unredacted or not self._rules):
+        if self._chains is None:
+            # Redaction twice is redaction once: a request that equals a redacted one as it is needs no redaction.
             mock = by_digest.get(signatures.digest(signatures.signature_of(live.request())))
             if mock is not None or not self._rules:
                 return mock

@@ -50,7 +50,7 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._packed: list[bytes] = []
-        self._buckets: dict[tuple[bytes, ...], list[int]] = {}
+        self._buckets: dict[int, int | list[int]] = {}  # most have one member, and a list of one is large
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -61,9 +61,12 @@ class Neighbours:
         number = len(self._packed)
         self._packed.append(marshal.dumps(plain))
         for name in _buckets(plain):
-            members = self._buckets.setdefault(name, [])
-            if len(members) < EXAMINED_MAX:
-                members.append(number)
+            members = self._buckets.setdefault(name, number)
+            if isinstance(members, list):
+                if len(members) < EXAMINED_MAX:
+                    members.append(number)
+            elif members != number:
+                self._buckets[name] = [members, number]
         return number
 
     def signature(self, number: int) -> dict[str, bytes]:
@@ -76,7 +79,8 @@ class Neighbours:
         plain = canonical(wanted)
         examined: dict[int, int] = {}
         for name in _buckets(plain):
-            for number in self._buckets.get(name, ()):
+            members = self._buckets.get(name, [])
+            for number in members if isinstance(members, list) else (members,):
                 if number not in examined:
                     examined[number] = _distance(plain, self.signature(number))
                 if len(examined) >= EXAMINED_MAX:
@@ -96,9 +100,7 @@ class Neighbours:
         ]
 
 
-def explain(
-    wanted: Mapping[str, bytes], candidates: Iterable[Mapping[str, bytes]] | Neighbours
-) -> list[Difference]:
+def explain(wanted: Mapping[str, bytes], candidates: Iterable[Mapping[str, bytes]] | Neighbours) -> list[Difference]:
     """Return what separates a request from the nearest of the candidates, the nearest first.
 
     `candidates` are recorded signatures, or an index made of them once (`Neighbours`) where there are many.
@@ -127,7 +129,12 @@ def differences(asked: Mapping[str, bytes], recorded: Mapping[str, bytes], candi
     return found
 
 
-def _buckets(plain: Mapping[str, bytes]) -> list[tuple[bytes, ...]]:
+def _buckets(plain: Mapping[str, bytes]) -> list[int]:
+    """Return the buckets of a signature, the nearest first; hashes, since a collision costs one comparison."""
+    return [hash(name) for name in _names(plain)]
+
+
+def _names(plain: Mapping[str, bytes]) -> list[tuple[bytes, ...]]:
     if keys.URL not in plain:
         kind = plain.get("postgres:msg_type", b"")
         return [(b"other", kind), (b"other",)]

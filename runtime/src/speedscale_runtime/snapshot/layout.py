@@ -45,10 +45,10 @@ def identity(manifest: Mapping[str, Any], digests: Mapping[str, bytes]) -> str:
     return str(uuid.uuid5(_NAMESPACE, total.hexdigest()))
 
 
-def recording_identity(lines: Iterable[bytes]) -> str:
-    """Return the id of a plain recording, from its pairs' bytes in any order."""
+def recording_identity(files: Iterable[Path]) -> str:
+    """Return the id of a plain recording, from its files' bytes; their names and order do not count."""
     total = hashlib.sha256()
-    for digest in sorted(hashlib.sha256(line).digest() for line in lines):
+    for digest in sorted(hashlib.sha256(file.read_bytes()).digest() for file in files):
         total.update(digest)
     return str(uuid.uuid5(_NAMESPACE, "recording:" + total.hexdigest()))
 

@@ -20,6 +20,7 @@ import orjson
 from speedscale_runtime.rrpair import RRPair, jsonform, recording
 from speedscale_runtime.rrpair.recording import Entry
 from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.frames import Frame
 from speedscale_schemas.validation import nearest
 
 from . import layout
@@ -85,9 +86,7 @@ class _Files(Snapshot):
         digests = {name: hashlib.sha256(b"".join(self._lines(name))).digest() for name in layout.DATA_FILES}
         found = layout.identity(self.manifest, digests)
         if found != self.id:
-            raise ConfigError(
-                [f"{self.path}: content has the id {found}, the manifest says {self.id}: it was changed"]
-            )
+            raise ConfigError([f"{self.path}: content has the id {found}, the manifest says {self.id}: it was changed"])
 
     def _pairs(self, name: str) -> Iterator[RRPair]:
         for number, line in enumerate(self._lines(name), 1):
@@ -152,10 +151,11 @@ class _Recording(Snapshot):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._skipped: list[Mapping[str, Any]] | None = None
 
     @cached_property
     def id(self) -> str:
-        return layout.recording_identity(jsonform.dumps_line(pair) for pair in self.pairs())
+        return layout.recording_identity(recording.files(self.path))
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
@@ -177,21 +177,26 @@ class _Recording(Snapshot):
         return self._sorted("OUT")
 
     def skipped(self) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
-        for entry in recording.read(self.path):
+        if self._skipped is None:
+            for _ in self._sorted(""):
+                pass
+        return self._skipped or []
+
+    def _sorted(self, direction: str) -> Iterator[RRPair]:
+        """Yield one direction's pairs in order. They wait as frames, which take a tenth of the room."""
+        waiting: list[tuple[int, int, Frame]] = []
+        skipped: list[Mapping[str, Any]] = []
+        for number, entry in enumerate(recording.read(self.path)):
             why = _why(entry)
             if why is not None:
                 uuid = entry.pair.doc.get("uuid") if entry.pair else None
-                found.append({"reason": why.value, "file": entry.path.name, "uuid": uuid, "detail": entry.error})
-        return found
-
-    def _sorted(self, direction: str) -> Iterator[RRPair]:
-        dated = [
-            (begun_ns(entry.pair) or 0, number, entry.pair)
-            for number, entry in enumerate(recording.read(self.path))
-            if entry.pair is not None and entry.pair.direction == direction and _why(entry) is None
-        ]
-        return (pair for _, _, pair in sorted(dated, key=lambda item: item[:2]))
+                skipped.append({"reason": why.value, "file": entry.path.name, "uuid": uuid, "detail": entry.error})
+            elif entry.pair is not None and entry.pair.direction == direction:
+                waiting.append((begun_ns(entry.pair) or 0, number, entry.pair.to_frame()))
+        self._skipped = skipped
+        waiting.sort(key=lambda item: item[:2], reverse=True)
+        while waiting:
+            yield RRPair.from_frame(waiting.pop()[2])
 
 
 def _why(entry: Entry) -> Skip | None:
