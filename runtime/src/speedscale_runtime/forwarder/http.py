@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from .refusals import ANSWERS, Reason, Refused
 
 log = structlog.get_logger()
 STATUS_PATH = "/v1/status"
+READ_TIMEOUT_S = 60  # a body that does not arrive must not hold memory
 
 
 class Face:
@@ -39,13 +41,19 @@ class Face:
             meta = read_meta(request.headers)
             reserved = self._intake.admit(request.content_length)
             try:
-                new = await self._intake.take(meta, await request.read())
+                async with asyncio.timeout(READ_TIMEOUT_S):
+                    body = await request.read()
+                new = await self._intake.take(meta, body)
             finally:
                 self._intake.release(reserved)
         except Refused as refused:
             return self._refuse(refused)
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(Refused(Reason.TOO_LARGE, "the body is larger than a batch may be"))
+        except TimeoutError:
+            return self._refuse(Refused(Reason.SLOW, f"the body did not arrive within {READ_TIMEOUT_S} s"))
+        except (ConnectionError, web.RequestPayloadError):
+            return self._refuse(Refused(Reason.MALFORMED, "the body broke off"))
         except OSError as error:
             log.error("batch_failed", cause=type(error).__name__)
             return self._refuse(Refused(Reason.INTERNAL))

@@ -118,6 +118,8 @@ class Intake:
 
         Refused when it is not stored. A batch that is in hand already is waited for, not stored twice.
         """
+        if not self.accepting:
+            raise Refused(Reason.STOPPING, "the forwarder is ending")
         self.last_batch_at = time.monotonic()
         other = self._in_hand.get(meta.key)
         if other is not None:

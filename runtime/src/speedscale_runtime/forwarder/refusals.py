@@ -23,6 +23,7 @@ class Reason(StrEnum):
     DISK_ERROR = "disk_error"
     RULES = "rules"
     STOPPING = "stopping"
+    SLOW = "slow"
     INTERNAL = "internal"
 
 
@@ -43,6 +44,7 @@ ANSWERS: dict[Reason, tuple[int, int | None]] = {
     Reason.DISK_ERROR: (503, 5),
     Reason.RULES: (503, 5),
     Reason.STOPPING: (503, 1),
+    Reason.SLOW: (503, 1),
     Reason.INTERNAL: (503, 1),
 }
 

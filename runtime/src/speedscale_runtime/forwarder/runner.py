@@ -157,12 +157,14 @@ class Runner:
         while True:
             try:
                 sent = await self._exporter.send(items)
-            except TransientError as error:
+            except Exception as error:  # a bug in one exporter must not end the forwarder; it shows as lagging
+                reason = error.reason if isinstance(error, TransientError) else f"bug: {type(error).__name__}"
                 self._metrics.exporter(self.name, "errors")
-                if not self.last_error:
-                    log.warning("exporter_failing", exporter=self.name, reason=error.reason)
-                self.last_error = error.reason
-                await self._back_off(max(error.retry_after_s, random.uniform(wait / 2, wait)))
+                if self.last_error != reason:
+                    log.warning("exporter_failing", exporter=self.name, reason=reason, where=_where(error))
+                self.last_error = reason
+                asked = error.retry_after_s if isinstance(error, TransientError) else 0.0
+                await self._back_off(max(asked, random.uniform(wait / 2, wait)))
                 wait = min(wait * 2, BACKOFF_MAX_S)
                 continue
             if self.last_error:
@@ -209,6 +211,14 @@ class Runner:
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
+
+
+def _where(error: Exception) -> str:
+    """Return file and line that raised: a message or a traceback with values might hold traffic."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last is not None else ""
 
 
 def _uuid(record: Record, index: int) -> str:

@@ -75,7 +75,7 @@ class Forwarder:
             self._spool,
             committer,
             self._metrics,
-            max_batch_bytes=settings.max_batch_bytes,
+            max_batch_bytes=min(settings.max_batch_bytes, settings.spool_max_bytes // 2),  # else it never fits
             max_inflight_bytes=settings.max_inflight_bytes,
         )
         await self._refresh_rules()
@@ -195,7 +195,12 @@ class Forwarder:
             return
         path = Path(self._settings.status_file)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        document = {"pid": os.getpid(), "port": self.port, "metricsPort": self.metrics_port}
+        document = {
+            "pid": os.getpid(),
+            "port": self.port,
+            "metricsPort": self.metrics_port,
+            "problem": self._rules.problem,
+        }
         temporary.write_text(json.dumps(document) + "\n", "utf-8")
         os.replace(temporary, path)
 
@@ -278,7 +283,7 @@ class Forwarder:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A task that fails is a bug: end the service instead of going on half."""
         if not task.cancelled() and task.exception() is not None:
-            log.error("task_failed", task=task.get_name(), exc_info=task.exception())
+            log.error("task_failed", task=task.get_name(), cause=type(task.exception()).__name__)
             self._stopping.set()
 
     def _wake_runners(self) -> None:

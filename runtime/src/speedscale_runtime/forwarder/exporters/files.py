@@ -13,11 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
+import structlog
+
 from speedscale_runtime.forwarder.config import ExporterSpec
 from speedscale_runtime.rrpair import recording
 from speedscale_schemas.errors import TransientError
 
 from .base import Item, Sent
+
+log = structlog.get_logger()
 
 _CLOCK_SLACK_S = 2.0  # file systems round times
 
@@ -49,17 +53,25 @@ class FilesExporter:
         if self._writer is None:
             self._before = _uuids(self._root, self._since - _CLOCK_SLACK_S)
             self._writer = recording.Writer(self._root, cast(recording.Format, self._format))
-        written = repeated = 0
+        written = 0
+        events: Counter[str] = Counter()
         for item in items:
             uuid = str(item.pair.doc.get("uuid") or "")
             if uuid in self._before or uuid in self._partial:
-                repeated += 1
+                events["deduplicated"] += 1
                 continue
-            self._writer.write(item.pair)
+            try:
+                self._writer.write(item.pair)
+            except OSError:
+                raise
+            except Exception as error:  # a pair that cannot be written down must not hold up the others
+                log.warning("pair_not_written", cause=type(error).__name__)
+                events["rejected"] += 1
+                continue
             written += 1
             self._partial.add(uuid)
         self._partial.clear()
-        return Sent(written, Counter(deduplicated=repeated) if repeated else Counter())
+        return Sent(written, events)
 
     def _close(self) -> None:
         if self._writer is not None:
