@@ -78,6 +78,7 @@ class Settings:
     drain_timeout_s: float
     flush_timeout_s: float
     status_file: str
+    stats_file: str
 
     def to_json(self) -> str:
         """Return the settings for `from_json` in another process of ours."""
@@ -152,6 +153,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         drain_timeout_s=float(v["DRAIN_TIMEOUT_S"]),
         flush_timeout_s=float(v["FLUSH_TIMEOUT_S"]),
         status_file=v["STATUS_FILE"],
+        stats_file=v["STATS_FILE"],
     )
 
 

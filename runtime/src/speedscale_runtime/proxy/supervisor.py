@@ -93,6 +93,7 @@ class Supervisor:
                     key.data(mask)
             self._tick(time.monotonic())
         self._write_status(None)
+        self._write("stats_file", self.ledger.snapshot())
         return self.exit_code
 
     def _wait_s(self) -> float:
@@ -246,12 +247,19 @@ class Supervisor:
             "pid": os.getpid(),
             "workerPid": worker,
         }
+        self._write("status_file", status)
+
+    def _write(self, setting: str, document: dict[str, Any]) -> None:
+        """Write a JSON file that a setting names, whole or not at all."""
+        path = self.settings[setting]
+        if not path:
+            return
         try:
             with open(f"{path}.tmp", "w", encoding="utf-8") as file:
-                json.dump(status, file)
+                json.dump(document, file)
             os.replace(f"{path}.tmp", path)
         except OSError as error:
-            _log("status_file_not_written", error=os.strerror(error.errno or 0))
+            _log(f"{setting}_not_written", error=os.strerror(error.errno or 0))
 
 
 def _listen(host: str, port: int) -> socket.socket:
