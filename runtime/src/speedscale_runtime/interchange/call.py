@@ -289,6 +289,16 @@ def calls(pairs: Iterable[RRPair], report: Report) -> Iterable[Call]:
         yield call
 
 
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of what should be a list of them; anything else counts as none."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return what should be an object; anything else counts as an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def numbered(items: Sequence[Any] | Any, where: str, report: Report) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """Yield the objects of a list with their places; whatever is no object is reported."""
     if not isinstance(items, list):

@@ -16,7 +16,7 @@ import orjson
 
 from speedscale_schemas.errors import ConfigError
 
-from .call import Call, Headers, Report, header, numbered, text_of
+from .call import Call, Headers, Report, header, numbered, objects, text_of
 
 _VERSIONS = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2.0": "HTTP/2.0", "2": "HTTP/2.0"}
 
@@ -165,8 +165,8 @@ def _names(headers: Any) -> Headers:
     """Return headers; HTTP/2 pseudo headers (`:authority`) are part of the request line and left away."""
     return tuple(
         (str(h["name"]), str(h.get("value") or ""))
-        for h in headers or ()
-        if isinstance(h, Mapping) and h.get("name") and not str(h["name"]).startswith(":")
+        for h in objects(headers)
+        if h.get("name") and not str(h["name"]).startswith(":")
     )
 
 
@@ -178,7 +178,7 @@ def _body(where: str, request: Mapping[str, Any], report: Report) -> bytes:
     if text:
         coded = post.get("encoding") == "base64" or post.get("_encoding") == "base64"
         return _bytes(where, str(text), coded, report)
-    params = [p for p in post.get("params") or () if isinstance(p, Mapping)]
+    params = objects(post.get("params"))
     if not params:
         return b""
     if str(post.get("mimeType") or "").startswith("multipart/"):

@@ -18,7 +18,7 @@ import orjson
 
 from speedscale_schemas.errors import ConfigError
 
-from .call import HOP_BY_HOP, Call, Headers, Report, header, numbered, phrase, text_of, without
+from .call import HOP_BY_HOP, Call, Headers, Report, header, mapping, numbered, objects, phrase, text_of, without
 
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 _NAMESPACE = uuid.UUID("5b5f3c52-7f58-5c39-9a53-0d7e8a8d5a11")
@@ -125,7 +125,7 @@ def load(data: bytes, source: str, beside: Mapping[str, bytes], report: Report) 
         document = document["collection"]
     if not isinstance(document, dict) or not isinstance(document.get("item"), list):
         raise ConfigError([f"{source}: no Postman collection: expected info and item"])
-    schema = str((document.get("info") or {}).get("schema") or "")
+    schema = str(mapping(document.get("info")).get("schema") or "")
     if "v1" in schema or "requests" in document:
         raise ConfigError([f"{source}: collection format 1; export it from Postman as v2.1"])
     yield from _Reader(document, report).items(document["item"], "item", document.get("auth"), 0)
@@ -221,7 +221,7 @@ class _Reader:
     def _built(self, url: Mapping[str, Any]) -> str:
         """Return the URL of a URL object: `raw`, but without the parameters that are switched off."""
         raw = str(url.get("raw") or "")
-        query = [q for q in url.get("query") or () if isinstance(q, Mapping)]
+        query = objects(url.get("query"))
         if not raw:
             host, path = url.get("host") or "", url.get("path") or ""
             host = ".".join(map(str, host)) if isinstance(host, list) else str(host)
@@ -244,8 +244,8 @@ class _Reader:
             return tuple((name.strip(), self._filled(value.strip())) for name, _, value in lines)
         return tuple(
             (self._filled(i[key]), self._filled(i.get("value")))
-            for i in items or ()
-            if isinstance(i, Mapping) and i.get(key) and not i.get("disabled")
+            for i in objects(items)
+            if i.get(key) and not i.get("disabled")
         )
 
     def _auth(self, where: str, auth: Any, headers: Headers) -> Headers:
@@ -254,9 +254,9 @@ class _Reader:
         kind = str(auth["type"])
         listed = auth.get(kind)
         values = (
-            {str(v.get("key")): self._filled(v.get("value")) for v in listed if isinstance(v, Mapping)}
+            {str(v.get("key")): self._filled(v.get("value")) for v in objects(listed)}
             if isinstance(listed, list)
-            else {str(k): self._filled(v) for k, v in (listed or {}).items()}
+            else {str(k): self._filled(v) for k, v in mapping(listed).items()}
         )
         if kind == "bearer":
             return (("Authorization", f"Bearer {values.get('token', '')}"),)
@@ -273,9 +273,9 @@ class _Reader:
             return b"", ""
         mode = body.get("mode")
         if mode == "raw":
-            language = ((body.get("options") or {}).get("raw") or {}).get("language", "text")
+            language = mapping(mapping(body.get("options")).get("raw")).get("language", "text")
             kind = {"json": "application/json", "xml": "application/xml", "html": "text/html"}.get(
-                language, "text/plain"
+                str(language), "text/plain"
             )
             return self._filled(body.get("raw")).encode("utf-8", "replace"), kind
         if mode == "urlencoded":
@@ -283,7 +283,7 @@ class _Reader:
             text = "&".join(f"{quote_plus(unquote_plus(k))}={quote_plus(v)}" for k, v in fields)
             return text.encode(), "application/x-www-form-urlencoded"
         if mode == "graphql":
-            graphql = body.get("graphql") or {}
+            graphql = mapping(body.get("graphql"))
             variables = graphql.get("variables") or {}
             if isinstance(variables, str):
                 try:

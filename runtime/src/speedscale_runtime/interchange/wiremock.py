@@ -21,7 +21,7 @@ import orjson
 
 from speedscale_schemas.errors import ConfigError
 
-from .call import HOP_BY_HOP, Call, Headers, Report, numbered, text_of, without
+from .call import HOP_BY_HOP, Call, Headers, Report, mapping, numbered, text_of, without
 
 _NAMESPACE = uuid.UUID("1d2f6f0e-0b7a-5c0f-8a55-3c3d6b7f2a90")
 _STARTED = "Started"
@@ -36,7 +36,7 @@ def dump(calls: Sequence[Call], name: str, report: Report) -> Mapping[str, bytes
             report.add(f"pair {number} ({call.method} {call.url[:100]})", "it has no answer to serve")
         else:
             groups.setdefault(json.dumps(_request(call), sort_keys=True), []).append(call)
-    mappings = [mapping for key, group in groups.items() for mapping in _mappings(key, group)]
+    mappings = [stub for key, group in groups.items() for stub in _mappings(key, group)]
     document = {"mappings": mappings, "meta": {"total": len(mappings)}}
     return {"mappings.json": orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)}
 
@@ -49,7 +49,7 @@ def _mappings(key: str, group: list[Call]) -> list[dict[str, Any]]:
     for n, (call, answer) in enumerate(zip(group, answers, strict=True)):
         request = json.loads(key)
         path = urlsplit(call.url).path or "/"
-        mapping: dict[str, Any] = {
+        stub: dict[str, Any] = {
             "id": str(uuid.uuid5(_NAMESPACE, f"{key}\0{n}")),
             "name": f"{call.method} {path}" + (f" ({n + 1} of {len(group)})" if len(group) > 1 else ""),
             "priority": _DEFAULT_PRIORITY - ("queryParameters" in request) - 2 * ("bodyPatterns" in request),
@@ -58,10 +58,10 @@ def _mappings(key: str, group: list[Call]) -> list[dict[str, Any]]:
             "metadata": {"speedscale": _facts(call)},
         }
         if len(group) > 1:
-            mapping["scenarioName"] = f"{call.method} {path} {uuid.uuid5(_NAMESPACE, key).hex[:8]}"
-            mapping["requiredScenarioState"] = _STARTED if n == 0 else str(n + 1)
-            mapping["newScenarioState"] = _STARTED if n == len(group) - 1 else str(n + 2)
-        result.append(mapping)
+            stub["scenarioName"] = f"{call.method} {path} {uuid.uuid5(_NAMESPACE, key).hex[:8]}"
+            stub["requiredScenarioState"] = _STARTED if n == 0 else str(n + 1)
+            stub["newScenarioState"] = _STARTED if n == len(group) - 1 else str(n + 2)
+        result.append(stub)
     return result
 
 
@@ -143,14 +143,18 @@ def load(data: bytes, source: str, beside: Mapping[str, bytes], report: Report) 
     known = [(where, m) for where, m in numbered(mappings, "mappings", report) if _is_mapping(m)]
     if not known:
         raise ConfigError([f"{source}: no WireMock mapping: expected request and response, or a list `mappings`"])
-    for where, mapping in _in_order(known):
-        call = _call(where, mapping, beside, report)
+    for where, stub in _in_order(known):
+        call = _call(where, stub, beside, report)
         if call is not None:
             yield where, call
 
 
-def _is_mapping(mapping: Mapping[str, Any]) -> bool:
-    return isinstance(mapping.get("request"), Mapping) and isinstance(mapping.get("response"), Mapping)
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and value > 0 else 0.0
+
+
+def _is_mapping(stub: Mapping[str, Any]) -> bool:
+    return isinstance(stub.get("request"), Mapping) and isinstance(stub.get("response"), Mapping)
 
 
 def _in_order(known: list[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -179,10 +183,9 @@ def _chain(states: list[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Mappi
     return chain
 
 
-def _call(where: str, mapping: Mapping[str, Any], beside: Mapping[str, bytes], report: Report) -> Call | None:
-    request, response = mapping["request"], mapping["response"]
-    facts = mapping.get("metadata", {}).get("speedscale", {}) if isinstance(mapping.get("metadata"), Mapping) else {}
-    facts = facts if isinstance(facts, Mapping) else {}
+def _call(where: str, stub: Mapping[str, Any], beside: Mapping[str, bytes], report: Report) -> Call | None:
+    request, response = stub["request"], stub["response"]
+    facts = mapping(mapping(stub.get("metadata")).get("speedscale"))
     for key in ("fault", "proxyBaseUrl"):
         if response.get(key):
             report.add(where, f"response.{key} is no recorded answer")
@@ -209,7 +212,7 @@ def _call(where: str, mapping: Mapping[str, Any], beside: Mapping[str, bytes], r
         response_headers=_response_headers(response),
         response_body=_response_body(where, response, beside, report),
         ts=str(facts.get("ts") or ""),
-        duration_ms=float(facts.get("durationMs") or response.get("fixedDelayMilliseconds") or 0),
+        duration_ms=_number(facts.get("durationMs") or response.get("fixedDelayMilliseconds")),
         direction=str(facts.get("direction") or ""),
         service=str(facts.get("service") or ""),
     )
@@ -247,7 +250,7 @@ def _exact(matcher: Any) -> str | None:
 
 def _query(where: str, request: Mapping[str, Any], report: Report) -> str:
     parts = []
-    for name, matcher in (request.get("queryParameters") or {}).items():
+    for name, matcher in mapping(request.get("queryParameters")).items():
         several = matcher.get("hasExactly") or matcher.get("includes") if isinstance(matcher, Mapping) else None
         values = [_exact(m) for m in several] if isinstance(several, list) else [_exact(matcher)]
         if None in values:
@@ -262,13 +265,13 @@ def _request_headers(where: str, request: Mapping[str, Any], facts: Mapping[str,
     if isinstance(kept, list):
         return tuple((str(p[0]), str(p[1])) for p in kept if isinstance(p, list) and len(p) == 2)
     headers = []
-    for name, matcher in (request.get("headers") or {}).items():
+    for name, matcher in mapping(request.get("headers")).items():
         value = _exact(matcher)
         if value is None:
             report.add(where, f"request header {name}: only equalTo is taken over")
         else:
             headers.append((str(name), value))
-    cookies = [(name, _exact(m)) for name, m in (request.get("cookies") or {}).items()]
+    cookies = [(name, _exact(m)) for name, m in mapping(request.get("cookies")).items()]
     for name, value in cookies:
         if value is None:
             report.add(where, f"cookie {name}: only equalTo is taken over")
@@ -286,7 +289,7 @@ def _request_body(where: str, request: Mapping[str, Any], report: Report) -> byt
     if request.get("multipartPatterns"):
         report.add(where, "multipartPatterns are not taken over")
     if request.get("formParameters"):
-        exact = {n: _exact(m) for n, m in request["formParameters"].items()}
+        exact = {n: _exact(m) for n, m in mapping(request["formParameters"]).items()}
         return "&".join(f"{quote(n)}={quote_plus(v)}" for n, v in exact.items() if v is not None).encode()
     body = b""
     for where_pattern, pattern in numbered(request.get("bodyPatterns"), f"{where}.request.bodyPatterns", report):
