@@ -14,6 +14,7 @@ CARDS = {
     "c-1002": "5555-5555-5555-4444",
     "c-1003": "4000000000000002",
 }
+STREETS = {"c-1001": "17 Harbour Lane", "c-1002": "4 Mill Road", "c-1003": "230 Station Avenue"}
 ADDRESSES = {"c-1001": "203.0.113.77", "c-1002": "198.51.100.23", "c-1003": "2001:db8:85a3::8a2e:370:7334"}
 
 
@@ -25,7 +26,7 @@ class Visit:
         customer = CUSTOMERS[customer_id]
         self.email, self.password = customer["email"], customer["password"]
         self.secrets = [v for k, v in customer.items() if k != "loyalty"]
-        self.secrets += [CARDS[customer_id], ADDRESSES[customer_id]]
+        self.secrets += [CARDS[customer_id], ADDRESSES[customer_id], STREETS[customer_id]]
         self.token = ""
         self.requests = 0
 
@@ -43,7 +44,7 @@ class Visit:
             "lines": [{"sku": "kettle", "quantity": 1}, {"sku": "sencha", "quantity": 3}],
             "email": self.email,
             "card": {"number": CARDS[self.customer_id], "cvc": "737", "expires": "11/29"},
-            "shipTo": {"street": "17 Harbour Lane", "postcode": "20457"},
+            "shipTo": {"street": STREETS[self.customer_id], "postcode": "20457"},
         }
         declined = CARDS[self.customer_id].endswith("0002")
         placed = self._expect(402 if declined else 201, "POST", "/orders", order)

@@ -98,7 +98,7 @@ class Walkthrough:
         )
         made = json.loads(text)
         self.say(f"  {made['tests']} tests (requests to the shop), {made['mocks']} mocks (its calls to dependencies)")
-        self.say(f"  id {made['id']}: the same recording gives the same id\n")
+        self.say(f"  id {made['manifest']['id']}: the same recording gives the same id\n")
         return Path(made["path"])
 
     def _replay(self, snapshot: Path, build: str, *, expect: int) -> None:
@@ -135,8 +135,8 @@ class Walkthrough:
     def _tell_report(self, report: dict[str, Any], expect: int) -> None:
         self.say(f"  {report['status']}, exit code {expect}")
         for goal in report["goals"]:
-            self.say(f"    {goal['status']}: {goal['command']} (expected {goal['expected']}, was {goal['actual']})")
-        for line in _differences(report)[:4]:
+            self.say(f"    {goal['status']} {goal['command']}: wanted {goal['expected']}, measured {goal['actual']}")
+        for line in _differences(report)[:3]:
             self.say(f"    {line}")
         self.say("")
 
@@ -179,12 +179,11 @@ class Walkthrough:
 def _differences(report: dict[str, Any]) -> list[str]:
     """The first differences of a report, one line each."""
     return [
-        f"{pair.get('endpoint')}: {difference.get('path')}: "
-        f"{difference.get('recorded')!r} → {difference.get('replayed')!r}"
-        for pair in report.get("failures", [])
-        for assertion in pair.get("assertions", [])
-        for difference in assertion.get("differences", [])
-        if difference.get("fails", True)
+        f"{pair['endpoint']}: {difference['path']} {difference['kind']}: "
+        f"{difference['recorded']} → {difference['replayed'] or 'nothing'}"
+        for pair in report["failures"]
+        for difference in pair["differences"]
+        if difference["fails"]
     ]
 
 
