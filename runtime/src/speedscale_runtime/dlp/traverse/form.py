@@ -54,8 +54,11 @@ def _decoded(engine: Asks, raw: bytes, key: bytes, depth: int) -> Edits:
 
 def url(engine: Asks, data: bytes, depth: int) -> Edits:
     """Return the edits of a URL or of its path and query: credentials, path segments, parameters, fragment."""
+    hits = engine.hits(data)
+    if not hits:
+        return []
     start, question, query = data.partition(b"?")
-    out: Edits = list(engine.text(data, depth))
+    out: Edits = list(engine.text(data, depth, hits))
     at = 0
     for segment in start.split(b"/"):
         if segment:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from speedscale_runtime.dlp.detectors import KeyRule
-from speedscale_runtime.dlp.edits import Edits
+from speedscale_runtime.dlp.edits import Edit, Edits, Note
 from speedscale_runtime.dlp.prefilter import FIRST, KEY
 
 from .base import Asks, Hits
@@ -143,10 +143,11 @@ class _Spots:
             raise _Structure
 
     def add(self, found: Edits, by: int, out: Edits) -> None:
-        for e in found:
-            note = tuple(n._replace(place=LATER if not n.place else f"{LATER}{n.place}") for n in e.notes)
-            new = e.new if b'"' not in e.new and b"\\" not in e.new else escape(e.new)
-            out.append(e._replace(start=e.start + by, end=e.end + by, new=new, notes=note))
+        for start, end, new, notes in found:
+            later = tuple([Note(LATER + n[0], n[1], n[2], n[3], n[4], n[5]) for n in notes])
+            if b'"' in new or b"\\" in new:
+                new = escape(new)
+            out.append(Edit(start + by, end + by, new, later))
 
 
 def resolve(edits_: Edits, data: bytes) -> Edits:
