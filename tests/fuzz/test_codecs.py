@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from speedscale_runtime.rrpair import RRPair, jsonform, jsonlayout, markdown
 from speedscale_schemas.errors import ConfigError
 
-SLOW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NASTY = st.sampled_from(
     [

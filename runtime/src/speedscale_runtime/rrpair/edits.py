@@ -2,7 +2,8 @@
 
 Called by the Markdown codec, with the pair as the document has it. Only differences between the two texts count, so
 values that text cannot show (types, escapes, hidden tags, Content-Length) stay as they are. Text that says the same
-in another tool's layout changes nothing.
+in another tool's layout changes nothing. Each function tells whether the pair now says everything that the text says;
+where it does not, the text holds something that nobody who looks at the pair can see.
 """
 
 from __future__ import annotations
@@ -23,28 +24,30 @@ _MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s
 _REPLACEMENTS = re.compile("\ufffd+")
 
 
-def apply(pair: RRPair, name: str, blocks: list[bytes]) -> None:
+def apply(pair: RRPair, name: str, blocks: list[bytes]) -> bool:
     """Take over what a section says otherwise; sections that we do not know change nothing.
 
-    Raises ValueError with what was expected where an edited value cannot be understood.
+    Returns whether the pair says all that the section says. Raises ValueError with what was expected where an
+    edited value cannot be understood.
     """
     if name in (sections.REQUEST, sections.RESPONSE, sections.RESPONSE_MOCK):
-        _message(pair, sections.REQUEST if name == sections.REQUEST else sections.RESPONSE, blocks)
-    elif name == sections.SIGNATURE:
-        _signature(pair.doc, blocks[0] if blocks else b"")
-    elif name == sections.METADATA:
-        _metadata(pair.doc, _text(blocks[0]) if blocks else "")
+        whole = _message(pair, sections.REQUEST if name == sections.REQUEST else sections.RESPONSE, blocks)
+        return whole and len(blocks) <= 2
+    if name == sections.SIGNATURE:
+        return _signature(pair.doc, blocks[0] if blocks else b"") and len(blocks) <= 1
+    if name == sections.METADATA:
+        return _metadata(pair.doc, _text(blocks[0]) if blocks else "") and len(blocks) <= 1
+    return False
 
 
-def _message(pair: RRPair, name: str, blocks: list[bytes]) -> None:
+def _message(pair: RRPair, name: str, blocks: list[bytes]) -> bool:
     http = pair.doc.get("http")
     if http is None and len(blocks) == 2 and sections.protocol_part(pair.doc, name) is None:
         http = pair.doc["http"] = {} if b" HTTP/" in blocks[0] or blocks[0].startswith(b"HTTP/") else None
         if http is None:
             del pair.doc["http"]
     if not isinstance(http, dict):
-        _protocol(pair.doc, name, blocks)
-        return
+        return _protocol(pair.doc, name, blocks)
     side = "req" if name == sections.REQUEST else "res"
     head = _text(blocks[0]) if blocks else ""
     body = blocks[1] if len(blocks) > 1 else b""
@@ -52,25 +55,30 @@ def _message(pair: RRPair, name: str, blocks: list[bytes]) -> None:
     if part is None and (head or body):
         part = http[side] = {}
     if not isinstance(part, dict):
-        return
+        return not (head or body)
     if name == sections.REQUEST:
         before = heads.read(heads.write_request(pair))
         now = heads.read(head)
         compact = "headers" not in part and bool(now.headers)
-        _headers(part, before, now)
+        whole = _headers(part, before, now) and now.whole
         _request_line(pair, part, before.line, now.line, compact)
         pair.request_body = _body(part, pair.request_body, body)
     else:
         before = heads.read(heads.write_response(pair))
         now = heads.read(head)
-        _headers(part, before, now)
-        _status_line(pair.doc, part, before.line, now.line)
+        whole = _headers(part, before, now) and now.whole
+        whole = _status_line(pair.doc, part, before.line, now.line) and whole
         pair.response_body = _body(part, pair.response_body, body)
+    return whole
 
 
-def _headers(part: Json, before: heads.Head, now: heads.Head) -> None:
+def _headers(part: Json, before: heads.Head, now: heads.Head) -> bool:
+    whole = True
     for key, old, new in (("headers", before.headers, now.headers), ("trailers", before.trailers, now.trailers)):
-        if old == new or not isinstance(part.get(key, {}), dict):
+        if old == new:
+            continue
+        if not isinstance(part.get(key, {}), dict):
+            whole = False
             continue
         target = dict(part.get(key, {}))
         for name in old:
@@ -82,6 +90,7 @@ def _headers(part: Json, before: heads.Head, now: heads.Head) -> None:
             kinds = [values for name, values in target.items() if name.casefold() == "content-type"]
             if kinds and kinds[0] and _kind(old) != _kind(new):
                 part["contentType"] = kinds[0][0]
+    return whole
 
 
 def _kind(headers: dict[str, list[str]]) -> list[str]:
@@ -125,18 +134,19 @@ def _query(req: Json, query: str) -> None:
         req.pop("queryParams", None)
 
 
-def _status_line(doc: Json, res: Json, old: heads.Line, new: heads.Line) -> None:
+def _status_line(doc: Json, res: Json, old: heads.Line, new: heads.Line) -> bool:
     if new.version and new.version != old.version:
         res["version"] = new.version
     if new.status is None or new.status == old.status:
-        return
+        return True
     code, _, _ = new.status.partition(" ")
     if not (code.isascii() and code.isdigit() and len(code) <= 5):
         if old.status is None:
-            return
+            return False
         raise ValueError(f"status line {new.status[:40]!r}: expected a code and a reason such as `200 OK`")
     res["statusCode"], res["statusMessage"] = int(code), new.status
     doc["status"] = new.status if " " in str(doc.get("status", "")) else code
+    return True
 
 
 def _body(part: Json, body: bytes | None, shown: bytes) -> bytes | None:
@@ -174,9 +184,8 @@ def _shows_form(shown: bytes, body: bytes) -> bool:
     fields: dict[str, Any] = {}
     for key, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
         fields.setdefault(key, []).append(value)
-    try:
-        said = jsontext.parse(shown)
-    except jsontext.JsonError:
+    said = jsonlayout.plain(shown)
+    if not isinstance(said, dict):
         return False
     return bool(fields) and {k: v if isinstance(v, list) else [v] for k, v in said.items()} == fields
 
@@ -197,28 +206,29 @@ def _content_type(part: Json) -> str:
     return heads.word(part.get("contentType") or "").casefold()
 
 
-def _protocol(doc: Json, name: str, blocks: list[bytes]) -> None:
+def _protocol(doc: Json, name: str, blocks: list[bytes]) -> bool:
     """A protocol without readable form: one block of JSON, taken over when it says something else."""
     found = sections.protocol_part(doc, name)
     if found is None or len(blocks) != 1 or not blocks[0]:
-        return
+        return not any(blocks)
     if jsonlayout.same(blocks[0], sections.protocol_text(doc, name)):
-        return
+        return True
     try:
         value = jsontext.parse(blocks[0])
     except jsontext.JsonError as error:
         raise ValueError(f"expected JSON: {error}") from None
     if isinstance(value, dict):
         found[0][found[1]] = value
+    return isinstance(value, dict)
 
 
-def _signature(doc: Json, shown: bytes) -> None:
+def _signature(doc: Json, shown: bytes) -> bool:
     signature = doc.get("signature", {})
     if not isinstance(signature, dict):
-        return
-    old, new = _read_signature(sections.signature_lines(signature)), _read_signature(shown)
+        return not shown
+    (old, _), (new, whole) = _read_signature(sections.signature_lines(signature)), _read_signature(shown)
     if old == new:
-        return
+        return whole
     changed = {key: value for key, value in new.items() if old.get(key) != value}
     plain = doc.get("mutableSignature")
     for key in old.keys() - new.keys():
@@ -233,19 +243,23 @@ def _signature(doc: Json, shown: bytes) -> None:
         if isinstance(plain, dict) and key in plain:
             plain[key] = raw.decode("utf-8", "replace")
     doc["signature"] = signature
+    return whole
 
 
-def _read_signature(shown: bytes) -> dict[str, bytes]:
+def _read_signature(shown: bytes) -> tuple[dict[str, bytes], bool]:
     """Read lines `key is value`; a line that is none continues the value above it."""
     found: dict[str, bytes] = {}
-    last = ""
+    last, whole = "", True
     for line in shown.split(b"\n") if shown else []:
         if match := _SIGNATURE_LINE.match(line):
             last = _text(match[1])
+            whole = whole and last not in found
             found[last] = match[2]
         elif last:
             found[last] += b"\n" + line
-    return found
+        else:
+            whole = whole and not line
+    return found, whole
 
 
 def _is_text(raw: bytes) -> bool:
@@ -256,13 +270,13 @@ def _is_text(raw: bytes) -> bool:
     return True
 
 
-def _metadata(doc: Json, shown: str) -> None:
-    old, new = _read_metadata(_text(sections.metadata_lines(doc))), _read_metadata(shown)
+def _metadata(doc: Json, shown: str) -> bool:
+    (old, _), (new, whole) = _read_metadata(_text(sections.metadata_lines(doc))), _read_metadata(shown)
     for key, value in new.items():
         if old.get(key) == value:
             continue
         if key == "tags":
-            _tags(doc, old.get(key, ""), value)
+            whole = _tags(doc, old.get(key, ""), value) and whole
         elif key == "duration":
             _duration(doc, value)
         elif key == "uuid":
@@ -274,39 +288,49 @@ def _metadata(doc: Json, shown: str) -> None:
             doc["direction"] = value
         elif isinstance(doc.get(key), str):  # a key that other generations show
             doc[key] = value
+        else:
+            whole = False
+    return whole
 
 
-def _read_metadata(text: str) -> dict[str, str]:
+def _read_metadata(text: str) -> tuple[dict[str, str], bool]:
     found: dict[str, str] = {}
+    whole = True
     for line in text.split("\n"):
         key, colon, value = line.partition(":")
-        if colon and key and " " not in key:
+        if colon and key and " " not in key and key not in found:
             found[key] = value.removeprefix(" ")
-    return found
+        else:
+            whole = whole and not line
+    return found, whole
 
 
-def _tags(doc: Json, old_text: str, new_text: str) -> None:
+def _tags(doc: Json, old_text: str, new_text: str) -> bool:
     tags = doc.setdefault("tags", {})
     if not isinstance(tags, dict):
-        return
-    old, new = _read_tags(old_text), _read_tags(new_text)
+        return False
+    (old, _), (new, whole) = _read_tags(old_text), _read_tags(new_text)
     for key in old.keys() - new.keys():
         tags.pop(key, None)
     tags.update({key: value for key, value in new.items() if old.get(key) != value})
+    return whole
 
 
-def _read_tags(text: str) -> dict[str, str]:
+def _read_tags(text: str) -> tuple[dict[str, str], bool]:
     """Read `k=v, k=v`; a piece without `=` belongs to the value in front of it."""
     found: dict[str, str] = {}
-    last = ""
+    last, whole = "", True
     for piece in text.split(", ") if text else []:
         key, equals, value = piece.partition("=")
         if equals and key:
+            whole = whole and key not in found
             last = key
             found[key] = value
         elif last:
             found[last] += ", " + piece
-    return found
+        else:
+            whole = False
+    return found, whole
 
 
 def _duration(doc: Json, text: str) -> None:

@@ -31,11 +31,15 @@ class Line(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A head, taken apart. `headers` and `trailers` map names to values in the order of the text."""
+    """A head, taken apart. `headers` and `trailers` map names to values in the order of the text.
+
+    `whole` is whether every line was understood.
+    """
 
     line: Line
     headers: dict[str, list[str]]
     trailers: dict[str, list[str]]
+    whole: bool
 
 
 def write_request(pair: RRPair) -> str:
@@ -70,16 +74,18 @@ def read(text: str) -> Head:
     headers: dict[str, list[str]] = {}
     trailers: dict[str, list[str]] = {}
     announced: set[str] | None = None
+    whole = True
     for entry in lines:
         name, value = _split_header(entry)
         if not name:
+            whole = whole and not entry
             continue
         values = split_values(value)
         late = announced is not None and (not announced or name.casefold() in announced)
         (trailers if late else headers).setdefault(name, []).extend(values)
         if name.casefold() == "trailer":
             announced = {part.strip().casefold() for one in values for part in one.split(",")} - {""}
-    return Head(line, headers, trailers)
+    return Head(line, headers, trailers, whole)
 
 
 def authority(pair: RRPair) -> str:

@@ -5,6 +5,7 @@ Called by the Markdown codec. What is no JSON object or array is nobody's layout
 
 from __future__ import annotations
 
+import json
 import re
 
 import orjson
@@ -40,13 +41,32 @@ def squeeze(text: bytes) -> bytes | None:
 
 
 def same(one: bytes, other: bytes) -> bool:
-    """Tell whether two JSON texts mean the same: the order of keys and the writing of values aside."""
+    """Tell whether two JSON texts mean the same: the order of keys and the writing of values aside.
+
+    A text that names a key twice in an object, and so hides a value, is the same only as itself.
+    """
     if one.lstrip()[:1] not in (b"{", b"[") or other.lstrip()[:1] not in (b"{", b"["):
         return False
+    a, b = plain(one), plain(other)
+    if a is None or b is None:
+        return _squeezed(one) == _squeezed(other) and _is_json(one)
+    return jsontext.ordered(a) == jsontext.ordered(b)
+
+
+def plain(text: bytes) -> object:
+    """Return the value of a JSON text that names no key twice; None for anything else."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key stands twice")
+        return found
+
     try:
-        return jsontext.ordered(jsontext.parse(one)) == jsontext.ordered(jsontext.parse(other))
-    except jsontext.JsonError:
-        return False
+        value: object = json.loads(text, object_pairs_hook=unique)
+        return value
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_json(text: bytes) -> bool:

@@ -38,13 +38,15 @@ def loads(data: bytes, source: str = "") -> RRPair:
         found = splitting.split(text)
     except splitting.SplitError as error:
         raise _error(place, data, error) from None
+    understood: set[str] = set()
     for part in found:
         try:
-            edits.apply(pair, part.name, part.blocks)
+            if edits.apply(pair, part.name, part.blocks):
+                understood.add(part.name)
         except ValueError as error:
             at = data.count(b"\n", 0, part.start) + 1
             raise ConfigError([f"{place}:{at}: section {part.name}: {error}"]) from None
-    renderings.keep(pair, found)
+    renderings.keep(pair, found, understood)
     return pair
 
 

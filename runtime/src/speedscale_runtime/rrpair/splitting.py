@@ -45,10 +45,10 @@ def find_internal(data: bytes) -> int:
     return at
 
 
-def split(text: bytes) -> list[Section]:
+def split(text: bytes, *, alone: bool = False) -> list[Section]:
     """Return the sections of the text in front of the document; SplitError for what is none.
 
-    What stands in front of the first heading is passed over.
+    With `alone`, the text is one section on its own, so that others are not missed. What stands in front of the first heading is passed over.
     """
     found: list[Section] = []
     heading = _HEADING.search(text)
@@ -60,7 +60,18 @@ def split(text: bytes) -> list[Section]:
         blocks, end, following = _blocks(text, heading.end(), seen)
         found.append(Section(name, heading.start(), text[heading.start() : end], blocks))
         heading = following
+    if not alone:
+        _refuse_swallowed(text, found)
     return found
+
+
+def _refuse_swallowed(text: bytes, found: list[Section]) -> None:
+    """Raise when a section that the file lacks stands inside of another's block, as stray text between two makes it."""
+    seen = {section.name.encode() for section in found}
+    missing = _KNOWN - seen - ({b"RESPONSE", b"RESPONSE (MOCK)"} if seen & {b"RESPONSE", b"RESPONSE (MOCK)"} else set())
+    for heading in _HEADING.finditer(text) if missing and found else ():
+        if heading[1] in missing:
+            raise SplitError(heading.start(), f"expected a closed block in front of ### {heading[1].decode()} ###")
 
 
 def _blocks(text: bytes, at: int, seen: set[str]) -> tuple[list[bytes], int, re.Match[bytes] | None]:

@@ -510,12 +510,55 @@ def test_a_forged_rendering_is_not_written(pair: RRPair) -> None:
         assert markdown.loads(markdown.dumps(again)).request_body == pair.request_body
 
 
-def test_a_section_of_someone_else_survives(pair: RRPair) -> None:
-    text = markdown.dumps(pair).replace(b"### METADATA", b"### NOTES ###\n```\nmine\n```\n\n### METADATA")
-    again = markdown.loads(text)
-    assert again == pair
-    start = text.rindex(b"### INTERNAL")
-    assert markdown.dumps(jsonform.loads(jsonform.dumps(again)))[:start] == text[:start]
+OPAQUE = [
+    ("### METADATA", "### NOTES ###\n```\nmine\n```\n\n### METADATA"),
+    ("duration: 12ms\n", "duration: 12ms\nregion: mine\n"),
+    ("duration: 12ms\n", "duration: 12ms\nmine without a colon\n"),
+    ("duration: 12ms\n", "duration: 12ms\nduration: 12ms\n"),
+    ("Host: shop:8080\n", "Host: shop:8080\nmine\n"),
+    ("http:host is shop\n", "mine\nhttp:host is shop\n"),
+    ("tags: captureMode", "tags: mine, captureMode"),
+    ("### SIGNATURE ###\n```\n", "### SIGNATURE ###\n```mine\n"),
+    ("done\n\n```\n", "done\n\n```\n\nmine\n"),
+    ('"b": 1,', '"b": 0, "b": 1,'),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), OPAQUE[:-2])
+def test_text_that_the_pair_does_not_say_survives_in_sight(pair: RRPair, old: str, new: str) -> None:
+    data = markdown.dumps(pair).replace(old.encode(), new.encode(), 1)
+    again = markdown.loads(data)
+    start = data.rindex(b"### INTERNAL")
+    through_json = jsonform.loads(jsonform.dumps(again))
+    assert markdown.dumps(through_json)[:start] == data[:start]
+    assert through_json == again
+    (shown,) = again.doc["x-speedscale-sections"]["sections"].values()
+    assert new.strip().split("\n")[-1].split(",")[0] in shown or "mine" in shown
+    assert again.to_doc() == pair.to_doc() | {"x-speedscale-sections": again.doc["x-speedscale-sections"]}
+
+
+@pytest.mark.parametrize(("old", "new"), OPAQUE[:-2])
+def test_text_that_the_pair_does_not_say_is_gone_when_the_pair_changes(pair: RRPair, old: str, new: str) -> None:
+    again = markdown.loads(markdown.dumps(pair).replace(old.encode(), new.encode(), 1))
+    again.doc["dlpModified"] = True
+    for data in (markdown.dumps(again), jsonform.dumps(again), jsonform.dumps_line(again)):
+        assert b"mine" not in data
+        assert b"x-speedscale" not in data
+
+
+def test_text_behind_a_block_is_refused(pair: RRPair) -> None:
+    with pytest.raises(ConfigError, match=r"f.md:31: expected a closed block in front of ### SIGNATURE ###"):
+        edited(pair, *OPAQUE[-2])
+
+
+def test_a_key_that_stands_twice_is_an_edit(pair: RRPair) -> None:
+    assert edited(pair, *OPAQUE[-1]).request_body == b'{"b":0,"b":1,"a":[]}'
+
+
+def test_someone_elses_key_of_that_name_is_kept(make: Callable[..., RRPair]) -> None:
+    pair = make(**{"x-speedscale-sections": "theirs", "x-speedscale-markdown": "theirs"})
+    assert jsonform.loads(jsonform.dumps(pair)) == pair
+    assert markdown.loads(markdown.dumps(pair)) == pair
 
 
 def test_a_protocol_without_readable_form_shows_json(make: Callable[..., RRPair]) -> None:
