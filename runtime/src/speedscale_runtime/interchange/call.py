@@ -196,7 +196,7 @@ def pair_of(call: Call, origin: Origin, index: int) -> RRPair:
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError(f"{call.url[:200]!r} is no absolute http or https URL")
     port = parts.port or _PORTS[parts.scheme]
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._[]|^\\")
     uri = f"{path}?{parts.query}" if parts.query else path
     host = parts.netloc.rpartition("@")[2]
     direction = call.direction or origin.direction or "IN"
