@@ -179,9 +179,10 @@ class RecordingConnection(CountingConnection):
         return super().send(data, owner, head_only)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.received > self.max_bytes and self.owner is not None:
+        if self.received + len(data) > self.max_bytes and self.owner is not None:
             self._fail(Cause.OVERSIZE)
+        else:
+            super().data_received(data)
 
     def on_status(self, reason: bytes) -> None:
         self.reason += reason
