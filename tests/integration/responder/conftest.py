@@ -13,6 +13,7 @@ import pytest
 from speedscale_runtime import signatures
 from speedscale_runtime.responder.config import parse
 from speedscale_runtime.responder.loader import Loaded
+from speedscale_runtime.responder.rules import Rules
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.rrpair.recording import Writer
 
@@ -116,6 +117,18 @@ class Running:
 Serve = Callable[..., Awaitable[Running]]
 
 
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SPEEDSCALE_HOME for all tests: keys and authority are made once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def rules(home: Path) -> Rules:
+    """Compiled DLP rules for all tests: compiling takes half a second."""
+    return Rules(home)
+
+
 @pytest.fixture
 def recording(tmp_path: Path) -> Recording:
     root = tmp_path / "recorded"
@@ -124,14 +137,17 @@ def recording(tmp_path: Path) -> Recording:
 
 
 @pytest.fixture
-async def serve(tmp_path: Path, recording: Recording) -> AsyncIterator[Serve]:
+async def serve(
+    tmp_path: Path, recording: Recording, home: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Serve]:
+    monkeypatch.setattr("speedscale_runtime.responder.loader.Rules", lambda _: rules)
     started: list[Running] = []
 
     async def start(**settings: str) -> Running:
         out = tmp_path / f"out{len(started)}"
         environ = {
             "SNAPSHOT_ID": str(recording.root),
-            "SPEEDSCALE_HOME": str(tmp_path / "home"),
+            "SPEEDSCALE_HOME": str(home),
             "PROXY_OUT_PORT": "0",
             "SERVICE_HTTP_PORT": "0",
             "OUT_DIR": str(out),

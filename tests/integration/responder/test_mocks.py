@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from speedscale_runtime import dlp, filters, snapshot
+from speedscale_runtime import snapshot
 from speedscale_runtime.responder.config import parse
 from speedscale_runtime.responder.loader import Loaded
+from speedscale_runtime.responder.rules import Rules
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.rrpair import recording as recordings
 from speedscale_runtime.snapshot import Selection
@@ -159,26 +160,18 @@ def joined(root: Path, pattern: str) -> bytes:
 SECRET = "jane.roe@corp.example"
 
 
-def redacted(home: Path) -> Any:
-    keys = dlp.KeyRing.load_or_create(home)
-    rule = dlp.compile_rule(dlp.builtin("standard"), keys, compile_filter=lambda d: filters.compile_rule(d).matches)
-
-    def change(pair: RRPair) -> RRPair:
-        outcome = rule.redact_pair(pair)
-        assert outcome.modified
-        outcome.pair.doc.update(dlpRule="standard", dlpModified=True)
-        return outcome.pair
-
-    return change
+def redacted(rules: Rules) -> Callable[[RRPair], RRPair]:
+    """Return what the forwarder does to a pair: the rule `standard`, under the key that the responder has."""
+    return rules.get("standard").whole
 
 
 async def test_a_redacted_mock_answers_a_live_request_with_the_real_value(
-    recording: Any, serve: Any, tmp_path: Path
+    recording: Any, serve: Any, rules: Rules, tmp_path: Path
 ) -> None:
     body = json.dumps({"email": SECRET, "n": 1}).encode()
     recording.add(
         "POST", f"http://api.example.com/users?email={SECRET.replace('@', '%40')}", body, b'{"id":1}',
-        sent={"Content-Type": "application/json"}, change=redacted(tmp_path / "home"),
+        sent={"Content-Type": "application/json"}, change=redacted(rules),
     )  # fmt: skip
     assert SECRET.encode() not in joined(recording.root, "*.json")
     running = await serve()

@@ -47,7 +47,8 @@ class Answer:
     """One recorded answer. `head` has status line and headers without framing and without the empty line.
 
     `line` is the start of its line in mocks.jsonl, empty until it is needed; `served` counts; `delay_ms` is the
-    recorded duration. The message is kept once, as it goes out to nearly everyone; `body` is a part of it.
+    recorded duration, `order` its place among the answers of its signature. The message is kept once, as it goes
+    out to nearly everyone; `body` is a part of it.
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class Answer:
         "delay_ms",
         "head",
         "line",
+        "order",
         "pair",
         "plain",
         "served",
@@ -70,7 +72,7 @@ class Answer:
     def __init__(self, head: bytes, body: bytes, *, chunked: bool, bodiless: bool, coding: str, delay_ms: int) -> None:
         self.head, self.chunked, self.bodiless = head, chunked, bodiless
         self.coding, self.delay_ms = coding, delay_ms
-        self.served = self.status = 0
+        self.served = self.status = self.order = 0
         self.line, self.tech = b"", ""
         self.unservable: Unservable | None = None
         self.plain: Answer | None = None

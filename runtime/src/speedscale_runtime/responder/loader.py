@@ -62,9 +62,9 @@ class Loaded:
     def _fill(self) -> None:
         chosen: set[str] | None = None
         if self.settings.selectors:
-            known = sorted({str(key_of(pair)) for pair in self.source.mocks()})
+            known = sorted({str(key_of(pair)) for pair in self.source.mocks(ordered=False)})
             chosen = set(snapshot_keys.select(known, self.settings.selectors))
-        for pair in self.source.mocks():
+        for pair in self.source.mocks(ordered=False):
             if chosen is not None and str(key_of(pair)) not in chosen:
                 continue
             wanted = None

@@ -13,6 +13,7 @@ from enum import StrEnum
 from speedscale_runtime import signatures
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.signatures import Neighbours, keys
+from speedscale_runtime.snapshot.selection import begun_ns
 
 from . import answers
 from .answers import Answer
@@ -30,21 +31,18 @@ class Selection(StrEnum):
 class Mock:
     """The answers of one signature, and which is next."""
 
-    __slots__ = ("_order", "answers", "digest", "number", "position")
+    __slots__ = ("answers", "digest", "number", "position")
 
     def __init__(self, digest: bytes, number: int) -> None:
         self.digest, self.number = digest, number
         self.answers: list[Answer] = []
         self.position = 0
-        self._order: list[int] = []
 
-    def add(self, answer: Answer, instance: int | None) -> None:
-        """Add an answer; recorded order, unless `instance` says otherwise."""
-        at = len(self.answers) if instance is None else instance
-        place = len(self._order)
-        while place and self._order[place - 1] > at:
+    def add(self, answer: Answer) -> None:
+        """Add an answer in its place: answers may come in any order, what counts is when they were recorded."""
+        place = len(self.answers)
+        while place and self.answers[place - 1].order > answer.order:
             place -= 1
-        self._order.insert(place, at)
         self.answers.insert(place, answer)
 
 
@@ -80,7 +78,9 @@ class Mocks:
         answer.pair = pair if keep else None
         if answer.unservable is not None:
             self.unservable[answer.unservable.value] = self.unservable.get(answer.unservable.value, 0) + 1
-        mock.add(answer, _instance(wanted))
+        instance = wanted.get(keys.INSTANCE, b"")
+        answer.order = int(instance) if instance.isdigit() else begun_ns(pair) or 0
+        mock.add(answer)
         self.answers += 1
         self._note(pair)
         return mock
@@ -119,8 +119,3 @@ class Mocks:
         service = str(pair.doc.get("service") or pair.doc.get("resource") or "")
         if service:
             self.services.setdefault(service)
-
-
-def _instance(signature: Mapping[str, bytes]) -> int | None:
-    text = signature.get(keys.INSTANCE, b"")
-    return int(text) if text.isdigit() else None

@@ -20,7 +20,6 @@ import orjson
 from speedscale_runtime.rrpair import RRPair, jsonform, recording
 from speedscale_runtime.rrpair.recording import Entry
 from speedscale_schemas.errors import ConfigError
-from speedscale_schemas.frames import Frame
 from speedscale_schemas.validation import nearest
 
 from . import layout
@@ -51,8 +50,8 @@ class Snapshot:
         """Yield the answered pairs that came in."""
         raise NotImplementedError
 
-    def mocks(self) -> Iterator[RRPair]:
-        """Yield the answered pairs that went out."""
+    def mocks(self, *, ordered: bool = True) -> Iterator[RRPair]:
+        """Yield the answered pairs that went out; not `ordered`, in whatever order takes the least memory."""
         raise NotImplementedError
 
     def skipped(self) -> list[Mapping[str, Any]]:
@@ -99,7 +98,7 @@ class _Files(Snapshot):
     def tests(self) -> Iterator[RRPair]:
         return self._pairs(layout.TESTS)
 
-    def mocks(self) -> Iterator[RRPair]:
+    def mocks(self, *, ordered: bool = True) -> Iterator[RRPair]:
         return self._pairs(layout.MOCKS)
 
     def skipped(self) -> list[Mapping[str, Any]]:
@@ -173,27 +172,30 @@ class _Recording(Snapshot):
     def tests(self) -> Iterator[RRPair]:
         return self._sorted("IN")
 
-    def mocks(self) -> Iterator[RRPair]:
-        return self._sorted("OUT")
+    def mocks(self, *, ordered: bool = True) -> Iterator[RRPair]:
+        return self._sorted("OUT") if ordered else self._usable("OUT")
 
     def skipped(self) -> list[Mapping[str, Any]]:
         if self._skipped is None:
-            for _ in self._sorted(""):
+            for _ in self._usable(""):
                 pass
         return self._skipped or []
 
-    def _sorted(self, direction: str) -> Iterator[RRPair]:
-        """Yield one direction's pairs in order. They wait as frames, which take a tenth of the room."""
-        waiting: list[tuple[int, int, Frame]] = []
+    def _usable(self, direction: str) -> Iterator[RRPair]:
+        """Yield one direction's pairs as they are read, and take note of what is none."""
         skipped: list[Mapping[str, Any]] = []
-        for number, entry in enumerate(recording.read(self.path)):
+        for entry in recording.read(self.path):
             why = _why(entry)
             if why is not None:
                 uuid = entry.pair.doc.get("uuid") if entry.pair else None
                 skipped.append({"reason": why.value, "file": entry.path.name, "uuid": uuid, "detail": entry.error})
             elif entry.pair is not None and entry.pair.direction == direction:
-                waiting.append((begun_ns(entry.pair) or 0, number, entry.pair.to_frame()))
+                yield entry.pair
         self._skipped = skipped
+
+    def _sorted(self, direction: str) -> Iterator[RRPair]:
+        """Yield one direction's pairs in order. They wait as frames, which take a tenth of the room."""
+        waiting = [(begun_ns(p) or 0, n, p.to_frame()) for n, p in enumerate(self._usable(direction))]
         waiting.sort(key=lambda item: item[:2], reverse=True)
         while waiting:
             yield RRPair.from_frame(waiting.pop()[2])
