@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import socket
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 import zstandard
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from speedscale_runtime.rrpair import recording
 
@@ -134,3 +141,43 @@ def test_a_second_forwarder_is_kept_out_of_the_spool(forwarder: Callable) -> Non
     first = forwarder("a", WITH_DLP="false")
     with pytest.raises(AssertionError, match="in use by process"):
         forwarder("b", WITH_DLP="false", SPOOL_DIR=str(first.root / "spool"))
+
+
+def test_batches_over_tls(forwarder: Callable, batch: Callable, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "forwarder")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    cert_file, key_file = tmp_path / "tls.crt", tmp_path / "tls.key"
+    cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
+    f = forwarder(FORWARDER_TLS_CERT_FILE=str(cert_file), FORWARDER_TLS_KEY_FILE=str(key_file), WITH_DLP="false")
+    fixed = {"Speedscale-Batch-Version": "1", "Speedscale-Sender": "s", "Speedscale-Epoch": "1"}
+    url = f"https://127.0.0.1:{f.port}/v1/batches"
+    answer = requests.post(
+        url, batch(1), headers=fixed | {"Speedscale-Sequence": "1"}, verify=str(cert_file), timeout=10
+    )
+    assert answer.json() == {"sequence": 1}
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url.replace("https", "http"), timeout=10)
+
+
+def test_a_body_that_breaks_off_stores_nothing_and_holds_no_memory(forwarder: Callable, batch: Callable) -> None:
+    f = forwarder(WITH_DLP="false")
+    payload = batch(1, response=b"x" * 5000)
+    head = (
+        "POST /v1/batches HTTP/1.1\r\nHost: x\r\nSpeedscale-Batch-Version: 1\r\nSpeedscale-Sender: s\r\n"
+        f"Speedscale-Epoch: 1\r\nSpeedscale-Sequence: 1\r\nContent-Length: {len(payload)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", f.port)) as half:
+        half.sendall(head.encode() + payload[:-100])
+        f.until(lambda: "speedscale_forwarder_inflight_bytes 0.0" not in f.metrics())
+    f.until(lambda: "speedscale_forwarder_inflight_bytes 0.0" in f.metrics())
+    assert f.status()["received"]["pairs"] == 0
+    assert f.post(payload, 1, sender="s").json() == {"sequence": 1}

@@ -86,7 +86,13 @@ class Runner:
                 await self._sleep(_IDLE_S)
                 continue
             started = time.monotonic()
-            items, events, record_end = await loop.run_in_executor(self._thread, self._collect)
+            try:
+                items, events, record_end = await loop.run_in_executor(self._thread, self._collect)
+            except OSError as error:
+                self.last_error = f"spool: {error.strerror}"
+                log.error("spool_not_read", exporter=self.name, reason=error.strerror)
+                await self._back_off(_IDLE_S)
+                continue
             self._count(events)
             if record_end == self.delivered:
                 if self._drain.is_set():

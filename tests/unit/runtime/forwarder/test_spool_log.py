@@ -43,7 +43,7 @@ def test_what_is_appended_is_read_in_order_over_segments(tmp_path: Path) -> None
     log.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_crash_at_any_byte_keeps_the_acknowledged_and_invents_nothing(tmp_path: Path, data: st.DataObject) -> None:
     folder = tmp_path / "spool"
@@ -75,7 +75,7 @@ def test_a_crash_at_any_byte_keeps_the_acknowledged_and_invents_nothing(tmp_path
     again.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_flipped_byte_loses_its_own_record_only(tmp_path: Path, data: st.DataObject) -> None:
     folder = tmp_path / "spool"
@@ -256,3 +256,34 @@ def test_a_reader_resumes_where_its_cursor_stands(tmp_path: Path) -> None:
     assert resumed.next() == record(7)
     resumed.close()
     again.close()
+
+
+def test_many_senders_do_not_make_a_segment_of_every_batch(tmp_path: Path) -> None:
+    log = SegmentLog(tmp_path, SMALL)
+    for i in range(200):
+        log.append([record(5, sender=f"sender-{i}")])
+    known = len(log.segments())
+    for i in range(20):
+        log.append([record(6 + i)])
+    assert len(log.segments()) - known <= 4
+    log.close()
+
+
+def test_a_reader_does_not_stumble_over_a_segment_that_goes_as_it_comes(tmp_path: Path) -> None:
+    log = SegmentLog(tmp_path, SMALL)
+    reader = Reader(log, Position(0, 0))
+    for i in range(30):
+        log.append([record(i)])
+    stale = log.segments()
+    log.release(log.end)
+    real = log.segments
+    answers = [stale]  # what the reader saw just before they went
+    log.segments = lambda: answers.pop() if answers else real()  # type: ignore[method-assign]
+    reader.close()
+    found = []
+    while (item := reader.next()) is not None:
+        found.append(item.sequence)
+    assert found == sorted(found)
+    assert found[-1] == 29
+    reader.close()
+    log.close()

@@ -100,6 +100,7 @@ class SegmentLog:
         self._lock_fd = self._lock()
         self._fd = -1
         self._fresh_needed = True  # an old segment is never appended to
+        self._head_bytes = 0  # of the checkpoint that the open segment begins with
         try:
             self._recover()
             self._writable()  # on a full disk there is none yet: what is there can still be read
@@ -239,7 +240,7 @@ class SegmentLog:
 
     def _writable(self) -> Segment | None:
         segment = self._last()
-        if segment and not self._fresh_needed and segment.size <= self._limits.segment_bytes:
+        if segment and not self._fresh_needed and segment.size - self._head_bytes <= self._limits.segment_bytes:
             return segment
         try:
             return self._start_segment()
@@ -265,7 +266,7 @@ class SegmentLog:
             raise
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd, self._fresh_needed = fd, False
+        self._fd, self._fresh_needed, self._head_bytes = fd, False, len(first)
         segment = Segment(number, nonce, path, len(first), first_pair=self.total_pairs)
         with self._mutex:
             self._segments[number] = segment

@@ -53,19 +53,27 @@ class Reader:
 
     def _segment(self) -> Segment | None:
         """Return the segment with something to read, having moved there; None when all is read."""
-        here = self._log.segment(self._at.segment)
-        if here is None or self._at.offset >= here.size or self._file is None:
-            later = [s for s in self._log.segments() if (s.number, s.size) > self._at]
-            if not later:
-                return None
-            here = later[0]
-        if here.number != self._number or self._file is None:
-            self._open(here)
-        return here
+        while True:
+            here = self._log.segment(self._at.segment)
+            if here is None or self._at.offset >= here.size or self._file is None:
+                later = [s for s in self._log.segments() if (s.number, s.size) > self._at]
+                if not later:
+                    return None
+                here = later[0]
+            if here.number == self._number and self._file is not None:
+                return here
+            try:
+                self._open(here)
+            except FileNotFoundError:
+                if self._log.segment(here.number) is not None:
+                    raise
+                continue  # released between the two looks
+            return here
 
     def _open(self, segment: Segment) -> None:
+        file = segment.path.open("rb")
         self.close()
-        self._file = segment.path.open("rb")
+        self._file = file
         self._number = segment.number
         if segment.number > self._at.segment:
             self._at = Position(segment.number, 0)

@@ -46,12 +46,17 @@ class SenderTable:
             self.forgotten += 1
 
     def dump(self) -> bytes:
-        """Return the table as JSON, the sender unheard of for longest first."""
-        rows = [[sender, epoch, high, f"{bits:x}"] for (sender, epoch), (high, bits) in self._seen.items()]
+        """Return the table as JSON (what is missing of each, usually little), the longest unheard of first."""
+        rows = [[*key, high, f"{bits ^ _all_bits(high):x}"] for key, (high, bits) in self._seen.items()]
         return json.dumps(rows, separators=(",", ":")).encode("utf-8")
 
     def load(self, data: bytes) -> None:
         """Take a checkpoint's rows in; a later one replaces what was known of its senders."""
-        for sender, epoch, high, bits in json.loads(data):
+        for sender, epoch, high, missing in json.loads(data):
             self._seen.pop((sender, epoch), None)
-            self._seen[sender, epoch] = (high, int(bits, 16))
+            self._seen[sender, epoch] = (high, int(missing, 16) ^ _all_bits(high))
+
+
+def _all_bits(high: int) -> int:
+    """Return the bits of a sender of whom every sequence from 0 to `high` was seen."""
+    return (1 << min(high + 1, WINDOW)) - 1
