@@ -63,6 +63,7 @@ class Outbox:
         self._pending: deque[tuple[Facts, Exchange | tuple[int, int], int]] = deque()
         self._queue: deque[bytes] = deque()
         self._queued = 0
+        self._pending_bytes = 0
         self.held = 0  # bytes in pending, queue and the batch under way
         self.on_data: Callable[[], None] = lambda: None
 
@@ -91,6 +92,7 @@ class Outbox:
             self._cells[DROPPED[Drop.QUEUE_FULL]] += 1
             return
         self.held += size
+        self._pending_bytes += size
         self._pending.append((facts, what, size))
         if not self._scheduled:
             self._scheduled = True
@@ -98,7 +100,7 @@ class Outbox:
 
     def _make_room(self, size: int) -> bool:
         """With a spill only what is pending counts here: it leaves memory as soon as it is rendered."""
-        return len(self._pending) * _HEAD_GUESS + size <= self._limit
+        return self._pending_bytes + size <= self._limit
 
     # -- rendering
 
@@ -116,6 +118,7 @@ class Outbox:
 
     def _render(self, facts: Facts, what: Exchange | tuple[int, int], size: int) -> None:
         self.held -= size
+        self._pending_bytes -= size
         try:
             if isinstance(what, Exchange):
                 frame = self._recorder.http(facts, what)

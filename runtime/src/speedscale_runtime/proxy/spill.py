@@ -5,8 +5,8 @@ block at a time, so that a slow disk never holds up traffic. Pairs are not redac
 unredacted byte may rest on a disk readable, hence AES-256-CTR under a key made at first use; a block's nonce is its
 running number and is never used again. What is in the file dies with the process.
 
-Bounds: the file never exceeds `max_bytes` (a ring of blocks); in memory there are at most one block being
-filled, one sealed and one being written. When nothing more fits, `put` says no and the caller counts.
+Bounds: the file never exceeds `max_bytes` (a ring of blocks); in memory, what waits to be written stays below
+`STAGE_BYTES` beside the block being written. When nothing more fits, `put` says no and the caller counts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+
+STAGE_BYTES = 2 * 1024 * 1024
 
 
 class Block(NamedTuple):
@@ -109,7 +112,8 @@ class Spill:
         self._vault: Vault | None = None
         self._filling: list[bytes] = []
         self._filling_bytes = 0
-        self._sealed: list[bytes] | None = None
+        self._sealed: deque[list[bytes]] = deque()
+        self._staged = 0  # bytes in `_filling` and `_sealed`
         self._io = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
         self.count = 0
@@ -120,11 +124,12 @@ class Spill:
         """Keep a frame; False when it does not fit. Call on the loop's thread, with the loop running."""
         if self.bytes + len(frame) > self._ring.size:
             return False
+        if self._staged and self._staged + len(frame) > STAGE_BYTES:
+            return False  # the disk is slower than what comes in
         if self._filling and self._filling_bytes + len(frame) > self._block_bytes:
-            if self._sealed is not None:
-                return False  # the disk is slower than what comes in
             self._seal()
         self._filling.append(frame)
+        self._staged += len(frame)
         self._filling_bytes += len(frame)
         self.count += 1
         self.bytes += len(frame)
@@ -144,6 +149,7 @@ class Spill:
             data = b"".join(self._filling)
             count = len(self._filling)
             self._filling, self._filling_bytes = [], 0
+            self._staged -= len(data)
             self._gone(len(data), count)
             return data, count
         return None
@@ -159,15 +165,17 @@ class Spill:
             self._vault.close()
 
     def _seal(self) -> None:
-        self._sealed, self._filling, self._filling_bytes = self._filling, [], 0
+        self._sealed.append(self._filling)
+        self._filling, self._filling_bytes = [], 0
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write_all())
 
     async def _write_all(self) -> None:
         try:
-            while self._sealed is not None:
-                frames, self._sealed = self._sealed, None
+            while self._sealed:
+                frames = self._sealed.popleft()
                 data = b"".join(frames)
+                self._staged -= len(data)
                 block = self._ring.allocate(len(data), len(frames))
                 if block is None:
                     self._lost(len(data), len(frames))
