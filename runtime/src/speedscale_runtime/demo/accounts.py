@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jwt
 
-from .web import Answer, Request, Server
+from .web import Answer, Request, Routes, Server
 
 SIGNING_KEY = "a signing key of the demo's own, 32 bytes and more"
 
@@ -65,6 +65,9 @@ def profile(request: Request) -> Answer:
     return Answer(200, {"id": request.groups["id"], **shown})
 
 
+ROUTES: Routes = [("POST", "/v1/sessions", log_in), ("GET", r"/v1/customers/(?P<id>[\w-]+)", profile)]
+
+
 def main() -> None:
     """Serve HTTPS on a free port with the given certificate; write the port to `--status-file`."""
     parser = argparse.ArgumentParser()
@@ -73,8 +76,7 @@ def main() -> None:
     args = parser.parse_args()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(args.certificate)
-    routes = [("POST", "/v1/sessions", log_in), ("GET", r"/v1/customers/(?P<id>[\w-]+)", profile)]
-    server = Server(routes, 0, "accounts/1.4", tls)
+    server = Server(ROUTES, 0, "accounts/1.4", tls)
     args.status_file.write_text(json.dumps({"port": server.server_port}))
     server.serve_forever()
 

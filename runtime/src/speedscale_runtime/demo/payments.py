@@ -7,7 +7,7 @@ import json
 import uuid
 from pathlib import Path
 
-from .web import Answer, Request, Server
+from .web import Answer, Request, Routes, Server
 
 
 def charge(request: Request) -> Answer:
@@ -31,12 +31,15 @@ def rates(request: Request) -> Answer:
     return Answer(200, {"base": "EUR", "rates": {"USD": 1.0842, "GBP": 0.8571, "CHF": 0.9518}})
 
 
+ROUTES: Routes = [("POST", "/v1/charges", charge), ("GET", "/v1/rates", rates)]
+
+
 def main() -> None:
     """Serve HTTP on a free port; write the port to `--status-file`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--status-file", type=Path, required=True)
     args = parser.parse_args()
-    server = Server([("POST", "/v1/charges", charge), ("GET", "/v1/rates", rates)], 0, "payments/2.0")
+    server = Server(ROUTES, 0, "payments/2.0")
     args.status_file.write_text(json.dumps({"port": server.server_port}))
     server.serve_forever()
 

@@ -16,7 +16,7 @@ import urllib.request
 import uuid
 from typing import Any, NamedTuple
 
-from .web import Answer, Request, Server
+from .web import Answer, Request, Routes, Server
 
 
 class Product(NamedTuple):
@@ -145,14 +145,9 @@ def _tls(url: str) -> ssl.SSLContext | None:
     return ssl.create_default_context() if url.startswith("https:") else None
 
 
-def main() -> None:
-    """Serve the shop on `--port`."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--build", choices=("stable", "changed"), default="stable")
-    args = parser.parse_args()
-    shop = Shop(os.environ["ACCOUNTS_URL"], os.environ["PAYMENTS_URL"], args.build == "changed")
-    routes = [
+def routes(shop: Shop) -> Routes:
+    """Return what the shop serves."""
+    return [
         ("GET", "/healthz", shop.health),
         ("GET", "/products", shop.products),
         ("POST", "/login", shop.login),
@@ -161,7 +156,16 @@ def main() -> None:
         ("GET", r"/orders/(?P<id>[\w-]+)", shop.show_order),
         ("POST", "/logout", shop.logout),
     ]
-    Server(routes, args.port, "shop/3.2").serve_forever()
+
+
+def main() -> None:
+    """Serve the shop on `--port`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--build", choices=("stable", "changed"), default="stable")
+    args = parser.parse_args()
+    shop = Shop(os.environ["ACCOUNTS_URL"], os.environ["PAYMENTS_URL"], args.build == "changed")
+    Server(routes(shop), args.port, "shop/3.2").serve_forever()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,39 @@
+"""The demo as a newcomer runs it: twice at the same time, to its end, with what it promises on the disk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+def test_two_demos_at_once_end_well_and_leave_their_reports(tmp_path: Path) -> None:
+    demos = [
+        subprocess.Popen(
+            [sys.executable, "-m", "speedscale_runtime.demo", "--folder", str(tmp_path / name)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    for demo, name in zip(demos, ("one", "two"), strict=True):
+        told, errors = demo.communicate(timeout=300)
+        assert demo.returncode == 0, told + errors
+        assert "Passed, exit code 0" in told
+        assert "Missed Goals, exit code 1" in told
+        assert "orderId missing" in told
+        assert "none found" in told
+        (run,) = (tmp_path / name).iterdir()
+        for build, status in (("stable", "Passed"), ("changed", "Missed Goals")):
+            folder = run / "reports" / build
+            assert json.loads((folder / "report.json").read_text())["status"] == status
+            assert (folder / "report.html").read_text().lower().startswith("<!doctype html>")
+            failures = int(ElementTree.parse(folder / "report.xml").getroot().get("failures", "0"))
+            assert (failures > 0) == (status != "Passed")
