@@ -46,6 +46,7 @@ class Remembered(NamedTuple):
     """The header fields of the last message of a connection, and the JSON they became."""
 
     pairs: Headers
+    line: bytes  # version or reason phrase
     text: str
     status: int = 0
 
@@ -165,33 +166,41 @@ class Recorder:
         """Return version, host and headers; most requests of a connection have the same ones."""
         pairs = exchange.request_headers
         last = facts.last_request
-        if last is not None and last.pairs == pairs and not exchange.request_trailers:
+        line = exchange.http_version
+        if last is not None and last.pairs == pairs and last.line == line and not exchange.request_trailers:
             return last.text
         headers = _headers(pairs)
         host = _first(headers, "host")
         if exchange.request_trailers:
             _merge(headers, exchange.request_trailers)
-        version = exchange.http_version.decode("latin-1")
+        version = line.decode("latin-1")
         text = f'"version":"{version}","host":{quote(host)},"headers":{dumps(headers).decode()}'
-        facts.last_request = None if exchange.request_trailers else Remembered(pairs, text)
+        facts.last_request = None if exchange.request_trailers else Remembered(pairs, line, text)
         return text
 
     def _response_part(self, facts: Facts, exchange: Exchange) -> str:
         """Return the object of the response; within a second many answers have the same head."""
         pairs = exchange.response_headers
         last = facts.last_response
-        if last is not None and last.pairs == pairs and last.status == exchange.status:
+        line, status = exchange.reason, exchange.status
+        if (
+            last is not None
+            and last.pairs == pairs
+            and last.line == line
+            and last.status == status
+            and not exchange.response_trailers
+        ):
             return last.text
         headers = _headers(pairs)
         kind = _first(headers, "content-type")
         if exchange.response_trailers:
             _merge(headers, exchange.response_trailers)
-        message = f"{exchange.status} {_text(exchange.reason)}".rstrip()
+        message = f"{status} {_text(line)}".rstrip()
         text = (
-            f'{{"contentType":{quote(kind)},"statusCode":{exchange.status},"statusMessage":{quote(message)},'
+            f'{{"contentType":{quote(kind)},"statusCode":{status},"statusMessage":{quote(message)},'
             f'"headers":{dumps(headers).decode()}}}'
         )
-        facts.last_response = None if exchange.response_trailers else Remembered(pairs, text, exchange.status)
+        facts.last_response = None if exchange.response_trailers else Remembered(pairs, line, text, status)
         return text
 
     def _render(self, facts: Facts) -> Rendered:
