@@ -88,13 +88,21 @@ def _mock_lines(mocks: Path | None, results: Path) -> Lines | None:
 
 def _learn(lines: Lines, learnt: Learnt) -> None:
     for line in lines:
-        if line["type"] != "pair" or not isinstance(line.get("replayed"), dict):
+        if line["type"] != "pair" or not isinstance(line.get("replayed"), dict) or _same_request(line):
             continue
         recorded, replayed = _pairs(line) or (None, None)
         if recorded is None or replayed is None:
             continue
         bodies = (recorded.request_body, replayed.request_body)
         learning.learn(recorded.http_request or {}, replayed.http_request or {}, bodies, learnt)
+
+
+def _same_request(line: Mapping[str, Any]) -> bool:
+    """Say whether a pair sent what was recorded, byte for byte: the usual case, and nothing can be learnt from it."""
+    sent: list[Any] = [line.get("recorded"), line.get("replayed")]
+    for key in ("http", "req"):
+        sent = [part.get(key) if isinstance(part, Mapping) else None for part in sent]
+    return bool(sent[0] == sent[1])
 
 
 def _pairs(line: Mapping[str, Any]) -> tuple[RRPair, RRPair | None] | None:

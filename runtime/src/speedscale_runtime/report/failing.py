@@ -42,9 +42,7 @@ def status_class(difference: Difference) -> str:
     return difference.replayed or "" if difference.place == "status" else ""
 
 
-def failure(
-    line: Mapping[str, Any], recorded: RRPair, replayed: RRPair | None, outcomes: Iterable[Outcome]
-) -> Failure:
+def failure(line: Mapping[str, Any], recorded: RRPair, replayed: RRPair | None, outcomes: Iterable[Outcome]) -> Failure:
     """Return the failure of one pair line, with both sides as they are shown."""
     differences = [d for outcome in outcomes for d in outcome.differences]
     unique: dict[tuple[str, str, str], Difference] = {}

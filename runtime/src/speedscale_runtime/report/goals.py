@@ -119,9 +119,7 @@ def rule(document: Any, source: str) -> Condition:
     if isinstance(document, str):
         return parse(document)
     if not isinstance(document, Mapping):
-        raise ConfigError(
-            [f"{source}: {document!r}: expected an expression or an object with metric and threshold"]
-        )
+        raise ConfigError([f"{source}: {document!r}: expected an expression or an object with metric and threshold"])
     text = _first(document, "failIf", "fail_if", "expression")
     if text is not None:
         condition = parse(str(text))
@@ -187,9 +185,7 @@ def judge(report: Report, condition: Condition) -> Goal:
     failing = [(w, v) for w, v in values if v is not None and _OPERATORS[symbol](v, limit)]
     where, value = (failing or [(w, v) for w, v in values if v is not None])[0]
     reason = f"at {where}" if failing and where and len(values) > 1 else ""
-    return Goal(
-        name, expected, f"{number(value)}{unit_of(condition.metric)}", "FAIL" if failing else "PASS", reason
-    )
+    return Goal(name, expected, f"{number(value)}{unit_of(condition.metric)}", "FAIL" if failing else "PASS", reason)
 
 
 def _values(report: Report, condition: Condition) -> Iterable[tuple[str, float | None]]:

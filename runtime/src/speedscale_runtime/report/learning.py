@@ -24,9 +24,7 @@ _NOT_LEARNT = frozenset(
 _WORDS = re.compile(r"[^\s;,=]+")
 
 
-def learn(
-    recorded: Mapping[str, Any], replayed: Mapping[str, Any], bodies: tuple[Any, Any], learnt: Learnt
-) -> None:
+def learn(recorded: Mapping[str, Any], replayed: Mapping[str, Any], bodies: tuple[Any, Any], learnt: Learnt) -> None:
     """Compare the two requests of a pair (`http.req` objects, bodies as bytes) and remember what changed."""
     for old, new in _changes(recorded, replayed, bodies):
         if len(old) >= _MIN and old != new:

@@ -58,9 +58,7 @@ def compare_bodies(recorded: Answer, replayed: Answer, found: Found) -> None:
 
 
 def _without_new(options: Options) -> Options:
-    return Options(
-        options.ignore, options.include_only, False, options.show_only, options.match, options.ignore_order
-    )
+    return Options(options.ignore, options.include_only, False, options.show_only, options.match, options.ignore_order)
 
 
 def _summary(answer: Answer) -> str:

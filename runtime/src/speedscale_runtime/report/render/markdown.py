@@ -36,9 +36,7 @@ def render(report: Report) -> bytes:
             left_out += 1
     left_out += report.failures_left_out
     if left_out:
-        text += (
-            f"\n_{words.plural(left_out, 'more failing pair')} not shown here; the HTML report has the details._\n"
-        )
+        text += f"\n_{words.plural(left_out, 'more failing pair')} not shown here; the HTML report has the details._\n"
     return text[:LIMIT].encode("utf-8", "replace")
 
 
@@ -147,8 +145,5 @@ def _plain(text: str) -> str:
 
 def _html(text: str, limit: int = 200) -> str:
     return (
-        re.sub(r"[\x00-\x1f\x7f]+", " ", text[:limit])
-        .replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
+        re.sub(r"[\x00-\x1f\x7f]+", " ", text[:limit]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     )

@@ -50,9 +50,7 @@ def differences(report: Report) -> Html:
 
 
 def _ignores_order(config: Mapping[str, Any]) -> bool:
-    entries = [
-        c for g in config.get("assertionGroups") or () if isinstance(g, Mapping) for c in g.get("configs") or ()
-    ]
+    entries = [c for g in config.get("assertionGroups") or () if isinstance(g, Mapping) for c in g.get("configs") or ()]
     return any(
         isinstance(c, Mapping) and str((c.get("config") or {}).get("ignoreOrder", "")).lower() == "true"
         for c in entries
@@ -152,9 +150,7 @@ def _both(failure: Failure, unordered: bool) -> Html | None:
 
 
 def _side(name: str, message: Message) -> Html:
-    kind = {"json": "JSON", "xml": "XML", "html": "HTML", "empty": "no body"}.get(
-        message.body_kind, message.body_kind
-    )
+    kind = {"json": "JSON", "xml": "XML", "html": "HTML", "empty": "no body"}.get(message.body_kind, message.body_kind)
     facts = [message.status or "no answer", kind, words.size(message.body_bytes)]
     if message.cut:
         facts.append("cut for this page")
@@ -193,8 +189,7 @@ def _marked(left: str | None, right: str | None) -> tuple[Any, ...]:
             for side in (left, right)
         )
     return tuple(
-        join(side[:head], el("mark", side[head : len(side) - tail]), side[len(side) - tail :])
-        for side in (left, right)
+        join(side[:head], el("mark", side[head : len(side) - tail]), side[len(side) - tail :]) for side in (left, right)
     )
 
 

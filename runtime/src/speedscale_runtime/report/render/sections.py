@@ -66,9 +66,7 @@ def _figures(report: Report) -> Html:
     ]
     if report.latency.count:
         recorded = report.recorded_latency
-        beside = (
-            f"{words.ms(recorded.p99)} when recorded" if recorded.count else f"p50 {words.ms(report.latency.p50)}"
-        )
+        beside = f"{words.ms(recorded.p99)} when recorded" if recorded.count else f"p50 {words.ms(report.latency.p50)}"
         figures.append(("Latency p99", words.ms(report.latency.p99), beside))
     offered = report.load.offered_rate
     beside = f"{words.rate(offered)} offered" if offered is not None else words.seconds(report.load.duration_ms)
@@ -78,10 +76,7 @@ def _figures(report: Report) -> Html:
         figures.append(("Mocks that matched", words.pct(report.mocks.accuracy), beside))
     return el(
         "dl",
-        *(
-            el("div", el("dt", name), el("dd", value), el("dd", note, class_="soft"))
-            for name, value, note in figures
-        ),
+        *(el("div", el("dt", name), el("dd", value), el("dd", note, class_="soft")) for name, value, note in figures),
         class_="figures",
     )
 
@@ -180,10 +175,7 @@ def endpoints(report: Report) -> Html:
     head = el(
         "div",
         el("span", "Endpoint"),
-        *(
-            el("span", name, class_="num")
-            for name in ("Requests", "Match", "No answer", "p50", "p99", "Recorded p99")
-        ),
+        *(el("span", name, class_="num") for name in ("Requests", "Match", "No answer", "p50", "p99", "Recorded p99")),
         class_="row head",
         aria_hidden="true",
     )
@@ -230,9 +222,7 @@ def _endpoint(e: Endpoint) -> Html:
         class_="row",
     )
     searched = f"{e.name} {' '.join(e.status_codes)}".lower()
-    return el(
-        "details", summary, _endpoint_more(e), class_=f"endpoint {state}", data_search=searched, data_state=state
-    )
+    return el("details", summary, _endpoint_more(e), class_=f"endpoint {state}", data_search=searched, data_state=state)
 
 
 def _endpoint_more(e: Endpoint) -> Html:

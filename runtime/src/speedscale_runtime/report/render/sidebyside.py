@@ -134,16 +134,12 @@ class _Walk:
             yield from self._members(inside, indent + "  ", depth)
             yield Row(f"{indent}]{commas[0]}", f"{indent}]{commas[1]}")
         elif type(a) is type(b) and a == b:
-            for one, two in zip(
-                _pretty(a, indent, key, commas[0]), _pretty(b, indent, key, commas[1]), strict=True
-            ):
+            for one, two in zip(_pretty(a, indent, key, commas[0]), _pretty(b, indent, key, commas[1]), strict=True):
                 yield Row(one, two)
         else:
             yield from self._one_place(path, _pretty(a, indent, key, commas[0]), _pretty(b, indent, key, commas[1]))
 
-    def _members(
-        self, inside: list[tuple[bool, bool, Any, Any, str, str]], indent: str, depth: int
-    ) -> Iterator[Row]:
+    def _members(self, inside: list[tuple[bool, bool, Any, Any, str, str]], indent: str, depth: int) -> Iterator[Row]:
         last_a = max((n for n, m in enumerate(inside) if m[0]), default=-1)
         last_b = max((n for n, m in enumerate(inside) if m[1]), default=-1)
         for n, (in_a, in_b, a, b, path, key) in enumerate(inside):
