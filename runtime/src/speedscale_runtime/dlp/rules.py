@@ -80,13 +80,14 @@ def read(rule: Mapping[str, Any]) -> RuleSet:
             problems.append(f"{source}: transforms[{i}].filters: no criteria: a chain has to say which pairs it is for")
     if problems:
         raise ConfigError(problems)
+    actions = dict(rule.get("actions", {}))
     return RuleSet(
         id=str(rule["id"]),
-        detectors=tuple(detectors),
-        key_rules=tuple(keys),
+        detectors=tuple(d for d in detectors if actions.get(d.kind) != "keep"),
+        key_rules=tuple(k for k in keys if actions.get(k.kind) != "keep"),
         scopes=scopes,
         structural=frozenset(rule.get("structural", ())),
-        actions=dict(rule.get("actions", {})),
+        actions=actions,
         replace_undecodable=rule.get("undecodable", "replace") == "replace",
         replace_truncated=rule.get("truncated", "replace") == "replace",
         chains=tuple(rule.get("transforms", ())),
