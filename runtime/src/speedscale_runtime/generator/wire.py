@@ -7,7 +7,8 @@ and Content-Length are made anew. Form bodies that the recording shows as JSON b
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import lru_cache
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 from speedscale_runtime.rrpair import RRPair
@@ -17,10 +18,8 @@ from speedscale_runtime.transforms.extractors.url import uri
 from speedscale_schemas.errors import PeerError
 
 _HOP = {
-    "connection",
     "content-length",
     "expect",
-    "host",
     "http2-settings",
     "keep-alive",
     "proxy-authorization",
@@ -49,22 +48,43 @@ def encode(pair: RRPair, authority: str, *, rewrite_host: bool) -> bytes:
     method = str(request.get("method") or pair.doc.get("command") or "GET")
     if not method.isascii() or not method.replace("-", "").replace("_", "").isalnum():
         raise UnsendableError("the method is no token")
-    headers: dict[str, Any] = request.get("headers") or {}
-    recorded_host = http.header(pair, "request", "Host")
-    host = authority if rewrite_host else (recorded_host[0] if recorded_host else str(request.get("host") or authority))
-    lines = [f"{method} {_target(uri(pair))} HTTP/1.1", f"Host: {host}"]
-    connection = {t.strip().casefold() for v in http.header(pair, "request", "Connection") for t in v.split(",")}
-    for name, values in headers.items():
-        folded = name.casefold()
-        if folded in _HOP or folded in connection or name.startswith(":"):
-            continue
-        lines += [f"{name}: {value}" for value in (values if isinstance(values, list) else [values])]
-    body = body_bytes(pair)
+    host, dropped, lines = "", "", [f"{method} {_target(uri(pair))} HTTP/1.1", ""]
+    for name, values in (request.get("headers") or {}).items():
+        role = _role(name)
+        every = values if isinstance(values, list) else [values]
+        if role == "send":
+            lines += [f"{name}: {value}" for value in every]
+        elif role == "host" and every:
+            host = host or str(every[0])
+        elif role == "connection":
+            dropped += "," + ",".join(every)
+    if rewrite_host or not host:
+        host = authority if rewrite_host else str(request.get("host") or authority)
+    lines[1] = f"Host: {host}"
+    if dropped:
+        lines = _without(lines, dropped)
+    body = body_bytes(pair) if pair.request_body else b""
     if body or method.upper() in _WITH_LENGTH:
         lines.append(f"Content-Length: {len(body)}")
-    if any("\r" in line or "\n" in line or "\0" in line for line in lines):
+    text = "\r\n".join(lines)
+    breaks = len(lines) - 1
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise UnsendableError("a header holds a line break")
-    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
+    return (text + "\r\n\r\n").encode("utf-8", "surrogateescape") + body
+
+
+@lru_cache(maxsize=4096)
+def _role(name: str) -> Literal["send", "drop", "host", "connection"]:
+    folded = name.casefold()
+    if folded in ("host", "connection"):
+        return "host" if folded == "host" else "connection"
+    return "drop" if folded in _HOP or name.startswith(":") else "send"
+
+
+def _without(lines: list[str], connection: str) -> list[str]:
+    """Take away the headers that the recorded Connection header names."""
+    named = {token.strip().casefold() for token in connection.split(",")} - {"", "close", "keep-alive", "host"}
+    return [line for line in lines if line.partition(":")[0].casefold() not in named] if named else lines
 
 
 def body_bytes(pair: RRPair) -> bytes:

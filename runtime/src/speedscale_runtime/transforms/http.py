@@ -18,18 +18,25 @@ def part(pair: RRPair, side: Side) -> dict[str, Any] | None:
 
 def header_name(pair: RRPair, side: Side, name: str) -> str | None:
     """Return the header's name as the pair spells it."""
-    found = part(pair, side)
-    for own in (found or {}).get("headers") or {}:
-        if own.casefold() == name.casefold():
-            return str(own)
+    headers = (part(pair, side) or {}).get("headers") or {}
+    return name if name in headers else _spelled(headers, name)
+
+
+def _spelled(headers: dict[str, Any], name: str) -> str | None:
+    folded = name.casefold()
+    for own in headers:
+        if len(own) == len(name) and own.casefold() == folded:
+            return own
     return None
 
 
 def header(pair: RRPair, side: Side, name: str) -> list[str]:
     """Return all values of a header, an empty list where it is not there."""
-    own = header_name(pair, side, name)
-    found = part(pair, side)
-    values = (found or {})["headers"][own] if own is not None else []
+    headers = (part(pair, side) or {}).get("headers") or {}
+    values = headers.get(name)
+    if values is None:
+        own = _spelled(headers, name)
+        values = headers[own] if own is not None else []
     return [values] if isinstance(values, str) else list(values)
 
 

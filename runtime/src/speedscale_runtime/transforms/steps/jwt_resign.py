@@ -34,6 +34,7 @@ class JwtResign(Step):
             if not equals or not name:
                 raise config.error(f"claims: {item!r} is no key=value")
             self._claims[name] = value
+        self._claims = {k: v for k, v in self._claims.items() if v}
         self._kid = config.text("kid")
         self._prefixes = config.text("prefixes", default="Bearer ,JWTBearer ").split(",")
         config.close()
@@ -45,9 +46,14 @@ class JwtResign(Step):
     def forward(self, value: str, scope: Scope) -> str:
         if not value:
             return value
-        prefix = next((p for p in (resolve(p, scope) for p in self._prefixes) if p and value.startswith(p)), "")
+        prefix = ""
+        for candidate in self._prefixes:
+            resolved = resolve(candidate, scope)
+            if resolved and value.startswith(resolved):
+                prefix = resolved
+                break
         token = value[len(prefix) :]
-        overrides = {k: resolve(v, scope) for k, v in self._claims.items() if v}
+        overrides = {k: resolve(v, scope) for k, v in self._claims.items()}
         kid = resolve(self._kid, scope)
         wanted = (token, kid, *overrides.values())
         kept = self._signed.get(wanted)
