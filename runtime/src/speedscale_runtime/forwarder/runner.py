@@ -33,7 +33,7 @@ from .spool import Cursors, Reader, Record, SegmentLog
 
 log = structlog.get_logger()
 
-HANDOVER_PAIRS = 256
+HANDOVER_PAIRS = 1024
 HANDOVER_BYTES = 4 * 1024 * 1024
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 30.0
 _IDLE_S = 1.0

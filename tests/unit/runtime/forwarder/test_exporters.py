@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedscale_runtime.forwarder import config
-from speedscale_runtime.forwarder.exporters import Item, logrecords
+from speedscale_runtime.forwarder.exporters import KINDS, Item, create, files, logrecords
 from speedscale_runtime.forwarder.exporters.files import FilesExporter
 from speedscale_runtime.forwarder.exporters.otlp import _retry_after
 from speedscale_runtime.rrpair import RRPair, recording
 from speedscale_schemas.errors import TransientError
+from speedscale_schemas.validation import schema
 
 
 def pair(n: int, body: bytes = b"{}") -> RRPair:
@@ -135,3 +137,32 @@ def test_no_record_is_over_the_limit_and_what_was_cut_says_so(limit: int, reques
 )
 def test_retry_after(text: str, low: float, high: float) -> None:
     assert low <= _retry_after(text) <= high
+
+
+def test_every_kind_of_the_settings_has_an_exporter() -> None:
+    kinds = schema("settings/forwarder")["properties"]["EXPORTERS"]["additionalProperties"]["properties"]["type"]
+    assert set(KINDS) == set(kinds["enum"])
+    for kind in KINDS:
+        given = {"type": kind, "otel_endpoint": "http://c"}
+        (one,) = config.parse({"EXPORTERS": json.dumps({"x": given})}).exporters
+        assert create(one, 0).max_pairs_per_s >= 0
+
+
+async def test_a_hand_over_that_is_not_on_disk_is_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    flushed: list[Path] = []
+
+    def flush(folder: Path) -> None:
+        flushed.append(folder)
+        if len(flushed) == 1:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(files, "_flush", flush)
+    exporter = FilesExporter(spec(out, "json"), 0)
+    with pytest.raises(TransientError, match="Input/output"):
+        await exporter.send(items(1))
+    sent = await exporter.send(items(1))
+    assert sent.events == {"deduplicated": 1}
+    await exporter.close()
+    assert flushed == [out, out]
+    assert written(out) == ["/1"]
