@@ -11,17 +11,15 @@ from __future__ import annotations
 import base64
 import re
 import uuid as uuids
-from typing import Any
 from urllib.parse import parse_qsl
 
-from . import heads, jsonlayout, jsontext, names, sections
+from . import heads, jsonlayout, jsontext, likeness, names, sections
 from .model import Json, RRPair
 
 _SIGNATURE_LINE = re.compile(rb"^(\S+) is (.*)$", re.DOTALL)
 _HEX = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)")
 _MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 36e5}
-_REPLACEMENTS = re.compile("\ufffd+")
 
 
 def apply(pair: RRPair, name: str, blocks: list[bytes]) -> bool:
@@ -62,14 +60,14 @@ def _message(pair: RRPair, name: str, blocks: list[bytes]) -> bool:
         compact = "headers" not in part and bool(now.headers)
         whole = _headers(part, before, now) and now.whole
         _request_line(pair, part, before.line, now.line, compact)
-        pair.request_body = _body(part, pair.request_body, body)
+        pair.request_body, seen = _body(part, pair.request_body, body)
     else:
         before = heads.read(heads.write_response(pair))
         now = heads.read(head)
         whole = _headers(part, before, now) and now.whole
         whole = _status_line(pair.doc, part, before.line, now.line) and whole
-        pair.response_body = _body(part, pair.response_body, body)
-    return whole
+        pair.response_body, seen = _body(part, pair.response_body, body)
+    return whole and seen
 
 
 def _headers(part: Json, before: heads.Head, now: heads.Head) -> bool:
@@ -84,7 +82,8 @@ def _headers(part: Json, before: heads.Head, now: heads.Head) -> bool:
         for name in old:
             if name not in new:
                 target.pop(name, None)
-        target.update({name: values for name, values in new.items() if old.get(name) != values})
+        same = {name for name in new if name in old and likeness.values(new[name], old[name])}
+        target.update({name: values for name, values in new.items() if name not in same})
         part[key] = target
         if key == "headers" and "contentType" in part:
             kinds = [values for name, values in target.items() if name.casefold() == "content-type"]
@@ -103,24 +102,26 @@ def _request_line(pair: RRPair, req: Json, old: heads.Line, new: heads.Line, com
         req["method"] = doc["command"] = new.method
     if new.version and new.version != old.version:
         req["version"] = new.version
-    if new.scheme and new.scheme != old.scheme:
+    plausible = likeness.schemes(pair, new.authority or "")
+    if new.scheme and new.scheme != old.scheme and new.scheme not in plausible:
         doc["l7protocol"] = new.scheme
         if "isTls" in doc:
             doc["isTls"] = new.scheme == "https"
-    if new.authority and new.authority != old.authority:
+    if new.authority and new.authority != old.authority and (new.authority not in likeness.authorities(pair)):
         doc["network_address"] = new.authority
         was = req.get("host")
         if isinstance(was, str) and old.authority and old.authority.startswith(names.without_port(was)):
             req["host"] = new.authority if ":" in was else names.without_port(new.authority)
     elif compact and new.authority:
         doc.setdefault("network_address", new.authority)
-    if new.uri and new.uri != old.uri:
+    other_uri = bool(new.uri) and not likeness.uri(new.uri or "", old.uri or "")
+    if new.uri and other_uri:
         path, _, query = new.uri.partition("?")
         req["uri"], req["url"], doc["location"] = new.uri, path, path
         compact = compact or "queryParams" in req
     elif compact:
         _, _, query = new.uri.partition("?") if new.uri else ("", "", "")
-    if compact and ("queryParams" not in req or (new.uri and new.uri != old.uri)):
+    if compact and ("queryParams" not in req or other_uri):
         _query(req, query)
 
 
@@ -135,9 +136,9 @@ def _query(req: Json, query: str) -> None:
 
 
 def _status_line(doc: Json, res: Json, old: heads.Line, new: heads.Line) -> bool:
-    if new.version and new.version != old.version:
+    if new.version and new.version != old.version and "version" in res:
         res["version"] = new.version
-    if new.status is None or new.status == old.status:
+    if new.status is None or new.status == old.status or likeness.status(new.status, res):
         return True
     code, _, _ = new.status.partition(" ")
     if not (code.isascii() and code.isdigit() and len(code) <= 5):
@@ -149,61 +150,24 @@ def _status_line(doc: Json, res: Json, old: heads.Line, new: heads.Line) -> bool
     return True
 
 
-def _body(part: Json, body: bytes | None, shown: bytes) -> bytes | None:
-    """Return the body that the block means: the one at hand when it shows that one, else the block's."""
-    if shown == sections.body_text(body) or _shows(shown, body or b"", _content_type(part)):
-        return body
+def _body(part: Json, body: bytes | None, shown: bytes) -> tuple[bytes | None, bool]:
+    """Return the body that the block means, and whether it is all that the block says.
+
+    It is the body at hand when the block shows that one, else the block's.
+    """
+    if shown == sections.body_text(body) or likeness.body(shown, body or b"", part):
+        return body, True
+    if likeness.unreadable(shown, body, part):
+        return body, False
     new = jsonlayout.squeeze(shown)
     new = shown if new is None else new
+    part.pop("body", None)
     headers = part.get("headers")
     if body is not None and isinstance(headers, dict):
         for name in headers:
             if name.casefold() == "content-length":
                 headers[name] = [str(len(new))]
-    return new
-
-
-def _shows(shown: bytes, body: bytes, content_type: str) -> bool:
-    """Tell whether a block is some tool's rendering of this body."""
-    if shown.replace(b"\r\n", b"\n").rstrip() == body.replace(b"\r\n", b"\n").rstrip():
-        return True
-    if jsonlayout.same(shown, body):
-        return True
-    if "html" in content_type and b"".join(shown.split()) == b"".join(body.split()):
-        return True
-    if "x-www-form-urlencoded" in content_type and shown[:1] == b"{":
-        return _shows_form(shown, body)
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return _shows_binary(shown, body)
-    return False
-
-
-def _shows_form(shown: bytes, body: bytes) -> bool:
-    fields: dict[str, Any] = {}
-    for key, value in parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True):
-        fields.setdefault(key, []).append(value)
-    said = jsonlayout.plain(shown)
-    if not isinstance(said, dict):
-        return False
-    return bool(fields) and {k: v if isinstance(v, list) else [v] for k, v in said.items()} == fields
-
-
-def _shows_binary(shown: bytes, body: bytes) -> bool:
-    """A body that is no text may be left out, or shown in base64, with escapes or with replacement characters."""
-    if not shown or shown in (base64.b64encode(body), sections.escape_bytes(body)):
-        return True
-    text = shown.decode("utf-8", "replace")
-    return _REPLACEMENTS.sub("\ufffd", text) == _REPLACEMENTS.sub("\ufffd", body.decode("utf-8", "replace"))
-
-
-def _content_type(part: Json) -> str:
-    headers = part.get("headers")
-    for name, values in headers.items() if isinstance(headers, dict) else ():
-        if name.casefold() == "content-type":
-            return heads.join_values(values).casefold()
-    return heads.word(part.get("contentType") or "").casefold()
+    return new, True
 
 
 def _protocol(doc: Json, name: str, blocks: list[bytes]) -> bool:
@@ -216,6 +180,8 @@ def _protocol(doc: Json, name: str, blocks: list[bytes]) -> bool:
     try:
         value = jsontext.parse(blocks[0])
     except jsontext.JsonError as error:
+        if blocks[0].lstrip()[:1] != b"{":  # another tool's text for it
+            return False
         raise ValueError(f"expected JSON: {error}") from None
     if isinstance(value, dict):
         found[0][found[1]] = value
@@ -236,8 +202,10 @@ def _signature(doc: Json, shown: bytes) -> bool:
         if isinstance(plain, dict):
             plain.pop(key, None)
     for key, value in changed.items():
+        if signature.get(key) == _text(value):  # not in base64 at all: shown as it is
+            continue
         raw = b"" if value == sections.NONE.encode() else value
-        if key in signature and not _is_text(sections.signature_bytes(signature[key])):
+        if key in signature and not likeness.is_text(sections.signature_bytes(signature[key])):
             raw = _HEX.sub(lambda match: bytes([int(match[1], 16)]), raw)
         signature[key] = base64.b64encode(raw).decode("ascii")
         if isinstance(plain, dict) and key in plain:
@@ -262,14 +230,6 @@ def _read_signature(shown: bytes) -> tuple[dict[str, bytes], bool]:
     return found, whole
 
 
-def _is_text(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _metadata(doc: Json, shown: str) -> bool:
     (old, _), (new, whole) = _read_metadata(_text(sections.metadata_lines(doc))), _read_metadata(shown)
     for key, value in new.items():
@@ -285,7 +245,8 @@ def _metadata(doc: Json, shown: str) -> bool:
             if names.normal(value) != names.normal(doc.get("ts")) or not names.normal(value):
                 doc["ts"] = value
         elif key == "direction":
-            doc["direction"] = value
+            if value.casefold() != heads.word(doc.get("direction", "")).casefold():
+                doc["direction"] = value
         elif isinstance(doc.get(key), str):  # a key that other generations show
             doc[key] = value
         else:
@@ -343,7 +304,7 @@ def _duration(doc: Json, text: str) -> None:
 
 
 def _uuid(doc: Json, text: str) -> None:
-    if text == sections.uuid_text(doc.get("uuid", "")):
+    if text.casefold() == sections.uuid_text(doc.get("uuid", "")).casefold():
         return
     if not text:
         doc.pop("uuid", None)

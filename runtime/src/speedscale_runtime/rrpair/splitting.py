@@ -48,7 +48,8 @@ def find_internal(data: bytes) -> int:
 def split(text: bytes, *, alone: bool = False) -> list[Section]:
     """Return the sections of the text in front of the document; SplitError for what is none.
 
-    With `alone`, the text is one section on its own, so that others are not missed. What stands in front of the first heading is passed over.
+    With `alone`, the text is one section on its own, so that others are not missed. What stands in front of the
+    first heading is passed over.
     """
     found: list[Section] = []
     heading = _HEADING.search(text)

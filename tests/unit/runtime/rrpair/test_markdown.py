@@ -574,6 +574,17 @@ def test_a_protocol_without_readable_form_shows_json(make: Callable[..., RRPair]
         edited(pair, '"SELECT 1"', "SELECT 1")
 
 
+def test_another_tools_text_for_a_protocol_survives(make: Callable[..., RRPair]) -> None:
+    pair = make(grpc={"request": {"fieldsMap": {}}, "response": {"fieldsMap": {}}}, l7protocol="grpc")
+    del pair.doc["http"]
+    pair.request_body = pair.response_body = None
+    data = markdown.dumps(pair).replace(b'{\n  "fieldsMap": {}\n}', b"/pkg.Service/Method\n```\n\n```\nname: mine", 1)
+    again = markdown.loads(data)
+    assert again.doc["grpc"] == pair.doc["grpc"]
+    start = data.rindex(b"### INTERNAL")
+    assert markdown.dumps(jsonform.loads(jsonform.dumps(again)))[:start] == data[:start]
+
+
 def test_a_response_that_was_never_seen(make: Callable[..., RRPair]) -> None:
     pair = make()
     del pair.doc["http"]["res"]
