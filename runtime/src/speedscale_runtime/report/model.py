@@ -276,4 +276,6 @@ def verdict(fatal: str, canceled: bool, goals: tuple[Goal, ...]) -> tuple[Status
         more = f", and {len(missed) - 1} more" if len(missed) > 1 else ""
         said = f" ({first.reason})" if first.reason else ""
         return "Missed Goals", f"{first.command} is {first.actual}, wanted {first.expected}{said}{more}"
-    return "Passed", f"all {len(goals)} goals met" if len(goals) != 1 else "its goal was met"
+    if len(goals) == 1:
+        return "Passed", f"its goal is met: {goals[0].command} is {goals[0].actual}"
+    return "Passed", f"all {len(goals)} goals are met"

@@ -15,7 +15,7 @@ PLACES = {
 KINDS = {
     "changed": "changed",
     "missing": "missing",
-    "added": "added",
+    "added": "new",
     "type": "type changed",
     "volatile": "changes by itself",
 }
