@@ -261,7 +261,7 @@ class HeadBuffer:
 def _end(data: bytes | bytearray, start: int) -> int:
     """Return the position behind the first blank line from `start` on, or -1; bare line feeds count."""
     stop = data.find(b"\n\r\n", start)
-    bare = data.find(b"\n\n", start, stop if stop >= 0 else len(data))
+    bare = data.find(b"\n\n", start, stop + 1 if stop >= 0 else len(data))
     if bare >= 0:
         return bare + 2
     return stop + 3 if stop >= 0 else -1

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from . import http1_head as heads
 from .authority_form import absolute, split
+from .exchange import Cause
 from .forward import Forward, Rewriter
 from .http1_head import HeadBuffer, ParseError
 
@@ -98,11 +99,12 @@ class Preamble:
     After each `feed`, send and empty `outgoing` (SOCKS5 negotiation, refusals). Keeps at most `max_head_bytes`.
     """
 
-    __slots__ = ("_data", "_greeted", "_head", "_max_head", "outgoing")
+    __slots__ = ("_blank", "_data", "_greeted", "_head", "_max_head", "outgoing")
 
     def __init__(self, *, max_head_bytes: int = 65536) -> None:
         self.outgoing = b""
         self._data = b""
+        self._blank = b""  # line ends before a request, which a server passes over
         self._greeted = False
         self._max_head = max_head_bytes
         self._head = HeadBuffer(heads.check_request_start, max_head_bytes)
@@ -111,7 +113,7 @@ class Preamble:
         """Take client bytes; return the result once it is known, else None. Not to be called after a result."""
         if not data:
             return None
-        if self._head.data:
+        if self._head.data or self._blank:
             return self._http(data)
         self._data += data
         if self._greeted or self._data[0] == _SOCKS5:
@@ -123,16 +125,19 @@ class Preamble:
 
     def unread(self) -> bytes:
         """Return the bytes kept so far: for a client that leaves before its target is known."""
-        return self._data + bytes(self._head.data)
+        return self._data + self._blank + bytes(self._head.data)
 
     # -- HTTP ---------------------------------------------------------------------------------------------------
 
     def _http(self, data: bytes) -> Result | None:
-        before = bytes(self._head.data)
+        before = self._blank + bytes(self._head.data)
         try:
             head, stop = self._head.take(data, 0, 0)
             if head is None:
-                return None
+                whole = before + data
+                self._blank = whole[: len(whole) - len(self._head.data)]
+                too_many = len(self._blank) > self._max_head
+                return Result(Kind.OPAQUE, rest=whole, cause=Cause.BAD_REQUEST_LINE) if too_many else None
             method, target, _, start = heads.request_line(head)
             headers = heads.fields(head, start)
         except ParseError as error:

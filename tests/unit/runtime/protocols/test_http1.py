@@ -352,6 +352,12 @@ def test_lenient_heads(head: bytes) -> None:
     assert run.one.response_body == b"ok"
 
 
+def test_bare_line_feeds_before_a_blank_line() -> None:
+    for cut in (0, 1):
+        run = play([(">", b"GET /1 HTTP/1.1\n\n\r\nGET /2 HTTP/1.1\n\n"), ("<", OK + OK)], cut=cut)
+        assert [e.target for e in run.exchanges] == [b"/1", b"/2"]
+
+
 def test_folded_field_is_joined() -> None:
     run = play([(">", b"GET / HTTP/1.1\r\nA: one\r\n  two\r\n\tthree \r\nB: c\r\n\r\n"), ("<", OK)])
     assert run.one.request_headers == [(b"A", b"one two three"), (b"B", b"c")]

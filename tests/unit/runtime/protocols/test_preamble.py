@@ -81,6 +81,9 @@ CASES = [
     (b"\x16\x03\x01\x02", Kind.OPAQUE, "", 0, b"\x16\x03\x01\x02"),
     (b"GET / HTTP/2.0\r\n\r\nx", Kind.OPAQUE, "", 0, b"GET / HTTP/2.0\r\n\r\nx"),
     (b"GET /" + b"a" * 600, Kind.OPAQUE, "", 0, b"GET /" + b"a" * 600),
+    (b"\r\n\r\n\x05\x01", Kind.OPAQUE, "", 0, b"\r\n\r\n\x05\x01"),
+    (b"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", Kind.ORIGIN, "h", 80, b"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+    (b"\r\n" * 300, Kind.OPAQUE, "", 0, b"\r\n" * 300),
     (b"GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", Kind.ORIGIN, "h", 80, b"GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n"),
 ]
 

@@ -175,7 +175,7 @@ def test_files_that_cannot_be_used_are_named_and_left_alone(
 
 def test_home_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="file/certs/tls.crt: cannot be read"):
+    with pytest.raises(ConfigError, match=r"file/certs/tls\.crt: cannot be read"):
         Authority.load_or_create(tmp_path / "file")
     with pytest.raises(ConfigError, match=r"cannot be written .*SPEEDSCALE_HOME"):
         Authority.create(tmp_path / "file")
@@ -186,7 +186,8 @@ def test_home_that_cannot_be_written(tmp_path: Path) -> None:
 def test_processes_that_start_at_once_share_one_ca(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from speedscale_runtime.tls.authority import Authority;"
-        "print(flush=True); sys.stdin.readline(); print(Authority.load_or_create(pathlib.Path(sys.argv[1])).summary.sha256)"
+        "print(flush=True); sys.stdin.readline();"
+        "print(Authority.load_or_create(pathlib.Path(sys.argv[1])).summary.sha256)"
     )
     starts = [
         subprocess.Popen(
