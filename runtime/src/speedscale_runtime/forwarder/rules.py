@@ -47,6 +47,9 @@ class RuleSet:
         except ConfigError as error:
             self.problem = "; ".join(error.problems)
             return False
+        except Exception as error:  # a bug over one file must not take away the rules that work
+            self.problem = f"internal error ({type(error).__name__}) over {self.filter_name!r}, {self.dlp_name!r}"
+            return False
         self.drop, self.redactor, self.loaded, self.problem = drop, redactor, True, ""
         self.generation += 1
         return True
