@@ -75,14 +75,8 @@ def _read(path: Path) -> str | None:
 def index(kinds: tuple[str, ...]) -> str:
     """Return the list of pages."""
     lines = ["# Reference", "", NOTE, "- [speedctl](speedctl.md): every verb, its arguments and exit codes"]
-    for kind in kinds:
-        about = validation.schema(kind).get("description", "")
-        lines.append(f"- [{kind}]({kind}.md): {_first_sentence(about)}")
+    lines += [f"- [{kind}]({kind}.md): {validation.schema(kind).get('title', kind)}" for kind in kinds]
     return "\n".join(lines) + "\n"
-
-
-def _first_sentence(text: str) -> str:
-    return text.split(". ")[0].rstrip(".")
 
 
 # Documents
@@ -91,7 +85,7 @@ def _first_sentence(text: str) -> str:
 def schema_page(kind: str, schema: Schema) -> str:
     """Return the page of one kind of document: its properties, then each object inside it."""
     lines = [f"# {schema.get('title', kind)}", "", NOTE, _sentence(schema.get("description", "")), ""]
-    lines += [f"Schema: `{schema['$id']}`. {_closed(schema)}", ""]
+    lines += [f"Schema: `{schema['$id']}`. {_closed(schema)}".rstrip(), ""]
     tables: list[tuple[str, Schema]] = [("", schema)]
     done: set[str] = set()
     while tables:
@@ -110,6 +104,8 @@ def _sentence(text: str) -> str:
 
 
 def _closed(schema: Schema) -> str:
+    if not schema.get("properties"):
+        return ""
     return "Unknown keys are refused." if schema.get("additionalProperties") is False else "Unknown keys are kept."
 
 

@@ -114,14 +114,11 @@ def _request_line(pair: RRPair, req: Json, old: heads.Line, new: heads.Line, com
             req["host"] = new.authority if ":" in was else names.without_port(new.authority)
     elif compact and new.authority:
         doc.setdefault("network_address", new.authority)
-    other_uri = bool(new.uri) and not likeness.uri(new.uri or "", old.uri or "")
-    if new.uri and other_uri:
-        path, _, query = new.uri.partition("?")
+    path, _, query = (new.uri or "").partition("?")
+    if new.uri and not likeness.uri(new.uri, old.uri or ""):
         req["uri"], req["url"], doc["location"] = new.uri, path, path
-        compact = compact or "queryParams" in req
-    elif compact:
-        _, _, query = new.uri.partition("?") if new.uri else ("", "", "")
-    if compact and ("queryParams" not in req or other_uri):
+        _query(req, query)
+    elif compact and "queryParams" not in req:
         _query(req, query)
 
 

@@ -143,7 +143,8 @@ class RRPair:
     @property
     def direction(self) -> str:
         """`IN` (to the application: a test) or `OUT` (from it: a mock); empty when unknown."""
-        return str(self.doc.get("direction", ""))
+        direction = self.doc.get("direction")
+        return direction if isinstance(direction, str) else ""
 
     @property
     def tags(self) -> dict[str, str]:

@@ -223,7 +223,11 @@ class Writer:
         temporary = f"{stem.parent}/.{os.getpid()}-{id(self):x}-{self._count}.tmp"
         try:
             self._save(temporary, data)
-            return Path(final) if _publish(temporary, final) else None
+            if not _publish(temporary, final):
+                return None
+            if self._durable:
+                _sync_folder(stem.parent)
+            return Path(final)
         finally:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
@@ -262,6 +266,15 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; a file's own fsync does not."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _publish(temporary: str, final: str) -> bool:

@@ -177,6 +177,11 @@ def test_an_edited_request_line(pair: RRPair) -> None:
     assert markdown.loads(markdown.dumps(again)) == again
 
 
+def test_an_edited_query_where_there_was_none(pair: RRPair) -> None:
+    bare = edited(pair, "/orders?dry=1", "/orders")
+    assert edited(bare, "/orders ", "/orders?a=b&a=c ").doc["http"]["req"]["queryParams"] == {"a": ["b", "c"]}
+
+
 def test_an_edited_query_that_becomes_empty(pair: RRPair) -> None:
     assert "queryParams" not in edited(pair, "/orders?dry=1", "/orders").doc["http"]["req"]
 

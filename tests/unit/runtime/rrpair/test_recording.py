@@ -269,6 +269,24 @@ def test_a_torn_line_is_taken_back(tmp_path: Path, make: Make, monkeypatch: pyte
     assert [e.pair for e in recording.read(tmp_path)] == [make()]
 
 
+def test_durable_files_are_synced_before_they_have_their_name_and_their_folder_after(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[bool, list[str]]] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        target = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        names_now = [path.name for path in (tmp_path / "localhost").glob("*.md")]
+        synced.append((target.is_dir(), names_now))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with Writer(tmp_path, durable=True) as writer:
+        name = writer.write(make()).name
+    assert synced == [(False, []), (True, [name])]
+
+
 def test_a_file_system_without_links(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(a: str, b: str) -> None:
         raise OSError(1, "Operation not permitted")
