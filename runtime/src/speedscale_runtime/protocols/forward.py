@@ -94,6 +94,11 @@ class Rewriter:
             if body.done:
                 self._body = None
             return stop
+        if not self._head.data:  # line ends between requests go on as they are: whoever reads them passes over them
+            first = len(data) - len(data[pos:].lstrip(b"\r\n"))
+            if first > pos:
+                self._pass(out, data[pos:first])
+                return first
         head, stop = self._head.take(data, pos, 0)
         if head is not None:
             rewritten = self._begin(head)

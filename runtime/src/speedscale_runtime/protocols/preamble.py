@@ -148,7 +148,7 @@ class Preamble:
         if where is None:
             return _origin(headers, before + data)
         rewriter = Rewriter(where.host, where.port, tls=where.tls, max_head_bytes=self._max_head)
-        first, *later = rewriter.feed(before + data)
+        first, *later = rewriter.feed((before + data).lstrip(b"\r\n"))
         return Result(
             Kind.ABSOLUTE,
             where.host,
