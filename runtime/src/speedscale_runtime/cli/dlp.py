@@ -7,6 +7,7 @@ with what was recorded here. Values are never printed.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -21,7 +22,7 @@ from speedscale_schemas.errors import ConfigError
 from .output import Progress, add_output_flag, emit, fail
 
 _EPILOG = """examples:
-  speedctl dlp scan --in recorded-2026-06-12                     what the rule standard would take out, by kind and place
+  speedctl dlp scan --in recorded-2026-06-12                     what the rule standard would take out
   speedctl dlp scan --in recorded-2026-06-12 -o json | jq .kinds
   speedctl dlp redact --in recorded-2026-06-12 --out redacted    a redacted copy of the recording
   speedctl dlp redact --in raw --out redacted --dlp-config my-rule.json
@@ -177,18 +178,18 @@ def _explain(args: argparse.Namespace) -> int:
     data = _input(args.text)
     redacted, findings = redactor.redact_text(data)
     candidates = redactor.explain(data)
-    rows = [
-        {"layer": c.layer, "start": c.start, "end": c.end, "kind": c.kind, "detector": c.detector, "taken": c.taken,
-         "why": c.why}
-        for c in candidates
-    ]  # fmt: skip
-    taken = [{"kind": f.kind, "place": f.place, "length": f.length, "token": f.token, "detector": f.detector, "why": f.why}
-             for f in findings]  # fmt: skip
-    text = [f"{'taken' if c['taken'] else 'left ':<6} {c['kind']:<14} bytes {c['start']}-{c['end']} of {c['layer']}: "
-            f"{c['why']} ({c['detector']})" for c in rows] or ["no candidate"]  # fmt: skip
+    rows = [dataclasses.asdict(c) for c in candidates]
+    fields = ("kind", "place", "length", "token", "detector", "why")
+    taken = [{name: getattr(f, name) for name in fields} for f in findings]
+    text = [_candidate(c) for c in candidates] or ["no candidate"]
     shown = redacted.decode("utf-8", "replace")
     emit(args, {"candidates": rows, "findings": taken, "redacted": shown}, "\n".join([*text, "", "result:", shown]))
     return 0
+
+
+def _candidate(c: Any) -> str:
+    verdict = "taken" if c.taken else "left"
+    return f"{verdict:<6} {c.kind:<14} bytes {c.start}-{c.end} of {c.layer}: {c.why} ({c.detector})"
 
 
 def _input(text: str) -> bytes:

@@ -9,6 +9,7 @@ again, and searches every layer, digits with or without separators.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import html
 import re
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 _MAX_DEPTH = 7
@@ -32,7 +33,7 @@ _SEPARATED = re.compile(r"[0-9 ().+\-/]{7,}")
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """An original that was found: in which source, through which decodings (outermost first), at which byte of the last."""
+    """An original that was found: in which source, through which decodings (outermost first), at which byte."""
 
     original: str
     source: str
@@ -166,7 +167,7 @@ def _if_useful(plain: bytes) -> Iterator[bytes]:
 def _likely(plain: bytes) -> bool:
     if plain[:2] == b"\x1f\x8b" or plain[:4] == b"\x28\xb5\x2f\xfd" or plain[:1] == b"\x78":
         return True
-    odd = sum(1 for c in plain if c < 0x20 and c not in (0, 9, 10, 13) or c >= 0x7F)
+    odd = sum(1 for c in plain if (c < 0x20 and c not in (0, 9, 10, 13)) or c >= 0x7F)
     return odd * 3 <= len(plain)
 
 
@@ -207,10 +208,8 @@ def _zlib(data: bytes, bits: int) -> Iterator[bytes]:
 def _zstd(data: bytes) -> Iterator[bytes]:
     at = data.find(b"\x28\xb5\x2f\xfd")
     while at >= 0:
-        try:
+        with contextlib.suppress(zstandard.ZstdError):
             yield zstandard.ZstdDecompressor().decompressobj().decompress(data[at:])
-        except zstandard.ZstdError:
-            pass
         at = data.find(b"\x28\xb5\x2f\xfd", at + 1)
 
 

@@ -47,6 +47,10 @@ class Engine:
             (UTF16, utf16.view, "utf16"),
         )
 
+    def forget(self) -> None:
+        """Empty the cache of texts; for measurements and for rules that are about to go."""
+        self._cache.clear()
+
     def hits(self, data: bytes) -> Hits:
         """Return what the prefilter sees in the data; empty when it is clean."""
         return self.prefilter.scan(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import os
 import secrets
@@ -101,10 +102,8 @@ def _create(path: Path) -> None:
                 file.write(text + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            try:
-                os.link(temporary, path)  # fails where another process was first: its key is the one
-            except FileExistsError:
-                pass
+            with contextlib.suppress(FileExistsError):  # another process was first: its key is the one
+                os.link(temporary, path)
         finally:
             os.unlink(temporary)
     except OSError as error:

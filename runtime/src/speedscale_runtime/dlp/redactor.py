@@ -77,7 +77,7 @@ class Redactor:
         return Outcome(findings, True, frame=Frame(orjson.dumps(new), request or b"", response or b""))
 
     def redact_pair(self, pair: RRPair) -> Outcome:
-        """Redact a record. The very record comes back when nothing was found; otherwise a new one, the old unchanged."""
+        """Redact a record. The very record comes back when nothing was found; else a new one, the old unchanged."""
         new, request, response, findings = self._redact(pair.doc, pair.request_body, pair.response_body)
         if not findings:
             return Outcome((), False, pair=pair)
@@ -163,8 +163,8 @@ class Redactor:
         if self._rule.replace_truncated and isinstance(tags, dict) and tag in tags and _fired(self.engine, data, edits):
             marker = self.engine.whole(data, "cut while recording, and something in it fired")
             return [_json_marker(marker)] if b"json" in kind.lower() else [marker]
-        if len(edits) == 1 and edits[0].notes and edits[0].notes[0].kind == UNDECODABLE and b"json" in kind.lower():
-            return [_json_marker(edits[0])] if edits[0].end == len(data) and not edits[0].start else edits
+        if len(edits) == 1 and b"json" in kind.lower() and body.is_marker(edits[0], data):
+            return [_json_marker(edits[0])]
         return edits
 
 

@@ -118,7 +118,8 @@ def _selected(rule: Mapping[str, Any], source: str, problems: list[str]) -> tupl
     if not rule.get("discover_patterns", False):
         return [], []
     wanted = rule.get("detectors", {})
-    known = {n for d in (*DETECTORS, *KEY_RULES) for n in (d.name, d.group) if n}
+    built_in: list[Detector | KeyRule] = [*DETECTORS, *KEY_RULES]
+    known = {n for d in built_in for n in (d.name, d.group) if n}
     for field in ("enable", "disable"):
         for name in wanted.get(field, ()):
             if name not in known:
@@ -143,7 +144,8 @@ def _custom(
     problems: list[str],
 ) -> None:
     name, paths = str(entry["id"]), tuple(entry.get("paths", ()))
-    if any(name in (d.name, d.group) for d in (*DETECTORS, *KEY_RULES, *detectors, *keys)):
+    taken: list[Detector | KeyRule] = [*DETECTORS, *KEY_RULES, *detectors, *keys]
+    if any(name in (d.name, d.group) for d in taken):
         problems.append(f"{source}: id {name!r} is taken by another detector; choose another")
         return
     if entry.get("keys"):

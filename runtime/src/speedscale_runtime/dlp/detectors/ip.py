@@ -22,7 +22,7 @@ _PLAIN = (b"0.0.0.0", b"255.255.255.255")
 
 def _validate_v4(match: re.Match[bytes], data: bytes) -> Verdict:
     text = match.group()
-    if text.startswith(b"127.") or text in _PLAIN or text.startswith(b"255."):
+    if text.startswith((b"127.", b"255.")) or text in _PLAIN:
         return "loopback, unspecified or a mask"
     before = data[max(0, match.start() - 24) : match.start()]
     if _PRODUCT.search(before):

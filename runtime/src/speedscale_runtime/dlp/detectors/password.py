@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from .base import KeyRule
 
-_NOT_A_VALUE = frozenset(("policy", "strength", "required", "length", "expired", "expires", "expiry", "reset", "changed",
-                          "field", "hint", "attempts", "enabled", "url", "uri", "link", "at", "date", "type", "min", "max",
-                          "rules", "age"))  # fmt: skip
+_NOT_A_VALUE = frozenset(
+    (
+        "policy",
+        "strength",
+        "required",
+        "length",
+        "expired",
+        "expires",
+        "expiry",
+        "reset",
+        "changed",
+        "field",
+        "hint",
+        "attempts",
+        "enabled",
+        "url",
+        "uri",
+        "link",
+        "at",
+        "date",
+        "type",
+        "min",
+        "max",
+        "rules",
+        "age",
+    )
+)
 
 
 def _accept(value: bytes) -> str:

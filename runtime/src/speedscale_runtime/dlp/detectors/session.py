@@ -53,7 +53,7 @@ KEY_RULES = (
                 "at",
                 "time",
             )
-        ),  # fmt: skip
+        ),
         accept=_accept,
         examples=(
             ("JSESSIONID", "A1B2C3D4E5F6"),

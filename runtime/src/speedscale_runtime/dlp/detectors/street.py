@@ -68,7 +68,7 @@ KEY_RULES = (
                 "forwarder",
                 "memory",
             )
-        ),  # fmt: skip
+        ),
         accept=_accept_full,
         examples=(("address", "12 Elm Street, Springfield"), ("shippingAddress", "5 Rue de Rivoli, Paris")),
         counter_examples=(

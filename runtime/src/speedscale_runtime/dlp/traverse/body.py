@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from speedscale_runtime.dlp.edits import Edit, Edits, apply, merge, shift
+from speedscale_runtime.dlp.tokens import TOKEN
 
 from . import compression, form, json_spots, json_text, multipart, xml
 from .base import Asks, Hits
@@ -22,6 +23,7 @@ _CONTAINERS = (
 )
 _MEDIA = (b"image/", b"audio/", b"video/", b"font/")
 _EVENT = re.compile(rb"(?m)^(?:data|event|id|retry):")
+_ROUNDS = 4
 _IDENTITY = ("", "identity", "chunked", "aws-chunked")
 
 
@@ -47,9 +49,15 @@ def edits(engine: Asks, data: bytes, content_type: bytes, codings: list[str], *,
     if not inner:
         return []
     notes = tuple(n for e in inner for n in e.notes)
-    if any(e.notes[0].kind == "UNDECODABLE" and e.start == 0 and e.end == len(plain) for e in inner):
+    if is_marker(inner[0], plain):
         return [Edit(0, len(data), inner[0].new, notes)]
     return [Edit(0, len(data), compression.compress(coding, apply(plain, inner), data), notes)]
+
+
+def is_marker(edit: Edit, data: bytes) -> bool:
+    """Say whether an edit replaces the whole of the data by a marker."""
+    whole = edit.start == 0 and edit.end == len(data)
+    return whole and edit.notes[0].kind == "UNDECODABLE" and TOKEN.fullmatch(edit.new) is not None
 
 
 def content_type(headers: Mapping[str, Any]) -> bytes:
@@ -88,12 +96,42 @@ def document(engine: Asks, data: bytes, content_type: bytes, depth: int, *, stri
     hits = engine.hits(data)
     if not hits:
         return []
-    found = _by_format(engine, data, content_type.lower(), depth, hits)
+    kind = content_type.lower()
+    if _is_json(data, kind):
+        spots = json_spots.edits(engine, data, depth, hits) if depth == 0 and b"\\" not in data else None
+        return merge(json_text.edits(engine, data, depth, hits) if spots is None else spots)
+    found = _found(engine, data, kind, depth, hits)
+    return _settled(engine, data, kind, found) if found and not depth else found
+
+
+def _is_json(data: bytes, kind: bytes) -> bool:
+    first = data[:64].lstrip()[:1]
+    return (first in (b"{", b"[", b'"') or b"json" in kind) and (json_text.valid(data) or json_text.lines(data))
+
+
+def _found(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -> Edits:
+    found = _by_format(engine, data, kind, depth, hits)
     if found and not _is_text(data):
         found = [e for e in found if data[e.start : e.end].isascii()]
-        if content_type.lower().startswith(_MEDIA):
-            found = [e for e in found if len(data[e.start : e.end]) >= 12]
+        if kind.startswith(_MEDIA):
+            found = [e for e in found if e.end - e.start >= 12]
     return merge(found)
+
+
+def _settled(engine: Asks, data: bytes, kind: bytes, found: Edits) -> Edits:
+    """Return edits after which nothing is found any more.
+
+    In running text a token can make something new of what stands around it; redacting until nothing changes is what
+    makes a second redaction change nothing. What does not settle is replaced whole.
+    """
+    for _ in range(_ROUNDS):
+        new = apply(data, found)
+        more = _found(engine, new, kind, 0, engine.hits(new))
+        if not more:
+            return found
+        notes = tuple(n for e in (*found, *more) for n in e.notes)
+        found = [Edit(0, len(data), apply(new, more), notes)]
+    return [engine.whole(data, "does not settle")]
 
 
 def _is_text(data: bytes) -> bool:
@@ -105,12 +143,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _by_format(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -> Edits:
-    first = data[:64].lstrip()[:1]
-    if first in (b"{", b"[", b'"') or b"json" in kind:
-        if json_text.valid(data) or json_text.lines(data):
-            spots = json_spots.edits(engine, data, depth, hits) if depth == 0 and b"\\" not in data else None
-            return json_text.edits(engine, data, depth, hits) if spots is None else spots
-    elif kind.startswith(b"multipart/") or data.startswith(b"--"):
+    if kind.startswith(b"multipart/") or data.startswith(b"--"):
         mark = multipart.boundary(kind, data)
         if mark:
             return [*multipart.edits(engine, data, depth, _exact(mark, data)), *engine.values(data, hits)]
@@ -118,7 +151,7 @@ def _by_format(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -
         return [*form.edits(engine, data, depth), *engine.text(data, depth, hits)]
     elif b"event-stream" in kind or _EVENT.match(data):
         return _events(engine, data, depth)
-    elif first == b"<":
+    elif data[:64].lstrip()[:1] == b"<":
         return [*xml.edits(engine, data, depth), *engine.text(data, depth, hits)]
     return engine.text(data, depth, hits)
 

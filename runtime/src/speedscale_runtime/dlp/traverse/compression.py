@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from speedscale_runtime.dlp.edits import Edit, Edits, apply, under

@@ -73,7 +73,7 @@ class Head:
         """Return one top-level field, redacted."""
         if isinstance(value, str):
             known = self._cache.get(("", key, value))
-            if known is not None and not known[1] or key == "uuid" and _UUID.fullmatch(value):
+            if (known is not None and not known[1]) or (key == "uuid" and _UUID.fullmatch(value)):
                 return value
             reader = form.url if key in _URLS else _session if key == "session" else None
             return self._leaf(value, "", key, key, notes, reader)

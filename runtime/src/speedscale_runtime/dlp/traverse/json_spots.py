@@ -47,7 +47,8 @@ class _Spots:
             raise _Structure
 
     def look(self) -> Edits:
-        data, hits, out = self.data, self.hits, []
+        data, hits = self.data, self.hits
+        out: Edits = []
         quotes = at = done = i = 0
         count = len(hits)
         while i < count:
