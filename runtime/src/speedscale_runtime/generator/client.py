@@ -93,6 +93,7 @@ class CountingConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._done = True
+            self.status = self._parser.get_status_code()
         except httptools.HttpParserError:
             if not self._done:
                 self._fail(Cause.PROTOCOL)
@@ -106,8 +107,11 @@ class CountingConnection(asyncio.Protocol):
             self.on_message_complete()
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:
+        if self._done:
+            self._keep = False  # a second answer to one request: what comes next belongs to nobody
+        elif self._parser.get_status_code() >= 200:
             self._done = True
+            self.status = self._parser.get_status_code()
             self._keep = self._parser.should_keep_alive()  # only true to the message while the parser is inside it
         else:
             self._interim()
@@ -115,6 +119,7 @@ class CountingConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self.owner is not None and self._headers_done and not self._done and self._until_eof():
             self._done = True
+            self.status = self._parser.get_status_code()
             self._keep = False
             self._finish()
         return False
@@ -134,8 +139,6 @@ class CountingConnection(asyncio.Protocol):
     def _finish(self) -> None:
         end = _clock()
         owner, self.owner = self.owner, None
-        parser = self._parser
-        self.status = parser.get_status_code()
         self.answers += 1
         if self._head_only:
             self._parser = httptools.HttpResponseParser(self)  # this one still waits for a body

@@ -6,13 +6,13 @@ Fails closed: without the rule or the key, headers and bodies of such a pair are
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from speedscale_runtime import dlp
 from speedscale_runtime.rrpair import RRPair
-from speedscale_schemas.errors import ConfigError
+from speedscale_runtime.transforms import TransformError
 
 DEFAULT_RULE = "standard"
 
@@ -51,7 +51,9 @@ class Redaction:
         """Redact one value for the transform dlp_field, by the standard rule."""
         redactor = self._redactor(DEFAULT_RULE)
         if redactor is None or reverse:
-            raise ConfigError(["dlp_field cannot be used here"])
+            raise TransformError(
+                "reverse is not supported here" if reverse else "the redaction rule or key cannot be used"
+            )
         holder = RRPair({"http": {"req": {"method": "POST", "headers": {"Content-Type": ["application/json"]}}}})
         holder.request_body = json.dumps({"password": value}).encode()
         body = redactor.redact_pair(holder).pair.request_body or b"{}"
@@ -72,9 +74,6 @@ class Redaction:
             document: Mapping[str, Any] = json.loads(stored.read_text("utf-8"))
             return document
         return dlp.builtin(rule)
-
-
-Apply = Callable[[RRPair, RRPair], RRPair]
 
 
 def _emptied(pair: RRPair, rule: str) -> RRPair:

@@ -93,6 +93,8 @@ def read(document: Mapping[str, Any], source: str = "test config") -> TestConfig
     problems = [str(p) for p in check("test-config", document, source=source)]
     if problems:
         raise ConfigError(problems)
+    if document.get("cluster", {}).get("replayMode") == "responder-only":
+        raise ConfigError([f"{source}: replayMode responder-only sends no tests; use it for mocks, or another config"])
     generator = document.get("generator", {})
     stages = generator.get("stages") or [{"virtualUsers": {}}]
     return TestConfig(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import mmap
+import os
 import resource
 import signal
 import ssl
@@ -148,7 +149,10 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
 
 
 async def _until(finished: asyncio.Event, engine: Engine, stats: Stats, progress: mmap.mmap, at: int) -> None:
+    parent = os.getppid()
     while not finished.is_set():
+        if os.getppid() != parent:
+            engine.cancel()  # nobody is left to read what is measured, or to stop this load
         try:
             await asyncio.wait_for(finished.wait(), 0.1)
         except TimeoutError:

@@ -68,7 +68,7 @@ class SmartTable:
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
         self._live: dict[str, str] = {}
-        self._order: list[str] = []
+        self._order: list[tuple[str, set[str]]] = []
         self._uses: dict[object, tuple[int, tuple[str, ...]]] = {}
         self.learned: Counter[str] = Counter()
         self.refused = 0
@@ -87,7 +87,7 @@ class SmartTable:
             if len(self._order) >= self.limit:
                 self.refused += 1
                 return live
-            self._order.append(recorded)
+            self._order.append((recorded, forms(recorded)))
             self.learned[kind] += 1
         self._live[recorded] = live
         return live
@@ -105,7 +105,7 @@ class SmartTable:
         if seen == len(self._order):
             return found
         recorded = flat()
-        new = [k for k in self._order[seen:] if any(form in recorded for form in forms(k))]
+        new = [key for key, written in self._order[seen:] if any(form in recorded for form in written)]
         if new:
             found = tuple(sorted({*found, *new}, key=len, reverse=True))
         if key is not None:

@@ -56,9 +56,14 @@ def test_every_vuser_belongs_to_one_process(vusers: int, processes: int) -> None
 
 @pytest.mark.parametrize("name", testconfig.builtin_ids())
 def test_built_in_configs_are_valid(name: str, tmp_path: Path) -> None:
-    read = testconfig.read(testconfig.load(name, tmp_path), name)
-    assert read.id == name
-    assert read.document["protected"] is True
+    document = testconfig.load(name, tmp_path)
+    assert check("test-config", document) == []
+    assert (document["id"], document["protected"]) == (name, True)
+    if document.get("cluster", {}).get("replayMode") == "responder-only":
+        with pytest.raises(ConfigError, match="sends no tests"):
+            testconfig.read(document, name)
+    else:
+        assert testconfig.read(document, name).id == name
 
 
 def test_the_vendors_ids_are_there() -> None:
