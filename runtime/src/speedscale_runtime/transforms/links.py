@@ -24,15 +24,12 @@ from .smart import Kind, SmartTable, is_jwt, worth
 Where = Literal["json", "text", "header", "cookie", "location", "html"]
 
 _MAX_LEAVES = 20_000
-_NAMES = (
-    "id|ids|uuid|guid|key|token|ref|reference|number|no|code|session|sid|nonce|state|csrf|xsrf|cursor|jwt|ticket|etag"
-)
+_NAMES = "id|ids|uuid|guid|key|token|ref|reference|number|no|code|session|sid|nonce|state|csrf|xsrf|cursor|jwt|ticket|etag|authorization"
 _IDENTIFIER = re.compile(rf"(?:^|[_\-.]|(?<=[a-z0-9])(?=[A-Z]))(?i:{_NAMES})$")
 _OAUTH2 = {"access_token", "refresh_token", "id_token", "device_code", "accesstoken", "refreshtoken"}
 _SPLIT = re.compile(r"[\s;,=\"']+")
 _TAG = re.compile(r"<(?:input|meta)\b[^>]*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_LONG = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +124,11 @@ def _says_enough(value: str, place: Place) -> bool:
     name = next((str(s) for s in reversed(place.path) if isinstance(s, str)), "")
     if place.where in ("cookie", "html") or _IDENTIFIER.search(name):
         return True
+    if place.where == "header":
+        return False  # Content-Type, Date and their like stand on both sides without belonging together
     if value.isdigit():
         return len(value) >= 9
-    return len(value) >= _LONG or any(c.isdigit() for c in value)
+    return any(c.isdigit() for c in value)
 
 
 def _places(pair: RRPair) -> Iterable[Place]:

@@ -48,6 +48,7 @@ KINDS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ("id in a form", {"answer": {"cartId": "cart-77"}}, {"body": "cart=cart-77&n=1"}, "cart-77", "id"),
     ("Location", {"answer_headers": {"Location": ["http://h/orders/a1b2c3"]}}, {"uri": "/orders/a1b2c3"}, "a1b2c3", "id"),  # noqa: E501
     ("CSRF header", {"answer_headers": {"X-CSRF-Token": ["tok123456"]}}, {"headers": {"X-CSRF-Token": "tok123456"}}, "tok123456", "csrf"),  # noqa: E501
+    ("ETag", {"answer_headers": {"ETag": ['W/"ab-12"']}}, {"headers": {"If-None-Match": 'W/"ab-12"'}}, 'W/"ab-12"', "value"),  # noqa: E501
     ("CSRF form field", {"answer": '<form><input type="hidden" name="csrf" value="tok/+9=="></form>'}, {"body": "csrf=tok%2F%2B9%3D%3D"}, "tok/+9==", "csrf"),  # noqa: E501
     ("redacted", {"answer": {"token": "REDACTED-JWT-00112233445566778899"}}, {"headers": {"Authorization": "Bearer REDACTED-JWT-00112233445566778899"}}, "REDACTED-JWT-00112233445566778899", "jwt"),  # noqa: E501
 ]  # fmt: skip
@@ -67,6 +68,14 @@ NOT_LINKED: list[tuple[str, list[RRPair]]] = [
     ("a sentence", [pair(answer={"id": "12 main street"}), pair(body={"a": "12 main street"})]),
     ("the client's own value", [pair("/o/abc-123"), pair(answer={"id": "abc-123"}), pair("/o/abc-123")]),
     ("echoed by the answer", [pair("/o/abc-123", answer={"id": "abc-123"}), pair("/o/abc-123")]),
+    (
+        "a header of both sides",
+        [
+            pair(answer_headers={"Content-Type": ["application/vnd.x1+json"]}),
+            pair(headers={"Content-Type": "application/vnd.x1+json"}),
+        ],
+    ),
+    ("a long word", [pair(answer={"type": "application/json"}), pair(headers={"Accept": "application/json"})]),
     ("never used later", [pair("/o/abc-123"), pair(answer={"id": "abc-123"})]),
 ]
 
