@@ -24,7 +24,10 @@ from .smart import Kind, SmartTable, is_jwt, worth
 Where = Literal["json", "text", "header", "cookie", "location", "html"]
 
 _MAX_LEAVES = 20_000
-_NAMES = "id|ids|uuid|guid|key|token|ref|reference|number|no|code|session|sid|nonce|state|csrf|xsrf|cursor|jwt|ticket|etag|authorization"
+_NAMES = (
+    "id|ids|uuid|guid|key|token|ref|reference|number|no|code|session|sid|nonce|state|csrf|xsrf|cursor|jwt|ticket|etag"
+    "|authorization"
+)
 _IDENTIFIER = re.compile(rf"(?:^|[_\-.]|(?<=[a-z0-9])(?=[A-Z]))(?i:{_NAMES})$")
 _OAUTH2 = {"access_token", "refresh_token", "id_token", "device_code", "accesstoken", "refreshtoken"}
 _SPLIT = re.compile(r"[\s;,=\"']+")
