@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from speedscale_runtime import snapshot
 from speedscale_runtime.responder.config import parse
 from speedscale_runtime.responder.loader import Loaded
+from speedscale_runtime.responder.metrics import ResponderCollector
 from speedscale_runtime.responder.rules import Rules
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.rrpair import recording as recordings
@@ -376,3 +378,95 @@ async def test_lines_are_bounded_and_counts_exact(recording: Any, serve: Any) ->
     lines = await running.results()
     assert sum(line["type"] == "mock" for line in lines) == 2
     assert (lines[-1]["requests"], lines[-1]["linesLeftOut"]) == (5, 3)
+
+
+async def test_each_session_goes_through_a_sequence_on_its_own(recording: Any, serve: Any) -> None:
+    for n in (b"1", b"2"):
+        recording.add(answer=n)
+    running = await serve()
+    ask = b"GET /v1/items HTTP/1.1\r\nHost: api.example.com\r\n%s\r\n"
+    a, b = ask % b"Authorization: Bearer a\r\n", ask % b"Cookie: theme=x; sessionid=b\r\n"
+    assert bodies(await running.raw(a + b + a + b + GET % b"/v1/items")) == [b"1", b"1", b"2", b"2", b"1"]
+
+
+async def test_a_rule_that_fails_shows_and_writes_nothing_of_the_request(
+    recording: Any, serve: Any, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording.add()
+
+    def fail(pair: RRPair) -> RRPair:
+        raise RuntimeError(SECRET)
+
+    monkeypatch.setattr(rules.get("standard"), "request", fail)
+    running = await serve()
+    answer = await running.raw(GET % f"/users/{SECRET}".encode() + GET % b"/v1/items")
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert SECRET.encode() not in answer
+    assert running.loaded.counts.redaction_failures == 1
+    lines = [line for line in await running.results() if line["type"] == "mock"]
+    assert [(line["verdict"], line.get("reason")) for line in lines] == [("NO_MATCH", "unreadable")]
+
+
+async def test_other_protocols_are_counted_not_forgotten(recording: Any, serve: Any) -> None:
+    recording.add()
+
+    def as_postgres(pair: RRPair) -> RRPair:
+        del pair.doc["http"]
+        pair.doc.update(l7protocol="postgres", postgres={"request": {"query": {"query": "SELECT 1"}}})
+        return pair
+
+    recording.add(change=as_postgres)
+    running = await serve()
+    assert running.loaded.mocks.unservable == {"protocol": 1}
+    assert (await running.results())[0]["unservable"] == {"protocol": 1}
+
+
+async def test_an_answer_that_breaks_off_is_not_recorded(recording: Any, serve: Any) -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(break_off, "127.0.0.1", 0)
+    recording.add()
+    running = await serve(ON_MISS="record")
+    port = server.sockets[0].getsockname()[1]
+    code, _ = await running.curl(f"http://127.0.0.1:{port}/x")
+    assert code == 18  # curl: partial file
+    server.close()
+    await server.wait_closed()
+    assert running.loaded.counts.recorded == 0
+    assert not joined(recording.root, "*.md")
+
+
+async def test_an_answer_without_a_length_ends_with_its_connection(recording: Any, serve: Any) -> None:
+    async def old(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.0 200 OK\r\n\r\nall of it")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(old, "127.0.0.1", 0)
+    recording.add()
+    running = await serve(ON_MISS="safe")
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+    assert await running.curl(url, url) == (0, "all of itall of it")
+    server.close()
+    await server.wait_closed()
+
+
+async def test_metrics_say_what_happened(recording: Any, serve: Any) -> None:
+    recording.add()
+    recording.add(url="http://api.example.com/cut", tags={"responsePayloadTruncated": "9"})
+    running = await serve()
+    await running.raw(GET % b"/v1/items" + GET % b"/cut" + b"NONSENSE\r\n\r\n")
+    loaded = running.loaded
+    registry = CollectorRegistry()
+    ResponderCollector(registry, loaded.counts, loaded.mocks, loaded.results, loaded.matcher)
+    value = registry.get_sample_value
+    assert value("speedscale_responder_requests_total", {"verdict": "MATCH"}) == 1
+    assert value("speedscale_responder_unanswered_total", {"reason": "truncated"}) == 1
+    assert value("speedscale_responder_broken_total", {"reason": "http"}) == 1
+    assert value("speedscale_responder_unservable_mocks", {"reason": "truncated"}) == 1
+    assert value("speedscale_responder_connections_total") == 1

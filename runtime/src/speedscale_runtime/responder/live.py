@@ -100,6 +100,15 @@ class Live:
             body,
         )
 
+    def credentials(self) -> dict[str, list[str]]:
+        """Return the headers that may tell sessions apart."""
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            folded = name.lower()
+            if folded in (b"authorization", b"cookie"):
+                found.setdefault(folded.decode(), []).append(value.decode("latin-1"))
+        return found
+
     def destination(self) -> str:
         """Return `METHOD host/path?query`, what faults are matched against."""
         return b"".join((self.method, b" ", self.host, self.url)).decode("latin-1")

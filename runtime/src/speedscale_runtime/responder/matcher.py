@@ -24,6 +24,7 @@ from .live import Live
 from .mocks import Mock, Mocks
 
 CACHE_MAX = 65_536
+"""Raw requests that are remembered; with more mocks than half of that, twice as many as there are mocks."""
 
 Redact = Callable[[RRPair], RRPair]
 """Puts a live request through one DLP rule."""
@@ -55,7 +56,7 @@ class Matcher:
     ) -> None:
         self._mocks, self._rules, self._shown, self._chains = mocks, list(rules), shown, chains
         self._cache: dict[bytes, Mock] = {}
-        self._cache_max = cache_max
+        self._cache_max = max(cache_max, 2 * mocks.answers)
         self._salt = os.urandom(16)
         self.cache_clears = 0
 
@@ -73,6 +74,11 @@ class Matcher:
                     self.cache_clears += 1
                 self._cache[key] = mock
         return mock
+
+    def session(self, live: Live) -> bytes:
+        """Return a hash of the request's session; empty where it has none."""
+        found = signatures.session_of(live.credentials())
+        return hashlib.blake2b(found.encode(), digest_size=16, key=self._salt).digest() if found else b""
 
     def asked(self, live: Live) -> Asked:
         """Return what may be said of a request: after every rule of the mocks, and the rule for what is shown."""

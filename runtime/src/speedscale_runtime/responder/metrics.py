@@ -53,9 +53,14 @@ class ResponderCollector(Collector):
             ("record_failures", "Misses that could not be recorded.", counts.record_failures),
             ("redaction_failures", "Requests on which the DLP rule failed.", counts.redaction_failures),
             ("result_lines_left_out", "Requests without a line in mocks.jsonl.", self._results.left_out),
+            ("forgotten_sessions", "Sessions whose place in a sequence was forgotten.", self._mocks.forgotten_sessions),
             ("cache_clears", "Times the cache of raw requests was full and emptied.", self._matcher.cache_clears),
         ):
             yield CounterMetricFamily(name + noun, text, value=value)
+        refused = GaugeMetricFamily(name + "unservable_mocks", "Recorded answers not served.", labels=["reason"])
+        for reason, count in self._mocks.unservable.items():
+            refused.add_metric([reason], count)
+        yield refused
         yield GaugeMetricFamily(name + "open_connections", "Connections now open.", value=counts.open)
         yield GaugeMetricFamily(name + "mocks", "Recorded answers loaded.", value=self._mocks.answers)
 

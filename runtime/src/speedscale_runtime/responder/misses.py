@@ -23,6 +23,7 @@ class Why(StrEnum):
     UPGRADE = "upgrade"
     BROKEN = "broken"
     PASSTHROUGH_FAILED = "passthrough-failed"
+    UNREADABLE = "unreadable"
 
 
 _SAID = {
@@ -39,6 +40,7 @@ _SAID = {
         "Not Implemented",
         "the recorded answer has no usable status; repair or remove the recording",
     ),
+    Why.UNREADABLE: (500, "Internal Server Error", "the request could not be redacted or transformed; see the log"),
     Why.PASSTHROUGH_FAILED: (502, "Bad Gateway", "no recorded answer, and the real destination did not answer"),
 }
 

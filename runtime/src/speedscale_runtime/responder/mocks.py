@@ -18,6 +18,9 @@ from speedscale_runtime.snapshot.selection import begun_ns
 from . import answers
 from .answers import Answer
 
+SESSIONS_MAX = 4096
+"""Sessions whose place in a sequence is remembered, for each mock; the one that was first is forgotten."""
+
 
 class Selection(StrEnum):
     """Which of several answers with one signature is next."""
@@ -29,14 +32,14 @@ class Selection(StrEnum):
 
 
 class Mock:
-    """The answers of one signature, and which is next."""
+    """The answers of one signature, and which is next for each session."""
 
-    __slots__ = ("answers", "digest", "number", "position")
+    __slots__ = ("answers", "digest", "number", "positions")
 
     def __init__(self, digest: bytes, number: int) -> None:
         self.digest, self.number = digest, number
         self.answers: list[Answer] = []
-        self.position = 0
+        self.positions: dict[bytes, int] = {}
 
     def add(self, answer: Answer) -> None:
         """Add an answer in its place: answers may come in any order, what counts is when they were recorded."""
@@ -57,17 +60,17 @@ class Mocks:
         self.services: dict[str, None] = {}
         self.answers = 0
         self.unservable: dict[str, int] = {}
-        self.skipped = 0
+        self.forgotten_sessions = 0
         self._selection = selection
         self._random = random.Random(seed)
 
     def add(self, pair: RRPair, signature: Mapping[str, bytes] | None = None, *, keep: bool = False) -> Mock | None:
-        """Take a recorded pair as a mock; return None, counted, for what is not HTTP or has no answer.
+        """Take a recorded pair as a mock; return None, counted, for another protocol than HTTP.
 
         `signature` stands for the one in the document; `keep` holds on to the pair, for transforms.
         """
         if pair.http_request is None or not (pair.http_response or {}).get("statusCode"):
-            self.skipped += 1
+            self._refuse("protocol")
             return None
         wanted = signature or signatures.recorded(pair) or signatures.signature(pair)
         digest = signatures.digest(wanted)
@@ -77,7 +80,7 @@ class Mocks:
         answer = answers.render(pair)
         answer.pair = pair if keep else None
         if answer.unservable is not None:
-            self.unservable[answer.unservable.value] = self.unservable.get(answer.unservable.value, 0) + 1
+            self._refuse(answer.unservable.value)
         instance = wanted.get(keys.INSTANCE, b"")
         answer.order = int(instance) if instance.isdigit() else begun_ns(pair) or 0
         mock.add(answer)
@@ -85,21 +88,27 @@ class Mocks:
         self._note(pair)
         return mock
 
-    def next(self, mock: Mock) -> Answer | None:
-        """Return the mock's next answer and count it; None when they are used up (selection `miss`)."""
+    def next(self, mock: Mock, session: bytes = b"") -> Answer | None:
+        """Return the mock's next answer and count it; None when they are used up (selection `miss`).
+
+        Each session goes through the sequence on its own; requests without one share one.
+        """
         count = len(mock.answers)
         if count == 1 and self._selection is not Selection.MISS:
             answer = mock.answers[0]
         elif self._selection is Selection.RANDOM:
             answer = mock.answers[self._random.randrange(count)]
         else:
-            position = mock.position
+            position = mock.positions.get(session, 0)
             if position >= count:
                 if self._selection is Selection.MISS:
                     return None
                 position = 0 if self._selection is Selection.CYCLE else count - 1
             answer = mock.answers[position]
-            mock.position = position + 1
+            if len(mock.positions) >= SESSIONS_MAX and session not in mock.positions:
+                del mock.positions[next(iter(mock.positions))]
+                self.forgotten_sessions += 1
+            mock.positions[session] = position + 1
         answer.served += 1
         return answer
 
@@ -109,6 +118,9 @@ class Mocks:
             for index, answer in enumerate(mock.answers):
                 if not answer.served:
                     yield mock, index, answer
+
+    def _refuse(self, reason: str) -> None:
+        self.unservable[reason] = self.unservable.get(reason, 0) + 1
 
     def _note(self, pair: RRPair) -> None:
         rule = pair.doc.get("dlpRule")

@@ -27,7 +27,10 @@ _HOP = frozenset((b"proxy-connection", b"proxy-authorization", b"connection", b"
 
 
 class Answered(NamedTuple):
-    """What the destination answered; `truncated_length` is the true body length where it was cut, else 0."""
+    """What the destination answered; `truncated_length` is the true body length where it was cut, else 0.
+
+    Not `complete`: it broke off, or the client left first.
+    """
 
     version: str
     status: int
@@ -35,6 +38,7 @@ class Answered(NamedTuple):
     headers: Headers
     body: bytes
     truncated_length: int
+    complete: bool
 
 
 class Upstream:
@@ -137,10 +141,10 @@ class _Relay:
 
     def answered(self) -> Answered:
         """Return the answer for the recorder."""
-        cut = self._length if self._length > self._kept or not self.complete else 0
+        cut = self._length if self._length > self._kept else 0
         reason = b"".join(self._reason)
         version = self._parser.get_http_version()
-        return Answered(version, self.status, reason, self.headers, b"".join(self._body), cut)
+        return Answered(version, self.status, reason, self.headers, b"".join(self._body), cut, self.complete)
 
     def on_status(self, reason: bytes) -> None:
         self._reason.append(reason)

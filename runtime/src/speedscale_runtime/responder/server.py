@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -139,16 +140,13 @@ class Responder:
         try:
             mock = self._matcher.find(live)
         except Exception as error:
-            # A rule that fails must not stop the service; what cannot be redacted is neither matched nor written.
-            self.counts.redaction_failures += 1
-            self._log.error("match failed", error=type(error).__name__)
-            self._results.other(lines.NO_MATCH, Why.UNKNOWN, _bare_line())
-            connection.send(misses.answer(Why.UNKNOWN, {}, [], close=not keep), close=not keep)
+            self._unknowable(connection, keep, error)
             return
         if mock is None:
             self._miss(connection, live, keep, Why.UNKNOWN)
             return
-        answer = self._mocks.next(mock)
+        several = len(mock.answers) > 1
+        answer = self._mocks.next(mock, self._matcher.session(live) if several else b"")
         if answer is None:
             self._miss(connection, live, keep, Why.USED_UP)
         elif answer.unservable is not None:
@@ -213,20 +211,32 @@ class Responder:
     # --- misses
 
     def _miss(self, connection: Connection, live: Live, keep: bool, why: Why) -> None:
-        asked = self._matcher.asked(live)
+        try:
+            asked = self._matcher.asked(live)
+            near = self._matcher.nearest(asked) if why is Why.UNKNOWN else []
+        except Exception as error:
+            self._unknowable(connection, keep, error)
+            return
         if why is Why.UNKNOWN and self._may_pass(live):
             slot = connection.slot()
-            task = asyncio.get_running_loop().create_task(self._pass(connection, slot, live, keep, asked))
+            task = asyncio.get_running_loop().create_task(self._pass(slot, live, keep, asked, near))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        near = self._matcher.nearest(asked) if why is Why.UNKNOWN else []
         self._results.other(
             lines.NO_MATCH, why, lines.missed_line(lines.NO_MATCH, asked.signature, asked.digest, why, near)
         )
         head_only = live.method == b"HEAD"
         data = misses.answer(why, _told(asked), near, close=not keep, head_only=head_only)
         connection.send(data, close=not keep)
+
+    def _unknowable(self, connection: Connection, keep: bool, error: Exception) -> None:
+        """A rule or chain failed: the service goes on, and what could not be redacted is neither shown nor written."""
+        self.counts.redaction_failures += 1
+        self._log.error("request not understood", error=type(error).__name__)
+        line = lines.missed_line(lines.NO_MATCH, {}, b"", Why.UNREADABLE, [])
+        self._results.other(lines.NO_MATCH, Why.UNREADABLE, line)
+        connection.send(misses.answer(Why.UNREADABLE, {}, [], close=not keep), close=not keep)
 
     def _may_pass(self, live: Live) -> bool:
         policy, target = self._settings.on_miss, live.target
@@ -236,23 +246,26 @@ class Responder:
             return False  # ourselves
         return policy is not OnMiss.SAFE or live.method in _SAFE
 
-    async def _pass(self, connection: Connection, slot: Slot, live: Live, keep: bool, asked: Asked) -> None:
+    async def _pass(self, slot: Slot, live: Live, keep: bool, asked: Asked, near: Sequence[Mapping[str, Any]]) -> None:
         assert live.target is not None
         begun_ns, begun = time.time_ns(), time.monotonic()
         target: Target = live.target
         try:
             answered = await self._upstream.ask(live, target, slot, keep=keep)
         except TransientError as error:
-            near = self._matcher.nearest(asked)
             why = Why.PASSTHROUGH_FAILED
             line = lines.missed_line(lines.PASSTHROUGH, asked.signature, asked.digest, why, near)
             self._results.other(lines.PASSTHROUGH, why, line)
             slot.write(misses.answer(why, _told(asked), near, detail=error.reason, close=not keep))
             slot.finish(close=not keep)
             return
+        except Exception as error:
+            self._log.error("passthrough failed", error=type(error).__name__)
+            slot.finish(close=True)
+            return
         line = lines.missed_line(lines.PASSTHROUGH, asked.signature, asked.digest, "passthrough", [])
         self._results.other(lines.PASSTHROUGH, "passthrough", line)
-        if self._settings.on_miss is OnMiss.RECORD and self._recorder is not None:
+        if self._recorder is not None and answered.complete:
             try:
                 pair = self._recorder.record(live, answered, begun_ns, int((time.monotonic() - begun) * 1000))
             except Exception as error:
@@ -305,10 +318,6 @@ def _told(asked: Asked) -> dict[str, str]:
         ("query", "http:queryparams"),
     )
     return {name: signature.get(key, "") for name, key in names}
-
-
-def _bare_line() -> bytes:
-    return lines.missed_line(lines.NO_MATCH, {}, b"", Why.UNKNOWN, [])
 
 
 def _header(live: Live, wanted: bytes) -> str:

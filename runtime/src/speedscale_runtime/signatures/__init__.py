@@ -10,7 +10,7 @@ from .annotate import annotate
 from .canonical import canonical, digest, from_document, recorded, to_document
 from .explain import Difference, Neighbours, differences, explain
 from .http import Request, request_of, signature, signature_of
-from .session import session
+from .session import session, session_of
 
 __all__ = [
     "Difference",
@@ -25,6 +25,7 @@ __all__ = [
     "recorded",
     "request_of",
     "session",
+    "session_of",
     "signature",
     "signature_of",
     "to_document",

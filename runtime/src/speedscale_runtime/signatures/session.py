@@ -35,14 +35,17 @@ def session(pair: RRPair) -> str:
     req, res = pair.http_request, pair.http_response
     if req is None:
         return ""
-    headers = req.get("headers") or {}
     answered = (res or {}).get("headers") or {}
     return (
-        credential(first(headers, "authorization"))
-        or next(_cookies(headers, "cookie"), "")
+        session_of(req.get("headers") or {})
         or next(_cookies(answered, "set-cookie"), "")
         or _handed_out(pair.response_body or b"")
     )
+
+
+def session_of(headers: Mapping[str, Any]) -> str:
+    """Return the session that a request's own headers name; empty where they name none."""
+    return credential(first(headers, "authorization")) or next(_cookies(headers, "cookie"), "")
 
 
 def credential(authorization: str) -> str:
