@@ -131,24 +131,25 @@ class Preamble:
 
     def _http(self, data: bytes) -> Result | None:
         before = self._blank + bytes(self._head.data)
+        whole = before + data
+        if not self._head.data and len(whole) - len(whole.lstrip(b"\r\n")) > self._max_head:
+            return Result(Kind.OPAQUE, rest=whole, cause=Cause.BAD_REQUEST_LINE)
         try:
             head, stop = self._head.take(data, 0, 0)
             if head is None:
-                whole = before + data
                 self._blank = whole[: len(whole) - len(self._head.data)]
-                too_many = len(self._blank) > self._max_head
-                return Result(Kind.OPAQUE, rest=whole, cause=Cause.BAD_REQUEST_LINE) if too_many else None
+                return None
             method, target, _, start = heads.request_line(head)
             headers = heads.fields(head, start)
         except ParseError as error:
-            return Result(Kind.OPAQUE, rest=before + data, cause=error.cause)
+            return Result(Kind.OPAQUE, rest=whole, cause=error.cause)
         if method == b"CONNECT":
             return self._connect(target, data[stop:])
         where = absolute(target)
         if where is None:
-            return _origin(headers, before + data)
+            return _origin(headers, whole)
         rewriter = Rewriter(where.host, where.port, tls=where.tls, max_head_bytes=self._max_head)
-        first, *later = rewriter.feed((before + data).lstrip(b"\r\n"))
+        first, *later = rewriter.feed(whole.lstrip(b"\r\n"))
         return Result(
             Kind.ABSOLUTE,
             where.host,
