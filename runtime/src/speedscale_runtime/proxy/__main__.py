@@ -14,7 +14,8 @@ from speedscale_schemas.errors import ConfigError
 
 from . import config
 
-_SUPERVISOR = "speedscale_runtime.proxy.supervisor"
+# Not by -m: runpy stays in memory. -P: nothing is imported from the folder we happen to be in.
+_SUPERVISOR = ("-P", "-c", "from speedscale_runtime.proxy.supervisor import main; raise SystemExit(main())")
 _SETTINGS = "SPEEDSCALE_GOPROXY_SETTINGS"  # supervisor.SETTINGS
 
 
@@ -32,7 +33,7 @@ def main() -> int:
 def _become_supervisor(settings: config.Settings) -> NoReturn:
     sys.stderr.flush()
     environment = {**os.environ, _SETTINGS: settings.to_json()}
-    os.execve(sys.executable, [sys.executable, "-m", _SUPERVISOR], environment)
+    os.execve(sys.executable, [sys.executable, *_SUPERVISOR], environment)
 
 
 if __name__ == "__main__":

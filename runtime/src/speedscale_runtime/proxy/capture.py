@@ -115,17 +115,17 @@ class Recorder:
         self._pool = b""
         self._pool_at = 0
         self._sequence = 0
-        self._second = -1
+        self._second = ""
         self._second_text = ""
-        self._recent: set[tuple[str, int]] = set()
-        self._older: set[tuple[str, int]] = set()
+        self._recent: set[int] = set()
+        self._older: set[int] = set()
 
     def http(self, facts: Facts, exchange: Exchange) -> bytes:
         """Return the frame of an exchange; FrameError when its head is over the format's limit."""
         fixed = facts.rendered or self._render(facts)
         self._sequence += 1
         ms = _duration_ms(exchange.started_ns, exchange.response_end_ns)
-        ts = self._stamp(self._unique(facts.host, exchange.started_ns))
+        ts = self._stamp(self._unique(exchange.started_ns))
         method, target = quote(_text(exchange.method)), _text(exchange.target)
         path, mark, query = target.partition("?")
         url = quote(path)
@@ -147,7 +147,7 @@ class Recorder:
         fixed = facts.rendered or self._render(facts)
         self._sequence += 1
         ms = _duration_ms(started_ns, ended_ns)
-        ts = self._stamp(self._unique(facts.host, started_ns))
+        ts = self._stamp(self._unique(started_ns))
         tags = f',"detectedProtocol":{quote(facts.detected)}' if facts.detected else ""
         if facts.sni:
             tags += f',"tlsSni":{quote(facts.sni)}'
@@ -250,21 +250,21 @@ class Recorder:
         return binascii.b2a_base64(self._pool[at : at + 16], newline=False).decode()
 
     def _stamp(self, ns: int) -> str:
-        second, fraction = divmod(ns, 1_000_000_000)
+        digits = str(ns)
+        second = digits[:-9]
         if second != self._second:
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(second)))
             self._second = second
-        return f"{self._second_text}.{fraction:09}Z"
+        return f"{self._second_text}.{digits[-9:]}Z"
 
-    def _unique(self, host: str, ns: int) -> int:
-        """Return the first free nanosecond for this host from `ns` on, among the last few thousand given out."""
-        key = (host, ns)
-        while key in self._recent or key in self._older:
+    def _unique(self, ns: int) -> int:
+        """Return the first free nanosecond from `ns` on, among the last few thousand given out, whatever the host."""
+        recent, older = self._recent, self._older
+        while ns in recent or ns in older:
             ns += 1
-            key = (host, ns)
-        self._recent.add(key)
-        if len(self._recent) >= _RECENT:
-            self._older, self._recent = self._recent, set()
+        recent.add(ns)
+        if len(recent) >= _RECENT:
+            self._older, self._recent = recent, set()
         return ns
 
 

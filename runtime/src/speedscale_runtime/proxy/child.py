@@ -14,10 +14,20 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from typing import Any
+
+TYPE_CHECKING = False  # the typing module costs a megabyte
+if TYPE_CHECKING:
+    from typing import Any
 
 ORDERS = "SPEEDSCALE_GOPROXY_ORDERS"
-WORKER_MODULE = "speedscale_runtime.proxy.worker"
+_WORKER = ("-P", "-c", "from speedscale_runtime.proxy.worker import main; raise SystemExit(main())")
+
+# glibc: one arena (threads here are few and idle), and large blocks back to the system as soon as they are free.
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
 
 
 class Child:
@@ -30,8 +40,8 @@ class Child:
         passed = [*inherit, ready_w, life_r]
         for fd in passed:
             os.set_inheritable(fd, True)
-        environment = {**os.environ, ORDERS: json.dumps({**orders, "readyFd": ready_w, "lifeFd": life_r})}
-        command = [sys.executable, "-m", WORKER_MODULE]
+        environment = {**os.environ, **_ALLOCATOR, ORDERS: json.dumps({**orders, "readyFd": ready_w, "lifeFd": life_r})}
+        command = [sys.executable, *_WORKER]
         try:
             self.pid = os.posix_spawn(sys.executable, command, environment, setsigmask=[])
         finally:

@@ -17,11 +17,11 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
-from typing import TYPE_CHECKING
 
 from . import ledger as slots
 from .causes import Refuse, Side
 
+TYPE_CHECKING = False  # the typing module costs a megabyte
 if TYPE_CHECKING:
     from speedscale_runtime.protocols.preamble import Preamble, Result
 

@@ -22,12 +22,15 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
 
 from .causes import Side
 from .child import Child
 from .ledger import HEARTBEAT, SLOTS, Ledger
 from .splice import CONNECTIONS, Splicer
+
+TYPE_CHECKING = False  # the typing module costs a megabyte
+if TYPE_CHECKING:
+    from typing import Any
 
 SETTINGS = "SPEEDSCALE_GOPROXY_SETTINGS"
 FIRST_START_S = 5.0
@@ -295,7 +298,3 @@ def main() -> int:
         _log("not_started", error=error.strerror)
         return 2
     return supervisor.run()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
