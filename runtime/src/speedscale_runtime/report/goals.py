@@ -58,6 +58,7 @@ _REQUESTS = {
     "response-pct": "response_pct",
     "result-match-pct": "result_match_pct",
 }
+_ABOUT_MATCHES = ("passAssertPct", "requests.result-match-pct", "successRate")
 METRICS = (
     *(f"latency.{f.name}" for f in fields(Latency) if f.name != "count"),
     *(f"requests.{name}" for name in _REQUESTS),
@@ -185,6 +186,9 @@ def judge(report: Report, condition: Condition) -> Goal:
     failing = [(w, v) for w, v in values if v is not None and _OPERATORS[symbol](v, limit)]
     where, value = (failing or [(w, v) for w, v in values if v is not None])[0]
     reason = f"at {where}" if failing and where and len(values) > 1 else ""
+    if failing and not condition.location and condition.metric in _ABOUT_MATCHES:
+        wrong = report.requests.compared - report.requests.matched
+        reason = f"{wrong:,} of {report.requests.compared:,} answers differ from the recording"
     return Goal(name, expected, f"{number(value)}{unit_of(condition.metric)}", "FAIL" if failing else "PASS", reason)
 
 
