@@ -312,3 +312,30 @@ def test_an_error_in_use_is_told_before_anything_is_sent(tmp_path: Path) -> None
     )
     assert done.returncode == 2
     assert b"did you mean 'standard'" in done.stderr
+
+
+def test_workers_end_when_nobody_is_left_to_read_them(serve: Serve, generator: Generator) -> None:
+    server = serve()
+    environ = {
+        **os.environ, "SNAPSHOT_ID": str(generator.record(pair(0), pair(30))), "LOG_LEVEL": "error",
+        "CUSTOM_URL": f"http://127.0.0.1:{server.port}", "RESULTS_FILE": str(generator.folder / "results.jsonl"),
+        "SPEEDSCALE_HOME": str(generator.folder),
+    }  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-m", "speedscale_runtime.generator"], env=environ)
+    deadline = time.monotonic() + 20
+    while not server.requests and time.monotonic() < deadline:
+        time.sleep(0.01)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+    assert len(workers) == 1
+    while time.monotonic() < deadline and _runs(workers[0]):
+        time.sleep(0.01)
+    assert not _runs(workers[0])
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False

@@ -84,8 +84,9 @@ def test_standard_is_one_vuser_at_the_recorded_pace(tmp_path: Path) -> None:
 
 def test_the_schemas_examples_are_read() -> None:
     first, second = (testconfig.read(example) for example in schema("test-config")["examples"])
-    assert first.stages == (Stage(100, rate=200.0, duration_s=120.0, ramp_s=30.0, iterations=0, pace=0.0),)
-    assert second.stages == (Stage(1),)
+    assert first.stages == (Stage(100, rate=200.0, duration_s=120.0, ramp_s=30.0, iterations=0, pace=0.0, max_lag_s=2),)
+    assert second.stages == (Stage(1, duration_s=300.0, ramp_s=10.0, iterations=2, pace=0.5),)
+    assert (first.seed, first.timeout_s, first.processes) == (7, 10.0, 2)
 
 
 def test_configs_come_from_files_and_home(tmp_path: Path) -> None:
