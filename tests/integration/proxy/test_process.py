@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shutil
 import signal
 import struct
 import sys
@@ -233,3 +235,49 @@ async def test_health_and_metrics(launch: Launch) -> None:
         assert b" 200 " in answer.partition(b"\r\n")[0]
         assert wanted in answer
         writer.close()
+
+
+@pytest.mark.skipif(not (shutil.which("nginx") and shutil.which("wrk")), reason="nginx and wrk are not installed")
+async def test_nothing_is_missing_under_load_from_wrk_on_nginx(
+    launch: Launch, forwarder: Any, tmp_path: Path, unused_port: int
+) -> None:
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(
+        f"""daemon off; worker_processes 1; pid {tmp_path}/pid; error_log {tmp_path}/log;
+events {{ worker_connections 512; }}
+http {{ access_log off; gzip on; gzip_min_length 1; gzip_types text/plain;
+  client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p; fastcgi_temp_path {tmp_path}/f;
+  uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;
+  server {{ listen 127.0.0.1:{unused_port}; location / {{ default_type text/plain; return 200 "some text, some text"; }}
+  }} }}
+"""
+    )
+    nginx = await asyncio.create_subprocess_exec("nginx", "-c", str(configuration), "-e", str(tmp_path / "log"))
+    try:
+        proxy = await launch(
+            REVERSE_PROXY_PORT=str(unused_port),
+            FORWARDER_ADDR=f"127.0.0.1:{forwarder.port}",
+            QUEUE_MAX_BYTES="500000000",
+            DRAIN_TIMEOUT_S="5",
+            FLUSH_TIMEOUT_S="60",
+        )
+        await proxy.until("serving")
+        url = f"http://127.0.0.1:{proxy.status['inPort']}/x"
+        wrk = await asyncio.create_subprocess_exec(
+            *("wrk", "-t1", "-c16", "-d1s", "-H", "Accept-Encoding: gzip", url), stdout=asyncio.subprocess.PIPE
+        )
+        text = (await wrk.communicate())[0].decode()
+        found = re.search(r"(\d+) requests in", text)
+        assert found is not None
+        assert "Socket errors" not in text
+        assert await proxy.stop() == 0
+    finally:
+        nginx.terminate()
+        await nginx.wait()
+    stopped = next(e for e in proxy.events if e["event"] == "stopped")
+    dropped = stopped["dropped"]
+    assert stopped["seen"] == stopped["captured"] + sum(dropped.values())
+    assert sum(dropped.values()) == dropped["client_gone"] + dropped["server_gone"] <= 16  # cut by wrk at its end
+    assert stopped["captured"] == len(forwarder.pairs) >= int(found[1])
+    assert forwarder.pairs[0].doc["http"]["res"]["headers"]["Content-Encoding"] == ["gzip"]
+    assert forwarder.pairs[0].response_body.startswith(b"\x1f\x8b")

@@ -22,7 +22,7 @@ from .causes import Drop
 from .ledger import CAPTURED, DROPPED, SEEN, SLOTS, TRUNCATED, Ledger
 from .spill import Spill
 
-SLICE = 24
+SLICE = 12
 RENDER_DELAY_S = 0.003
 _HEAD_GUESS = 1200  # bytes that a pair's head takes, until it is rendered
 _QUEUE_BYTES = SLOTS["queue_bytes"]
