@@ -470,3 +470,36 @@ async def test_metrics_say_what_happened(recording: Any, serve: Any) -> None:
     assert value("speedscale_responder_broken_total", {"reason": "http"}) == 1
     assert value("speedscale_responder_unservable_mocks", {"reason": "truncated"}) == 1
     assert value("speedscale_responder_connections_total") == 1
+
+
+async def test_a_set_that_came_with_the_recording_applies(recording: Any, serve: Any) -> None:
+    recording.add(url="http://api.example.com/v1/items?stamp=1")
+    chain = {
+        "extractor": {"type": "http_queryparam", "config": {"name": "stamp"}},
+        "transforms": [{"type": "constant", "config": {"new": "fixed"}}],
+    }
+    metadata = recording.root / ".metadata"
+    metadata.mkdir()
+    document = {"id": "x", "tokenizerConfig": {"id": "t", "responder": [chain]}}
+    (metadata / "snapshot.json").write_text(json.dumps(document))
+    running = await serve()
+    assert bodies(await running.raw(GET % b"/v1/items?stamp=999")) == [b'{"ok":true}']
+
+
+async def test_store_sig_tells_apart_what_the_request_alone_does_not(
+    recording: Any, serve: Any, tmp_path: Path
+) -> None:
+    recording.add(sent={"X-Tenant": "a"}, answer=b"a")
+    recording.add(sent={"X-Tenant": "b"}, answer=b"b")
+    chain = {
+        "extractor": {"type": "http_req_header", "config": {"name": "X-Tenant"}},
+        "transforms": [{"type": "store_sig", "config": {"key": "tenant"}}],
+    }
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps({"id": "t", "responder": [chain]}))
+    running = await serve(TRANSFORM_SET=str(path))
+    ask = b"GET /v1/items HTTP/1.1\r\nHost: api.example.com\r\nX-Tenant: %s\r\n\r\n"
+    answer = await running.raw(ask % b"b" + ask % b"a" + ask % b"b" + ask % b"c")
+    assert bodies(answer)[:3] == [b"b", b"a", b"b"]
+    (difference,) = json.loads(bodies(answer)[3])["nearest"][0]["differences"]
+    assert (difference["key"], difference["asked"]) == ("tenant", "c")

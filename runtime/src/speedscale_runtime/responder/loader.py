@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 import structlog
 
-from speedscale_runtime import signatures, snapshot
+from speedscale_runtime import filters, signatures, snapshot
 from speedscale_runtime.snapshot.traffic import key_of
 from speedscale_runtime.tls.authority import Authority
-from speedscale_runtime.transforms import Run, Sources, compile_set
+from speedscale_runtime.transforms import Run, Sources, TransformSet, compile_set
 from speedscale_schemas import snapshot_keys
 from speedscale_schemas.errors import ConfigError
 
@@ -40,7 +40,7 @@ class Loaded:
         self.settings = settings
         self.source = snapshot.open(snapshot.resolve(settings.snapshot, settings.home))
         self.rules = Rules(settings.home)
-        self.chains = _chains(settings, self.source.path)
+        self.chains = _chains(settings, self.source)
         self.mocks = Mocks(settings.selection, seed=settings.seed)
         self.counts = Counts()
         self._fill()
@@ -126,10 +126,26 @@ class Loaded:
         }
 
 
-def _chains(settings: Settings, source: Path) -> Chains | None:
-    """Return the responder's chains: of the set that is named, else of the snapshot's own; None without any."""
-    if not settings.transform_set:
+def _chains(settings: Settings, source: snapshot.Snapshot) -> Chains | None:
+    """Return the responder's chains of the snapshot, then those of the set that is named; None without any."""
+    documents = [("snapshot", dict(source.transforms))]
+    if settings.transform_set:
+        documents.append((settings.transform_set, _document(settings)))
+    made = [compile_set(d, compile_filter=filters.compile_rule, source=name) for name, d in documents if d]
+    chains = tuple(chain for one in made for chain in one.responder)
+    if not chains:
         return None
+    whole = TransformSet(
+        id=made[-1].id,
+        responder=chains,
+        responder_variables=tuple(variable for one in made for variable in one.responder_variables),
+    )
+    near = source.path if source.path.is_dir() else source.path.parent
+    sources = Sources([near, near.parent, settings.home], os.environ)
+    return Chains(Run(whole, seed=settings.seed, service="responder", sources=sources))
+
+
+def _document(settings: Settings) -> dict[str, Any]:
     path = Path(settings.transform_set).expanduser()
     if not path.is_file():
         path = settings.home / "data" / "transforms" / f"{settings.transform_set}.json"
@@ -137,10 +153,4 @@ def _chains(settings: Settings, source: Path) -> Chains | None:
         loaded = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise ConfigError([f"transform set {settings.transform_set!r}: {path}: {error}"]) from error
-    from speedscale_runtime import filters
-
-    compiled = compile_set(loaded, compile_filter=filters.compile_rule)
-    if not compiled.responder:
-        return None
-    sources = Sources([source if source.is_dir() else source.parent, settings.home / "data"], os.environ)
-    return Chains(Run(compiled, seed=settings.seed, service="responder", sources=sources))
+    return dict(loaded)

@@ -42,6 +42,12 @@ class Snapshot:
         """The manifest (`snapshot.json`); of a recording, what is known of it."""
         raise NotImplementedError
 
+    @property
+    def transforms(self) -> Mapping[str, Any]:
+        """The transform set that came with it (`tokenizerConfig`); empty where there is none."""
+        found = self.manifest.get("tokenizerConfig")
+        return found if isinstance(found, dict) else {}
+
     def pairs(self) -> Iterator[RRPair]:
         """Yield every pair."""
         raise NotImplementedError
@@ -157,14 +163,23 @@ class _Recording(Snapshot):
         return layout.recording_identity(recording.files(self.path))
 
     @cached_property
-    def manifest(self) -> Mapping[str, Any]:
+    def _metadata(self) -> dict[str, Any]:
+        """What another tool left beside the pairs."""
         try:
             loaded = orjson.loads((self.path / ".metadata" / layout.MANIFEST).read_bytes())
         except (OSError, orjson.JSONDecodeError):
-            loaded = None
-        known = loaded if isinstance(loaded, dict) else {}
+            return {}
+        return loaded if isinstance(loaded, dict) else {}
+
+    @property
+    def transforms(self) -> Mapping[str, Any]:
+        found = self._metadata.get("tokenizerConfig")
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
         services = sorted({str(p.doc.get("service") or p.doc.get("resource") or "") for p in self.pairs()})
-        return {"id": self.id, "meta": {"name": self.path.name, "services": services}, **known}
+        return {"id": self.id, "meta": {"name": self.path.name, "services": services}, **self._metadata}
 
     def pairs(self) -> Iterator[RRPair]:
         return (entry.pair for entry in recording.read(self.path) if entry.pair is not None)
