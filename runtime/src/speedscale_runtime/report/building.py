@@ -19,7 +19,7 @@ from speedscale_schemas.errors import ConfigError
 from . import goals, learning, mocked, tally
 from .answer import Answer
 from .assertions import Outcome, Suite, compile_groups
-from .failing import failure, fingerprint
+from .failing import failure, fingerprint, weight
 from .histograms import Histogram
 from .model import ErrorCause, Failure, Goal, Latency, Load, Mocks, Report, verdict
 from .reading import MOCKS_NAME, RESULTS_NAME, Lines, ends_well, locate
@@ -29,6 +29,9 @@ from .volatile import Learnt
 
 ENDPOINTS = 2_000
 FAILURES = 500
+TEXT_KEPT = 4 * 1024 * 1024
+"""Characters of failing pairs that are kept with their bodies, in the file's order; later ones go without."""
+
 _OTHER = "(other endpoints)"
 DEFAULT_ASSERTIONS: tuple[Mapping[str, Any], ...] = (
     {"configs": [{"type": "httpStatusCode", "config": {}}, {"type": "httpResponseBody", "config": {}}]},
@@ -48,6 +51,7 @@ class _Run:
     learnt: Learnt = field(default_factory=Learnt)
     pairs: int = 0
     unlike: int = 0
+    room: int = field(default_factory=lambda: TEXT_KEPT)
 
     def tally(self, name: str) -> Tally:
         """Return the endpoint's counters; beyond `ENDPOINTS` names all others share one."""
@@ -157,7 +161,9 @@ def _take_pair(line: dict[str, Any], state: _Run, lines: Lines) -> None:
         outcomes = state.suite.check(recorded, before, after, state.learnt)
     names = state.suite.names(recorded) if error else ()
     if not counters.take_outcomes(outcomes, names, error) and counters.wants(kind := fingerprint(outcomes, error)):
-        counters.failures[kind] = failure(line, recorded, replayed, outcomes)
+        kept = failure(line, recorded, replayed, outcomes, slim=state.room <= 0)
+        state.room -= weight(kept)
+        counters.failures[kind] = kept
 
 
 def _report(state: _Run, mocks: Mocks | None, notices: list[str]) -> Report:
@@ -268,6 +274,8 @@ def _notifications(state: _Run, notices: list[str]) -> list[str]:
         said.append(f"smart replacement learnt values of these kinds: {listed}")
     if state.learnt.left_out:
         said.append(f"{state.learnt.left_out:,} replaced values were not remembered; they may show as changed")
+    if state.room <= 0:
+        said.append(f"failing pairs beyond {TEXT_KEPT // 1024:,} KiB are shown without their bodies")
     cores = int(state.run.get("processes") or 1)
     seconds, cpu = float(state.end.get("durationMs") or 0) / 1000, float(state.end.get("cpuSeconds") or 0)
     if seconds >= 5 and cpu > 0.9 * seconds * cores:

@@ -18,6 +18,9 @@ from .assertions import Outcome
 from .model import Difference, Failure, Message
 
 BODY_SHOWN = 65_536
+_DIFFERENCES = 50
+_SLIM_DIFFERENCES = 5
+_HEADER_SHOWN = 2_000
 _HEX_SHOWN = 512
 _INDEX = re.compile(r"\[\d*\]")
 
@@ -42,12 +45,24 @@ def status_class(difference: Difference) -> str:
     return difference.replayed or "" if difference.place == "status" else ""
 
 
-def failure(line: Mapping[str, Any], recorded: RRPair, replayed: RRPair | None, outcomes: Iterable[Outcome]) -> Failure:
-    """Return the failure of one pair line, with both sides as they are shown."""
+def failure(
+    line: Mapping[str, Any],
+    recorded: RRPair,
+    replayed: RRPair | None,
+    outcomes: Iterable[Outcome],
+    *,
+    slim: bool = False,
+) -> Failure:
+    """Return the failure of one pair line, with both sides as they are shown; a slim one has no bodies.
+
+    At most `_DIFFERENCES` differences are listed, those that fail first, and the rest counted.
+    """
+    room = 0 if slim else BODY_SHOWN
     differences = [d for outcome in outcomes for d in outcome.differences]
     unique: dict[tuple[str, str, str], Difference] = {}
     for d in sorted(differences, key=lambda d: not d.fails):
         unique.setdefault((d.place.replace("schema", "body"), d.path, d.kind), d)
+    listed = tuple(unique.values())[: _SLIM_DIFFERENCES if slim else _DIFFERENCES]
     return Failure(
         index=int(line.get("index") or 0),
         iteration=int(line.get("iteration") or 0),
@@ -56,23 +71,30 @@ def failure(line: Mapping[str, Any], recorded: RRPair, replayed: RRPair | None, 
         session=str(line.get("session") or ""),
         error=str(line.get("error") or ""),
         latency_ms=round(float(line.get("latencyMs") or 0.0), 3),
-        request=request_message(replayed if replayed is not None else recorded),
-        recorded=answer_message(recorded),
-        replayed=answer_message(replayed) if replayed is not None else Message(),
-        differences=tuple(unique.values()),
-        differences_left_out=sum(outcome.left_out for outcome in outcomes),
+        request=request_message(replayed if replayed is not None else recorded, room),
+        recorded=answer_message(recorded, room),
+        replayed=answer_message(replayed, room) if replayed is not None else Message(),
+        differences=listed,
+        differences_left_out=sum(outcome.left_out for outcome in outcomes) + len(unique) - len(listed),
     )
 
 
-def request_message(pair: RRPair) -> Message:
-    """Return the request of a pair as it is shown."""
+def weight(failure: Failure) -> int:
+    """Return roughly how many characters a failure keeps."""
+    sides = (failure.request, failure.recorded, failure.replayed)
+    text = sum(len(m.body) + len(m.url) + sum(len(v) for vs in m.headers.values() for v in vs) for m in sides)
+    return text + sum(len(d.path) + len(d.recorded or "") + len(d.replayed or "") for d in failure.differences)
+
+
+def request_message(pair: RRPair, room: int = BODY_SHOWN) -> Message:
+    """Return the request of a pair as it is shown, its body cut at `room` characters."""
     request = pair.http_request or {}
     answer = Answer(0, header_lists(request), pair.request_body)
-    body, kind, cut = body_text(answer.content, answer.plain)
+    body, kind, cut = body_text(answer.content, answer.plain, room)
     return Message(
         method=str(request.get("method") or pair.doc.get("command") or ""),
         url=str(request.get("uri") or request.get("url") or pair.doc.get("location") or ""),
-        headers=answer.headers,
+        headers=_shown_headers(answer.headers),
         body=body,
         body_kind=kind,
         body_bytes=len(answer.plain),
@@ -80,16 +102,16 @@ def request_message(pair: RRPair) -> Message:
     )
 
 
-def answer_message(pair: RRPair) -> Message:
-    """Return the answer of a pair as it is shown."""
+def answer_message(pair: RRPair, room: int = BODY_SHOWN) -> Message:
+    """Return the answer of a pair as it is shown, its body cut at `room` characters."""
     answer = Answer.of(pair)
-    body, kind, cut = body_text(answer.content, answer.plain)
+    body, kind, cut = body_text(answer.content, answer.plain, room)
     response = pair.http_response or {}
     text = str(response.get("statusMessage") or "").strip()
     status = text if text.startswith(str(answer.status)) else f"{answer.status} {text}".strip()
     return Message(
         status=status if answer.status else "",
-        headers=answer.headers,
+        headers=_shown_headers(answer.headers),
         body=body,
         body_kind=kind,
         body_bytes=len(answer.plain),
@@ -97,10 +119,16 @@ def answer_message(pair: RRPair) -> Message:
     )
 
 
-def body_text(content: Content, raw: bytes) -> tuple[str, str, bool]:
+def _shown_headers(headers: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {name[:_HEADER_SHOWN]: [value[:_HEADER_SHOWN] for value in values] for name, values in headers.items()}
+
+
+def body_text(content: Content, raw: bytes, room: int = BODY_SHOWN) -> tuple[str, str, bool]:
     """Return a body as text, its kind, and whether it was cut: JSON indented, markup by lines, binary as hex."""
     if content.kind == "empty":
         return "", "empty", False
+    if not room:
+        return "", content.kind, True
     if content.kind == "json":
         text = json.dumps(content.value, ensure_ascii=False, indent=2)
     elif content.kind == "binary":
@@ -110,4 +138,4 @@ def body_text(content: Content, raw: bytes) -> tuple[str, str, bool]:
     else:
         text = "\n".join(content.lines)
     text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written
-    return text[:BODY_SHOWN], content.kind, len(text) > BODY_SHOWN
+    return text[:room], content.kind, len(text) > room

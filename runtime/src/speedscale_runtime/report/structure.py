@@ -86,7 +86,7 @@ class Found:
     def wanted(self, path: str) -> bool:
         """Say whether the options let this path be compared: substrings of it decide, whatever the array index."""
         options = self.options
-        if not options.ignore and not options.include_only:
+        if not path or not (options.ignore or options.include_only):
             return True
         spellings = (path, _INDEX.sub("", path), _INDEX.sub(r".\1", path))
         if any(text in spelling for text in options.ignore for spelling in spellings):
@@ -96,7 +96,7 @@ class Found:
         )
 
 
-_INDEX = re.compile(r"\[(\d+)\]")
+_INDEX = re.compile(r"\[(\d*)\]")
 
 
 def compare(recorded: Any, replayed: Any, found: Found, path: str = "", depth: int = 0) -> None:
@@ -107,7 +107,7 @@ def compare(recorded: Any, replayed: Any, found: Found, path: str = "", depth: i
         if redacted:
             found.add(path, "volatile", recorded, replayed, pattern=redacted)
         else:
-            found.add(path, "type", recorded, replayed)
+            _gone(recorded, replayed, found, path, "type", depth)
     elif depth >= _DEPTH:
         if not _equal(recorded, replayed):
             found.add(path, "changed", recorded, replayed)
@@ -117,7 +117,7 @@ def compare(recorded: Any, replayed: Any, found: Found, path: str = "", depth: i
                 continue
             inner = join(path, key)
             if key not in replayed:
-                found.add(inner, "missing", recorded[key], None)
+                _gone(recorded[key], None, found, inner, "missing", depth)
             elif key not in recorded:
                 found.add(inner, "added", None, replayed[key])
             else:
@@ -125,7 +125,7 @@ def compare(recorded: Any, replayed: Any, found: Found, path: str = "", depth: i
     elif kind_a == "array":
         for i, j in align(recorded, replayed, ignore_order=found.options.ignore_order):
             if j is None:
-                found.add(f"{path}[{i}]", "missing", recorded[i], None)
+                _gone(recorded[i], None, found, f"{path}[{i}]", "missing", depth)
             elif i is None:
                 found.add(f"{path}[{j}]", "added", None, replayed[j])
             elif not _same_scalar(recorded[i], replayed[j]):
@@ -133,6 +133,18 @@ def compare(recorded: Any, replayed: Any, found: Found, path: str = "", depth: i
     elif recorded != replayed:
         by_itself = pattern(recorded, replayed, path, found.learnt)
         found.add(path, "volatile" if by_itself else "changed", recorded, replayed, pattern=by_itself)
+
+
+def _gone(recorded: Any, replayed: Any, found: Found, path: str, kind: Kind, depth: int) -> None:
+    """Add a whole value that is gone or of another type; of one that is not asked for, what is asked for in it."""
+    if found.wanted(path) or depth >= _DEPTH:
+        found.add(path, kind, recorded, replayed)
+    elif isinstance(recorded, dict):
+        for key, value in recorded.items():
+            _gone(value, None, found, join(path, key), "missing", depth + 1)
+    elif isinstance(recorded, list):
+        for i, value in enumerate(recorded):
+            _gone(value, None, found, f"{path}[{i}]", "missing", depth + 1)
 
 
 def _same_scalar(a: Any, b: Any) -> bool:

@@ -73,12 +73,17 @@ class Learnt:
         """Say whether the replayed value is the recorded one with a learnt value put in its place."""
         if replayed in self._values.get(recorded, ()):
             return True
-        for word in set(re.findall(r"[\w-]+", recorded)):
-            if len(word) >= _LEARNT_MIN and any(
-                recorded.replace(word, new) == replayed for new in self._values.get(word, ())
-            ):
-                return True
-        return False
+        return any(
+            len(word) >= _LEARNT_MIN and word in self._values and self._put_in(word, recorded, replayed)
+            for word in set(re.findall(r"[\w-]+", recorded))
+        )
+
+    def _put_in(self, word: str, recorded: str, replayed: str) -> bool:
+        """Cut the value out of the replayed text that stands for `word`, and look whether it was learnt."""
+        at, times = recorded.index(word), recorded.count(word)
+        longer, odd = divmod(len(replayed) - len(recorded), times)
+        new = replayed[at : at + len(word) + longer]
+        return not odd and new in self._values[word] and recorded.replace(word, new) == replayed
 
 
 def pattern(recorded: object, replayed: object, key: str = "", learnt: Learnt | None = None) -> str:
@@ -129,8 +134,7 @@ def _masked(recorded: str, replayed: str) -> str:
         hidden_a, count_a = regex.subn(f"\0{mask}\0", recorded)
         hidden_b, count_b = regex.subn(f"\0{mask}\0", replayed)
         if count_a and count_a == count_b:
-            if hidden_a.count("\0") == 2 or not name:
-                name = name or mask
+            name = name or mask
             recorded, replayed = hidden_a, hidden_b
             if recorded == replayed:
                 return name

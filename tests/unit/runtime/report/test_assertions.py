@@ -213,3 +213,14 @@ def test_all_public_types_exist() -> None:
         "httpResponseSchema",
         "httpResponseContentType",
     }
+
+
+def test_what_is_said_about_keys_does_not_hold_for_lines() -> None:
+    a, b = answer(body="one", Content_Type="text/plain"), answer(body="two", Content_Type="text/plain")
+    assert not check("httpResponseBody", {"includeOnly": "name"}, a, b)[0]
+    assert not check("httpResponseBody", {"ignore": "line"}, a, b)[0]
+
+
+def test_an_ignored_key_inside_an_array_is_left_out_of_schemas_too() -> None:
+    a, b = answer(body={"items": [{"id": 1}]}), answer(body={"items": [{"id": "1"}]})
+    assert check("httpResponseSchema", {"ignore": "items.id"}, a, b)[0]

@@ -240,3 +240,14 @@ def test_counts_of_the_responder_win_where_lines_were_left_out(results: Any) -> 
     made = reports.build(results.write())
     assert made.mocks is not None
     assert (made.mocks.total, made.mocks.accuracy) == (100, 90.0)
+
+
+def test_a_report_of_huge_bodies_stays_small(results: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(6):
+        pair(results, {"x": ["y" * 30_000]}, {"x": ["z" * 30_000, i]}, endpoint=f"GET /{i}")
+    monkeypatch.setattr(building, "TEXT_KEPT", 50_000)
+    made = reports.build(results.write())
+    assert [bool(f.recorded.body) for f in made.failures].count(True) == 1
+    assert all(f.differences for f in made.failures)
+    assert any("without their bodies" in note for note in made.notifications)
+    assert len(reports.render(made, "html")) < 400_000

@@ -131,3 +131,17 @@ def test_very_long_texts_take_no_quadratic_time() -> None:
     result = Found(Options())
     compare_lines([f"a{i}" for i in range(5000)], [f"b{i}" for i in range(5000)], result)
     assert len(result.differences) + result.left_out == 5000
+
+
+@pytest.mark.parametrize(
+    ("recorded", "replayed", "paths"),
+    [
+        ({"user": {"name": "a", "age": 1}}, {}, ["user.name"]),
+        ({"user": {"name": "a", "age": 1}}, {"user": None}, ["user.name"]),
+        ({"users": [{"name": "a"}, {"age": 1}]}, {"users": []}, ["users[0].name"]),
+        ({"other": {"age": 1}}, {}, []),
+        ({"user": {"name": "a"}}, [], ["$"]),
+    ],
+)
+def test_what_is_asked_for_is_missed_with_its_parent(recorded: Any, replayed: Any, paths: list[str]) -> None:
+    assert [d.path for d in found(recorded, replayed, include_only=("name",)).differences] == paths

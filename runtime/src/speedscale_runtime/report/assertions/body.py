@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from speedscale_runtime.report.answer import Answer
 from speedscale_runtime.report.structure import Found, Options, compare, compare_lines, shown
@@ -39,8 +40,8 @@ def compare_bodies(recorded: Answer, replayed: Answer, found: Found) -> None:
     if a.kind == b.kind == "json":
         compare(a.value, b.value, found)
     elif a.kind == b.kind and a.kind in ("xml", "html", "text"):
-        # A new line of text is no new key: allowNew is about fields.
-        strict = Found(_without_new(found.options), found.place, found.learnt)
+        # Lines are no keys: what is said about keys (allowNew, ignore, includeOnly) does not hold for them.
+        strict = Found(_of_lines(found.options), found.place, found.learnt)
         compare_lines(a.lines, b.lines, strict)
         found.differences += strict.differences
         found.left_out += strict.left_out
@@ -57,8 +58,8 @@ def compare_bodies(recorded: Answer, replayed: Answer, found: Found) -> None:
         found.add("", "type", _summary(recorded), _summary(replayed))
 
 
-def _without_new(options: Options) -> Options:
-    return Options(options.ignore, options.include_only, False, options.show_only, options.match, options.ignore_order)
+def _of_lines(options: Options) -> Options:
+    return replace(options, ignore=(), include_only=(), allow_new=False)
 
 
 def _summary(answer: Answer) -> str:

@@ -132,7 +132,7 @@ def _line(d: Difference) -> Html:
 def _both(failure: Failure, unordered: bool) -> Html | None:
     a, b = failure.recorded, failure.replayed
     if not a.body and not b.body:
-        return None
+        return el("p", "The bodies are left out to keep this page small.", class_="soft") if a.cut or b.cut else None
     every = rows(a, b, failure.differences, ignore_order=unordered)
     parts: list[Html] = []
     for fold, run in folded(every):
