@@ -148,10 +148,14 @@ class _Planner:
             gap = 0.0 if free_at is None else max(0.0, started - free_at)
             duration_ms = _number(pair.doc.get("duration"))
             free_at = max(free_at or 0.0, started + duration_ms / 1000)
-            tests.append(self._test(index, pair, target, wire, gap, duration_ms))
+            connection = _connection(pair) or f"session {indexes[0]}"  # unknown: one for each session
+            slot = self._slots.setdefault((target, connection), len(self._slots))
+            tests.append(self._test(index, pair, target, wire, gap, duration_ms, slot))
         return Session(tests[0].session if len({t.session for t in tests}) == 1 else "", offset, tuple(tests))
 
-    def _test(self, index: int, pair: RRPair, target: Target, wire: bytes, gap: float, duration_ms: float) -> Test:
+    def _test(
+        self, index: int, pair: RRPair, target: Target, wire: bytes, gap: float, duration_ms: float, slot: int
+    ) -> Test:
         method = wire[: wire.index(b" ")].decode()
         location = self._names.location(method, uri(pair).partition("?")[0])
         endpoint = self._endpoints.setdefault(Endpoint(method, location), len(self._endpoints))
@@ -164,7 +168,7 @@ class _Planner:
             target=target,
             endpoint=endpoint,
             session=str(pair.doc.get("session") or ""),
-            slot=self._slots.setdefault((target, _connection(pair)), len(self._slots)),
+            slot=slot,
             head_only=method == "HEAD",
             gap_s=gap,
             recorded_us=round(duration_ms * 1000),

@@ -201,6 +201,13 @@ def test_each_recorded_connection_has_its_own_and_keeps_it() -> None:
     assert {n for p, n in used if p == "/1"} == {n for p, n in used if p == "/3"}
 
 
+def test_without_a_recorded_connection_each_session_has_one() -> None:
+    recording = pairs((0, "/1", "a", ""), (0, "/2", "b", ""), (1, "/3", "a", ""), (1, "/4", "b", ""))
+    world = World(recording, Stage(1, iterations=3, pace=0)).run()
+    assert world.server.opened == 2
+    assert len(world.sent) == 12
+
+
 def test_iterations_and_vusers() -> None:
     world = World(THREE, Stage(3, iterations=4, pace=0)).run()
     assert world.engine.iterations == 12
