@@ -41,12 +41,12 @@ def test_batches_become_a_recording(forwarder: Callable, batch: Callable, tmp_pa
     assert f.post(squeezed, 2, **{"Content-Encoding": "zstd"}).status_code == 200
     assert f.post(batch(5, agent="kube-probe/1.29"), 3).status_code == 200
     assert f.post(b"", 4).status_code == 200
-    f.until(lambda: f.status()["exporters"]["recording"]["exported"] == 4)
+    f.until(lambda: f.status()["exporters"]["recording"]["lagBytes"] == 0)
     status = f.status()
+    assert status["exporters"]["recording"]["exported"] == 4
     assert status["received"]["pairs"] == 5
     assert status["filtered"] == {"standard": 1}
     assert status["exporters"]["recording"]["lagPairs"] == 0
-    assert status["exporters"]["recording"]["lagBytes"] == 0
     assert 'speedscale_forwarder_filtered_pairs_total{rule="standard"} 1.0' in f.metrics()
     assert f.end() == 0
     assert recorded(out) == ["/orders/1", "/orders/2", "/orders/3", "/orders/4"]
@@ -141,6 +141,14 @@ def test_a_second_forwarder_is_kept_out_of_the_spool(forwarder: Callable) -> Non
     first = forwarder("a", WITH_DLP="false")
     with pytest.raises(AssertionError, match="in use by process"):
         forwarder("b", WITH_DLP="false", SPOOL_DIR=str(first.root / "spool"))
+
+
+@pytest.mark.parametrize("name", ["FORWARDER_PORT", "METRICS_HTTP_PORT"])
+def test_a_port_that_is_taken_is_named(forwarder: Callable, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AssertionError, match=f"{name}: cannot listen on 127.0.0.1:{port}"):
+            forwarder(WITH_DLP="false", **{name: str(port)})
 
 
 def test_batches_over_tls(forwarder: Callable, batch: Callable, tmp_path: Path) -> None:

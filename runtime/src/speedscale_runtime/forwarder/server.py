@@ -67,10 +67,10 @@ class Forwarder:
         settings = self._settings
         access = Access(settings.token_file)
         tls = _tls(settings)
+        endpoints = self._endpoints()
         self._spool = _open_spool(settings)
         self._report_recovery()
-        loop = asyncio.get_running_loop()
-        committer = Committer(self._spool, loop, self._wake_runners)
+        committer = Committer(self._spool, asyncio.get_running_loop(), self._wake_runners)
         self._intake = Intake(
             self._spool,
             committer,
@@ -81,47 +81,63 @@ class Forwarder:
         await self._refresh_rules()
         if not settings.dlp_config:
             log.warning("redaction_off", setting="WITH_DLP")
-        committer.start()
         cursors = Cursors(settings.spool_dir / "cursors")
         for spec in settings.exporters:
             self._runners[spec.name] = self._runner(spec, cursors)
-        endpoints = Endpoints(self._registry, self._not_ready, host=settings.metrics_host, port=settings.metrics_port)
-        face = Face(self._intake, access, self._metrics, self.status)
-        web_runner = web.AppRunner(
-            face.application(settings.max_batch_bytes),
-            access_log=None,
-            shutdown_timeout=_ACCEPT_GRACE_S,
-            auto_decompress=False,  # done by the worker, with a limit
-        )
+        committer.start()
+        web_runner = self._web_runner(access)
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._listen(web_runner, tls)
             self.metrics_port = endpoints.start()
-            delivering = {n: asyncio.create_task(r.run(), name=f"export-{n}") for n, r in self._runners.items()}
-            tasks += [*delivering.values(), asyncio.create_task(self._housekeeping(access), name="housekeeping")]
-            for task in tasks:
-                task.add_done_callback(self._ended)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._stopping.set)
-            self._started = True
+            tasks += self._start_tasks(access)
             self._announce()
             await self._stopping.wait()
-            await self._wind_down(web_runner, committer, list(delivering.values()))
+            await self._wind_down(web_runner, tasks[:-1])
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await web_runner.cleanup()
-            if self.metrics_port:
-                await asyncio.to_thread(endpoints.stop)
-            committer.stop()
-            for runner in self._runners.values():
-                await runner.close()
-            self._spool.close()
-            log.info("stopped")
+            await self._let_go(tasks, web_runner, endpoints, committer)
         for task in tasks:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+    def _web_runner(self, access: Access) -> web.AppRunner:
+        face = Face(self._intake, access, self._metrics, self.status)
+        return web.AppRunner(
+            face.application(self._settings.max_batch_bytes),
+            access_log=None,
+            shutdown_timeout=_ACCEPT_GRACE_S,
+            auto_decompress=False,  # done by the worker, with a limit
+        )
+
+    def _start_tasks(self, access: Access) -> list[asyncio.Task[None]]:
+        """Start the exporters, and housekeeping as the last; take signals from now on."""
+        tasks = [asyncio.create_task(r.run(), name=f"export-{n}") for n, r in self._runners.items()]
+        tasks.append(asyncio.create_task(self._housekeeping(access), name="housekeeping"))
+        for task in tasks:
+            task.add_done_callback(self._ended)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        self._started = True
+        return tasks
+
+    async def _let_go(
+        self,
+        tasks: list[asyncio.Task[None]],
+        web_runner: web.AppRunner,
+        endpoints: Endpoints,
+        committer: Committer,
+    ) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await web_runner.cleanup()
+        if self.metrics_port:
+            await asyncio.to_thread(endpoints.stop)
+        committer.stop()
+        for runner in self._runners.values():
+            await runner.close()
+        self._spool.close()
+        log.info("stopped")
 
     def status(self) -> dict[str, Any]:
         """Return the document of GET /v1/status."""
@@ -155,6 +171,13 @@ class Forwarder:
                 for name, runner in self._runners.items()
             },
         }
+
+    def _endpoints(self) -> Endpoints:
+        host, port = self._settings.metrics_host, self._settings.metrics_port
+        try:
+            return Endpoints(self._registry, self._not_ready, host=host, port=port)
+        except OSError as error:
+            raise ConfigError([f"METRICS_HTTP_PORT: cannot listen on {host}:{port}: {error.strerror}"]) from error
 
     def _runner(self, spec: ExporterSpec, cursors: Cursors) -> Runner:
         rules = self._exporter_rules[spec.name] = RuleSet(
@@ -266,9 +289,7 @@ class Forwarder:
             return "spool full: exporters are behind"
         return ""
 
-    async def _wind_down(
-        self, runner: web.AppRunner, committer: Committer, delivering: list[asyncio.Task[None]]
-    ) -> None:
+    async def _wind_down(self, runner: web.AppRunner, delivering: list[asyncio.Task[None]]) -> None:
         log.info("stopping")
         self._intake.accepting = False
         for site in list(runner.sites):
