@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from speedscale_runtime.rrpair import RRPair, jsonform, jsonlayout, markdown
+from speedscale_runtime.rrpair import RRPair, jsonform, jsonlayout, jsontext, markdown
 from speedscale_schemas.errors import ConfigError
 
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NASTY = st.sampled_from(
     [
@@ -223,3 +223,114 @@ def test_frames_keep_every_pair(doc: dict[str, Any]) -> None:
     assert (again.request_body or b"") == (pair.request_body or b"")
     assert (again.response_body or b"") == (pair.response_body or b"")
     assert pair.copy() == pair
+
+
+# What people edit: the sections of one pair in front of the document of another
+
+NAMES = st.from_regex(r"[A-Z][A-Za-z-]{0,6}", fullmatch=True).filter(
+    lambda n: n.casefold() not in ("content-length", "trailer", "content-type", "content-encoding")
+)
+VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_characters="\x7f"), max_size=8)
+PLAIN = VALUES.map(lambda v: v.replace("\\", "").replace(",", "").strip())
+CLEAN_HEADERS = st.dictionaries(NAMES, st.lists(PLAIN, min_size=1, max_size=2), max_size=3)
+PATHS = st.from_regex(r"(/[a-z0-9]{0,4}){1,3}(\?[a-z]=[0-9]?)?", fullmatch=True)
+BODIES = st.one_of(
+    st.text(max_size=20).map(str.encode),
+    NASTY.filter(lambda t: "\ud800" not in t).map(str.encode),
+    VALUE.map(lambda v: jsonlayout.squeeze(jsontext.compact([v])) or b""),
+)
+
+
+@st.composite
+def clean_pairs(draw: st.DrawFn) -> RRPair:
+    path = draw(PATHS)
+    code = draw(st.integers(100, 599))
+    doc = {
+        "msgType": "rrpair",
+        "ts": f"2026-03-01T10:20:{draw(st.integers(10, 59))}.5Z",
+        "l7protocol": draw(st.sampled_from(["http", "https"])),
+        "duration": draw(st.integers(0, 9999)),
+        "tags": draw(st.dictionaries(NAMES, PLAIN, max_size=3)) | {"proxyLocation": "in"},
+        "uuid": base64.b64encode(draw(st.binary(min_size=16, max_size=16))).decode(),
+        "direction": draw(st.sampled_from(["IN", "OUT"])),
+        "network_address": draw(st.sampled_from(["a:80", "b:8080", "c.example:443"])),
+        "command": (method := draw(st.sampled_from(["GET", "POST", "PATCH"]))),
+        "location": path.partition("?")[0],
+        "status": str(code),
+        "http": {
+            "req": {
+                "method": method,
+                "uri": path,
+                "url": path.partition("?")[0],
+                "version": draw(st.sampled_from(["1.0", "1.1", "2.0"])),
+                "host": "a",
+                "headers": draw(CLEAN_HEADERS),
+            },
+            "res": {"statusCode": code, "statusMessage": f"{code} {draw(NAMES)}", "headers": draw(CLEAN_HEADERS)},
+        },
+        "signature": {
+            f"http:{key}": base64.b64encode(value.encode()).decode()
+            for key, value in draw(st.dictionaries(NAMES, PLAIN, max_size=3)).items()
+        },
+    }
+    pair = RRPair.from_doc(doc)
+    pair.request_body, pair.response_body = draw(BODIES), draw(BODIES)
+    return pair
+
+
+def internal(data: bytes) -> int:
+    """Return where the document's section starts; its own line may contain the same words."""
+    return data.rindex(b"\n### INTERNAL") + 1
+
+
+def visible(pair: RRPair) -> dict[str, Any]:
+    """Return what a person sees of a pair, in the form in which programs see it."""
+    doc = pair.copy().doc
+    req = doc["http"]["req"]
+    return {
+        **{key: doc.get(key) for key in ("ts", "l7protocol", "duration", "tags", "uuid", "direction", "status")},
+        **{key: doc.get(key) for key in ("network_address", "command", "location", "signature")},
+        "req": {key: req.get(key) for key in ("method", "uri", "url", "version", "headers")},
+        "res": doc["http"]["res"],
+        "bodies": (pair.request_body, pair.response_body),
+    }
+
+
+@SLOW
+@given(clean_pairs(), clean_pairs())
+def test_edited_sections_win_over_the_document(before: RRPair, after: RRPair) -> None:
+    document = markdown.dumps(before)
+    text = markdown.dumps(after)
+    edited = text[: internal(text)] + document[internal(document) :]
+    again = markdown.loads(edited)
+    wanted = visible(after)
+    wanted["bodies"] = tuple(jsonlayout.squeeze(body) or body for body in wanted["bodies"])
+    if jsonlayout.same(before.request_body or b"", after.request_body or b""):
+        wanted["bodies"] = (before.request_body, wanted["bodies"][1])
+    if jsonlayout.same(before.response_body or b"", after.response_body or b""):
+        wanted["bodies"] = (wanted["bodies"][0], before.response_body)
+    assert without_trailing_space(visible(again)) == without_trailing_space(wanted)
+    assert markdown.loads(markdown.dumps(again)) == again
+
+
+def without_trailing_space(seen: dict[str, Any]) -> dict[str, Any]:
+    """Space at a body's end is layout to other tools, so an edit of it alone is not one."""
+    return seen | {"bodies": tuple((body or b"").replace(b"\r\n", b"\n").rstrip() for body in seen["bodies"])}
+
+
+@SLOW
+@given(clean_pairs())
+def test_a_compact_file_is_filled_from_its_text(pair: RRPair) -> None:
+    text = markdown.dumps(pair)
+    bare = pair.copy()
+    bare.request_body = bare.response_body = None
+    for side in ("req", "res"):
+        del bare.doc["http"][side]["headers"]
+    document = markdown.dumps(bare)
+    compact = text[: internal(text)] + document[internal(document) :]
+    again = markdown.loads(compact)
+    for side in ("req", "res"):
+        again.doc["http"][side].setdefault("headers", {})  # none shown, none filled in
+    wanted = visible(pair)
+    wanted["bodies"] = tuple(jsonlayout.squeeze(body) or body for body in wanted["bodies"])
+    assert without_trailing_space(visible(again)) == without_trailing_space(wanted)

@@ -102,8 +102,7 @@ def _request_line(pair: RRPair, req: Json, old: heads.Line, new: heads.Line, com
         req["method"] = doc["command"] = new.method
     if new.version and new.version != old.version:
         req["version"] = new.version
-    plausible = likeness.schemes(pair, new.authority or "")
-    if new.scheme and new.scheme != old.scheme and new.scheme not in plausible:
+    if new.scheme and new.scheme != old.scheme and new.scheme not in likeness.schemes(pair):
         doc["l7protocol"] = new.scheme
         if "isTls" in doc:
             doc["isTls"] = new.scheme == "https"

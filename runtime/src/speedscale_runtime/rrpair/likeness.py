@@ -39,12 +39,11 @@ def authorities(pair: RRPair) -> set[str]:
     return {*known, *hosts, *(f"{host}:{port}" for host in hosts for port in ports or ("80", "443"))} - {""}
 
 
-def schemes(pair: RRPair, authority: str) -> set[str]:
+def schemes(pair: RRPair) -> set[str]:
     """Return the schemes under which tools may show the pair's URL."""
     if pair.doc.get("l7protocol") not in heads.HTTP_SCHEMES:
         return set(heads.HTTP_SCHEMES)
-    secure = pair.doc.get("isTls") is True or authority.endswith(":443")
-    return {heads.scheme(pair), "https"} if secure else {heads.scheme(pair)}
+    return {heads.scheme(pair), "https"} if pair.doc.get("isTls") is True else {heads.scheme(pair)}
 
 
 def uri(shown: str, known: str) -> bool:
