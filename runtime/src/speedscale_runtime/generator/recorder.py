@@ -13,11 +13,11 @@ from speedscale_runtime.rrpair import RRPair
 
 from .causes import Cause
 from .client import CountingConnection, RecordingConnection
-from .engine import Runner
 from .measure import Stats
 from .plan import Plan, Test
 from .redaction import Redaction
 from .replayed import pair_of
+from .runner import Runner
 
 
 class Recorder:

@@ -14,9 +14,7 @@ import shutil
 import signal
 import time
 import uuid
-from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -34,10 +32,10 @@ from speedscale_schemas.errors import ConfigError
 from . import readiness, testconfig, worker
 from .config import Settings
 from .endpoints import Endpoints
-from .load import offered_rate
 from .measure import endpoint_lines, interval_lines
 from .metrics import Metrics
 from .plan import build
+from .summing import end_line, run_line
 from .targets import parse_overrides
 from .testconfig import TestConfig
 
@@ -45,7 +43,6 @@ _log = structlog.get_logger()
 _POLL_S = 0.1
 _PROGRESS_S = 0.5
 _LEAD_S = 0.05
-_RATE_HELD = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ def run(settings: Settings) -> Summary:
         processes=processes,
         part=settings.results_file,
     )
-    head = _run_line(share, source.id)
+    head = run_line(share, source.id)
     _log.info("generator.start", run=run_id, tests=plan.tests, targets=plan.targets, processes=processes)
     summary = _Parent(share).run(head)
     _log.info("generator.end", run=run_id, requests=summary.requests, errors=summary.errors, ok=summary.ok)
@@ -202,7 +199,7 @@ class _Parent:
 
     def _write(self, head: dict[str, Any], parts: list[dict[str, Any]], lost: int) -> Summary:
         results = self._share.settings.results_file
-        end = _end_line(self._share, parts, lost)
+        end = end_line(self._share, parts, lost)
         temporary = results.with_name(results.name + ".new")
         with temporary.open("wb") as out:
             out.write(orjson.dumps(head, option=orjson.OPT_APPEND_NEWLINE))
@@ -226,80 +223,6 @@ def _child(share: worker.Share, progress: mmap.mmap, pipe: Connection) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     pipe.send(worker.run(share, progress))
     pipe.close()
-
-
-def _end_line(share: worker.Share, parts: list[dict[str, Any]], lost: int) -> dict[str, Any]:
-    requests = sum(p["requests"] for p in parts)
-    errors = sum(p["errors"] for p in parts)
-    duration = max((p["duration"] for p in parts), default=0.0)
-    dropped = sum(p["dropped"] for p in parts)
-    offered = offered_rate(share.config.stages)
-    achieved = requests / duration if duration else 0.0
-    cancelled = any(p["cancelled"] for p in parts)
-    causes: Counter[str] = Counter()
-    learned: Counter[str] = Counter()
-    for part in parts:
-        learned.update(part["learned"])
-        for endpoint in part["endpoints"]:
-            causes.update(endpoint["causes"])
-    why = _why(requests, errors, dropped, offered, cancelled=cancelled, lost=lost, causes=causes)
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "type": "end",
-        "durationMs": round(duration * 1000, 3),
-        "requests": requests,
-        "errors": errors,
-        "iterations": sum(p["iterations"] for p in parts),
-        "offeredRate": offered,
-        "achievedRate": round(achieved, 3),
-        "dropped": dropped,
-        "cpuSeconds": round(sum(p["cpu"] for p in parts), 3),
-        "rssBytes": sum(p["rss"] for p in parts) + usage.ru_maxrss * 1024,
-        "learned": dict(sorted(learned.items())),
-        "cancelled": cancelled,
-        "ok": not why,
-        "why": why,
-    }
-
-
-def _why(
-    requests: int, errors: int, dropped: int, offered: float | None, *, cancelled: bool, lost: int, causes: Counter[str]
-) -> str:
-    """Return why the measurement is void, empty when it is not."""
-    reasons = []
-    if cancelled:
-        reasons.append("the run was stopped before its end")
-    if lost:
-        reasons.append(f"{lost} of the generator's processes died; their measurements are lost")
-    if requests and errors == requests:
-        worst = causes.most_common(1)[0][0] if causes else "unknown"
-        reasons.append(f"no request got an answer ({worst})")
-    if not requests and not cancelled:
-        reasons.append("no request was sent")
-    if offered is not None and dropped > (1 - _RATE_HELD) * (requests + dropped):
-        reasons.append(
-            f"the rate was not offered: {dropped} of {requests + dropped} requests were due and could not be sent in "
-            f"time; give the stage more virtualUsers, or the generator more processes"
-        )
-    return "; ".join(reasons)
-
-
-def _run_line(share: worker.Share, snapshot_id: str) -> dict[str, Any]:
-    return {
-        "type": "run",
-        "version": 1,
-        "id": share.run_id,
-        "mode": "load" if share.low_data else "functional",
-        "snapshot": snapshot_id,
-        "testConfig": share.config.document,
-        "targets": share.plan.targets,
-        "startedAt": datetime.fromtimestamp(share.epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "buildTag": share.settings.build_tag,
-        "seed": share.seed,
-        "tests": share.plan.tests,
-        "skipped": share.plan.skipped,
-        "processes": share.processes,
-    }
 
 
 def _config(settings: Settings) -> TestConfig:

@@ -26,9 +26,10 @@ from speedscale_runtime.transforms import Run, Sources, TransformSet
 
 from .client import Dialer
 from .config import Settings
-from .engine import Engine, Handle, Options
+from .engine import Engine
 from .measure import Stats
 from .plan import Plan
+from .ports import Handle, Options
 from .recorder import Recorder
 from .redaction import Redaction
 from .testconfig import TestConfig

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from speedscale_runtime.generator import engine as engine_module
+from speedscale_runtime.generator import ports
 from speedscale_runtime.generator.causes import Cause
-from speedscale_runtime.generator.engine import Engine, Options, Runner
+from speedscale_runtime.generator.engine import Engine
 from speedscale_runtime.generator.measure import Stats
 from speedscale_runtime.generator.plan import build
+from speedscale_runtime.generator.ports import Options
+from speedscale_runtime.generator.runner import Runner
 from speedscale_runtime.generator.targets import Target
 from speedscale_runtime.generator.testconfig import Stage
 from speedscale_runtime.rrpair import RRPair
@@ -162,7 +164,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_EARLY_S", 0.0)
+    monkeypatch.setattr(ports, "EARLY_S", 0.0)
 
 
 THREE = pairs((0, "/a", "s"), (1, "/b", "s"), (3, "/c", "s"))
