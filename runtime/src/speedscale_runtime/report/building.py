@@ -132,11 +132,23 @@ def _take(line: dict[str, Any], state: _Run, lines: Lines) -> None:
             config = line.get("testConfig")
             groups = config.get("assertionGroups") if isinstance(config, Mapping) else None
             state.suite = compile_groups(DEFAULT_ASSERTIONS if groups is None else groups)
-            state.run = line
+            skipped = [s for s in line.get("skipped") or () if isinstance(s, Mapping)]
+            state.run = {**line, "skipped": skipped, "targets": list(line.get("targets") or ())}
         elif kind == "end":
-            state.end = line
-    except (KeyError, TypeError, ValueError) as error:
+            state.end = _end(line)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         lines.leave_out(f"a line of type {kind} has {type(error).__name__} at {error}")
+
+
+def _end(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an `end` line with its numbers as numbers; TypeError or ValueError where one is none."""
+    typed = dict(line)
+    for key in ("durationMs", "offeredRate", "achievedRate", "cpuSeconds"):
+        typed[key] = None if line.get(key) is None else float(line[key])
+    for key in ("dropped", "rssBytes"):
+        typed[key] = None if line.get(key) is None else int(line[key])
+    typed["learned"] = {str(kind): int(count) for kind, count in (line.get("learned") or {}).items()}
+    return typed
 
 
 def _take_pair(line: dict[str, Any], state: _Run, lines: Lines) -> None:
@@ -243,14 +255,13 @@ def _fatal(state: _Run, total: int, failed: int) -> str:
 
 def _load(end: Mapping[str, Any], duration_ms: float, fatal: str) -> Load:
     void = end.get("ok") is False and not end.get("cancelled") and not fatal
-    offered = end.get("offeredRate")
     return Load(
         duration_ms=round(duration_ms, 3),
-        offered_rate=float(offered) if offered is not None else None,
-        achieved_rate=float(end["achievedRate"]) if end.get("achievedRate") is not None else None,
-        dropped=int(end.get("dropped") or 0),
-        cpu_seconds=float(end["cpuSeconds"]) if end.get("cpuSeconds") is not None else None,
-        rss_bytes=int(end["rssBytes"]) if end.get("rssBytes") is not None else None,
+        offered_rate=end.get("offeredRate"),
+        achieved_rate=end.get("achievedRate"),
+        dropped=end.get("dropped") or 0,
+        cpu_seconds=end.get("cpuSeconds"),
+        rss_bytes=end.get("rssBytes"),
         held=not void,
         why=str(end.get("why") or ("the generator could not offer the load" if void else "")),
     )

@@ -45,14 +45,21 @@ class Tally:
 
     def take_totals(self, line: Mapping[str, Any]) -> None:
         """Add an `endpoint` line: the generator's own totals. ValueError when a histogram cannot be decoded."""
-        self.requests += int(line["requests"])
-        self.errors += int(line["errors"])
-        self.status_matched += int(line.get("matched", 0))
-        self.causes.update({str(k): int(v) for k, v in line.get("errorCauses", {}).items()})
-        self.status_codes.update({str(k): int(v) for k, v in line.get("statusCodes", {}).items()})
-        self.latency.merge(line["latencyHdr"])
-        self.service_time.merge(line["serviceTimeHdr"])
-        self.recorded_latency.merge(line["recordedLatencyHdr"])
+        # Everything is read before anything is counted: a line is taken whole or not at all.
+        counts = int(line["requests"]), int(line["errors"]), int(line.get("matched", 0))
+        causes = {str(k): int(v) for k, v in line.get("errorCauses", {}).items()}
+        codes = {str(k): int(v) for k, v in line.get("statusCodes", {}).items()}
+        histograms = Histogram(), Histogram(), Histogram()
+        for histogram, key in zip(histograms, ("latencyHdr", "serviceTimeHdr", "recordedLatencyHdr"), strict=True):
+            histogram.merge(line[key])
+        self.requests += counts[0]
+        self.errors += counts[1]
+        self.status_matched += counts[2]
+        self.causes.update(causes)
+        self.status_codes.update(codes)
+        self.latency.add(histograms[0])
+        self.service_time.add(histograms[1])
+        self.recorded_latency.add(histograms[2])
 
     def take_pair_as_totals(self, line: Mapping[str, Any], status: int) -> None:
         """Count a pair line where the run was killed before it wrote its totals."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from speedscale_runtime import report as reports
 from speedscale_runtime.report import building, tally
@@ -251,3 +253,45 @@ def test_a_report_of_huge_bodies_stays_small(results: Any, monkeypatch: pytest.M
     assert all(f.differences for f in made.failures)
     assert any("without their bodies" in note for note in made.notifications)
     assert len(reports.render(made, "html")) < 400_000
+
+
+JUNK = st.sampled_from([None, True, 0, -1, 1.5, "", "x", [], [1], ["a"], {}, {"a": 1}, 10**30, "2026"])
+
+
+def places(value: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value inside a line, but its type."""
+    found = []
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
+        if before or key != "type":
+            found += [(*before, key), *places(inner, (*before, key))]
+    return found
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_line_costs_itself_and_never_the_report(results: Any, data: st.DataObject) -> None:
+    results.pairs, results.mocks = (
+        [],
+        [{"type": "mock", "verdict": "NO_MATCH", "nearest": [{"differences": [{"key": "k"}]}]}],
+    )
+    results.intervals = []
+    pair(results, {"a": 1}, {"a": 2})
+    pair(results, {"a": 1}, None, error="refused")
+    results.interval(0, 2, 1, 5.0, 6.0)
+    folder = results.write()
+    name = data.draw(st.sampled_from(["results.jsonl", "mocks.jsonl"]))
+    lines = [json.loads(line) for line in (folder / name).read_text().splitlines()]
+    line = data.draw(st.sampled_from(lines))
+    *parents, last = data.draw(st.sampled_from(places(line)))
+    target = line
+    for key in parents:
+        target = target[key]
+    target[last] = data.draw(JUNK)
+    (folder / name).write_text("".join(json.dumps(one) + "\n" for one in lines))
+    try:
+        made = reports.build(folder)
+    except ConfigError:
+        return  # the test config, or the first line, was hit
+    for form in reports.FORMATS:
+        assert reports.render(made, form)

@@ -5,19 +5,20 @@ Data of the run (headers, status codes, the test config) keeps its own keys.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
-
-import orjson
 
 from speedscale_runtime.report.model import Report
 
 
 def render(report: Report) -> bytes:
     """Return the report as indented JSON with a final newline."""
-    return orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    # The standard library, because a test config may hold integers beyond 64 bits.
+    return json.dumps(as_json(report), ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
 
 
 def as_json(value: Any) -> Any:
@@ -30,6 +31,8 @@ def as_json(value: Any) -> Any:
         return [as_json(v) for v in value]
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value
 
 
