@@ -58,14 +58,19 @@ def run() -> list[dict[str, Any]]:
     plain = _rate(_plain(), clean)
     ours_dirty = _rate(lambda d: _fresh(redactor, d), dirty)
     presidio = _presidio([d.decode() for d in dirty[:_PEER_DOCUMENTS]])
-    frames = [_frame(random.Random(i)) for i in range(_DOCUMENTS)]
-    pairs = _rate(redactor.redact_frame, frames)
-    loads = _rate(json.loads, [f.response_body for f in frames])
+    frames = [_frame(random.Random(i)) for i in range(_ROUNDS * _DOCUMENTS)]
+    pairs, loads = _both(redactor, frames)
     return [
         _row("redact clean JSON documents of 0.65 KB", ours_clean, plain, "re, the same patterns", "≥ 10"),
         _row("redact clean JSON documents of 0.65 KB", ours_clean, scan, "hyperscan alone", "≥ 0.5"),
         _row("redact JSON documents of 0.8 KB with 5 values", ours_dirty, presidio, "Presidio, patterns only", "≥ 20"),
-        _row("redact pairs of 2 KB with 4 values", pairs, loads, "json.loads of their bodies alone", "10,000/s"),
+        _row(
+            "redact pairs of 2 KB with 4 values, none seen before",
+            pairs,
+            loads,
+            "json.loads of their bodies alone",
+            "10,000/s",
+        ),
     ]
 
 
@@ -84,6 +89,22 @@ def _rate(work: Callable[[Any], object], items: Sequence[Any]) -> float:
             work(item)
         best = min(best, time.perf_counter() - start)
     return len(items) / best
+
+
+def _both(redactor: Redactor, frames: Sequence[Frame]) -> tuple[float, float]:
+    """Return pairs a second, none seen before, and `json.loads` of their bodies; round by round beside each other."""
+    ours = loads = float("inf")
+    for at in range(0, len(frames), _DOCUMENTS):
+        some = frames[at : at + _DOCUMENTS]
+        start = time.perf_counter()
+        for frame in some:
+            redactor.redact_frame(frame)
+        middle = time.perf_counter()
+        for frame in some:
+            json.loads(frame.response_body)
+        loads = min(loads, time.perf_counter() - middle)
+        ours = min(ours, middle - start)
+    return _DOCUMENTS / ours, _DOCUMENTS / loads
 
 
 def _fresh(redactor: Redactor, data: bytes) -> object:

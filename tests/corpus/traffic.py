@@ -198,7 +198,8 @@ def as_base64(v: Values) -> tuple[bytes, str]:
 def as_xml(v: Values) -> tuple[bytes, str]:
     email, password = v.email(), v.password()
     return (
-        f'<?xml version="1.0"?><order id="{v.uuid()}"><customer email="{html.escape(email)}"><firstName>{v.name()}</firstName>'
+        f'<?xml version="1.0"?><order id="{v.uuid()}"><customer email="{html.escape(email)}">'
+        f"<firstName>{v.name()}</firstName>"
         f"<phone>{v.phone()}</phone><ssn>{v.ssn()}</ssn><password>{html.escape(password)}</password></customer>"
         f"<note><![CDATA[card {v.card()} & more]]></note><mail>{_references(v.email())}</mail></order>"
     ).encode(), "application/xml"
@@ -236,14 +237,16 @@ def as_multipart(v: Values) -> tuple[bytes, str]:
 def as_text(v: Values) -> tuple[bytes, str]:
     return (
         f"INFO user={v.email()} ip={v.ip()} password={v.password()} trace={v.keep(v.hexes(32))}\n"
-        f"WARN Authorization: Bearer {v.plant(v.hexes(30) + '9')}\nDEBUG dsn=postgres://app:{v.plant('dbpw' + v.hexes(10))}@db:5432/x\n"
+        f"WARN Authorization: Bearer {v.plant(v.hexes(30) + '9')}\n"
+        f"DEBUG dsn=postgres://app:{v.plant('dbpw' + v.hexes(10))}@db:5432/x\n"
         f"card {v.card()} iban {v.iban()} v1.2.3.4 {v.uuid()}\n"
     ).encode(), "text/plain"
 
 
 def as_sql(v: Values) -> tuple[bytes, str]:
     return (
-        f"UPDATE users SET password = '{v.password()}', phone = '{v.phone()}' WHERE email = '{v.email()}' AND id = '{v.uuid()}';"
+        f"UPDATE users SET password = '{v.password()}', phone = '{v.phone()}' WHERE email = '{v.email()}'"
+        f" AND id = '{v.uuid()}';"
         f" SELECT * FROM cards WHERE pan = '{v.card()}' OR ssn = '{v.ssn()}'"
     ).encode(), "application/sql"
 

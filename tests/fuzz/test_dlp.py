@@ -18,6 +18,7 @@ from speedscale_runtime.dlp import KeyRing, Redactor, builtin, compile_rule
 from speedscale_schemas.frames import Frame
 
 _MUTANTS = 3000
+_INSERTS = (b'"', b"\\", b"%", b"&#", b"{", b"]", b"\x00", b"\\u00", b"=", b"<", b"REDACTED-", b"\x1f\x8b\x08")
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,7 @@ def _mutated(rng: random.Random, data: bytes) -> bytes:
         if move == 0 and out:
             out[at % len(out)] ^= 1 << rng.randrange(8)
         elif move == 1:
-            out[at:at] = rng.choice(
-                (b'"', b"\\", b"%", b"&#", b"{", b"]", b"\x00", b"\\u00", b"=", b"<", b"REDACTED-", b"\x1f\x8b\x08")
-            )
+            out[at:at] = rng.choice(_INSERTS)
         elif move == 2:
             del out[at : at + rng.randrange(1, 20)]
         elif move == 3:

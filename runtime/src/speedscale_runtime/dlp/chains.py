@@ -196,7 +196,7 @@ class Chains:
         if TOKEN.fullmatch(text.strip()):
             return value
         token = tokens.token(kind, text).decode("utf-8", "replace")
-        notes.append(Note(place, kind, len(text), token, "dlp_field", "named by a chain"))
+        notes.append(Note(place, kind, len(text), token, "dlp_field", "named by a chain", text))
         return token
 
     def _kind(self, text: bytes, key: str) -> str:

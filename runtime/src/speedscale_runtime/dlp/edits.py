@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Note(NamedTuple):
-    """What becomes a Finding: `place` is relative to the layer's input."""
+    """What becomes a Finding: `place` is relative to the layer's input; `value` stays inside the engine."""
 
     place: str
     kind: str
@@ -19,6 +19,7 @@ class Note(NamedTuple):
     token: str
     detector: str
     why: str
+    value: bytes = b""
 
 
 class Edit(NamedTuple):

@@ -173,7 +173,7 @@ class Engine:
             token = self.tokens.number(kind, value)
         else:
             token = self.tokens.token(kind, value)
-        return Edit(start, end, token, (Note("", kind, end - start, token.decode("ascii"), detector, why),))
+        return Edit(start, end, token, (Note("", kind, end - start, token.decode("ascii"), detector, why, value),))
 
     def number(self, data: bytes, start: int, rule: KeyRule | None, hits: Hits, key: bytes) -> Edits:
         """Return the edit of a JSON number at `start` of its document: the keyed surrogate of as many digits."""

@@ -8,7 +8,7 @@ too large for it. What has no hit is clean and is never parsed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import hyperscan
 
@@ -48,33 +48,25 @@ class Pattern(NamedTuple):
     source: str
 
 
-class Hit(NamedTuple):
-    """A pattern ended at byte `end`."""
-
-    id: int
-    end: int
-
-
 class Prefilter:
     """A compiled database; `scan` returns the hits in order of their ends."""
 
-    __slots__ = ("_database", "_found")
+    __slots__ = ("_scan",)
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         """Compile; ConfigError names the pattern that hyperscan refuses, and why."""
         everything = [*(Pattern(i, e, c, "trigger") for i, e, c in _TRIGGERS), *patterns]
-        self._found: list[tuple[int, int]] = []
-        self._database = _compile(everything)
+        self._scan = _compile(everything).scan
 
     def scan(self, data: bytes) -> list[tuple[int, int]]:
         """Return (id, end) of every hit, ascending by end; empty when the data is clean."""
         found: list[tuple[int, int]] = []
-        self._found = found
-        self._database.scan(data, match_event_handler=self._on)
+        self._scan(data, match_event_handler=_on, context=found)
         return found
 
-    def _on(self, pattern: int, start: int, end: int, flags: int, context: object) -> None:
-        self._found.append((pattern, end))
+
+def _on(pattern: int, start: int, end: int, flags: int, found: Any) -> None:
+    found.append((pattern, end))
 
 
 def _flags(caseless: bool) -> int:

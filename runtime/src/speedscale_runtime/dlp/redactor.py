@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ import orjson
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas.frames import Frame
 
-from . import digests, rules
+from . import digests, echoes, rules
 from .chains import Chains, CompileFilter
 from .edits import Edit, Edits, Note, apply, join, merge
 from .engine import UNDECODABLE, Engine
@@ -28,13 +29,15 @@ from .keys import KeyRing
 from .prefilter import FIRST, KEY, Pattern, Prefilter
 from .scope import Scope
 from .tokens import Tokeniser
-from .traverse import body, json_spots
+from .traverse import body, compression, json_spots
 from .traverse.head import Head
 
 _SIDES = (("req", "requestPayloadTruncated"), ("res", "responsePayloadTruncated"))
+_NAMED = frozenset(("authorization", "session_cookie", "session", "basic", "bearer", "url_credentials", "dlp_field"))
 SIGNATURE_TAG = "dlpBrokenSignature"
 
 Json = dict[str, Any]
+Bodies = list[bytes | None]
 
 
 class _Later:
@@ -59,9 +62,10 @@ class Redactor:
         self.rule_id = rule.id
         self.engine = engine
         self._rule = rule
-        self._head = Head(engine, rule.structural)
-        self._chains = chains
         self._scope = Scope(rule)
+        self._head = Head(engine, rule.structural, self._scope.filter if self._scope.limits else None)
+        self._chains = chains
+        self._by_name = frozenset(k.name for k in rule.key_rules) | _NAMED
 
     def redact_frame(self, frame: Frame) -> Outcome:
         """Redact a captured frame. The very frame comes back when nothing was found in it.
@@ -71,17 +75,17 @@ class Redactor:
         doc = orjson.loads(frame.head)
         if not isinstance(doc, dict):
             raise ValueError("the head of a frame has to be a JSON object")
-        new, request, response, findings = self._redact(doc, frame.request_body, frame.response_body)
+        new, bodies, findings = self._redact(doc, [frame.request_body, frame.response_body])
         if not findings:
             return Outcome((), False, frame=frame)
-        return Outcome(findings, True, frame=Frame(orjson.dumps(new), request or b"", response or b""))
+        return Outcome(findings, True, frame=Frame(dump(new), bodies[0] or b"", bodies[1] or b""))
 
     def redact_pair(self, pair: RRPair) -> Outcome:
         """Redact a record. The very record comes back when nothing was found; else a new one, the old unchanged."""
-        new, request, response, findings = self._redact(pair.doc, pair.request_body, pair.response_body)
+        new, bodies, findings = self._redact(pair.doc, [pair.request_body, pair.response_body])
         if not findings:
             return Outcome((), False, pair=pair)
-        return Outcome(findings, True, pair=with_content(pair, new, request, response))
+        return Outcome(findings, True, pair=with_content(pair, new, bodies[0], bodies[1]))
 
     def redact_request(self, pair: RRPair) -> Outcome:
         """Redact a live request before its signature is computed, so that it can match redacted mocks.
@@ -92,41 +96,57 @@ class Redactor:
 
     def redact_text(self, data: bytes, content_type: str = "") -> tuple[bytes, tuple[Finding, ...]]:
         """Redact one text or body that belongs to no pair; return it and what was found."""
-        found = json_spots.resolve(body.edits(self.engine, data, content_type.encode(), []), data)
-        edits = self._scope.filter(found, "")
+        found = body.edits(self.engine, data, content_type.encode(), [])
+        if not found:
+            return data, ()
+        edits = self._scope.filter(json_spots.resolve(found, data), "")
         return apply(data, edits), tuple(self._finding(n) for e in edits for n in e.notes)
 
     def explain(self, data: bytes) -> list[Candidate]:
         """Return why each candidate of a text is taken or left."""
         return explain(self.engine, data)
 
-    def _redact(
-        self, doc: Json, request: bytes | None, response: bytes | None
-    ) -> tuple[Json, bytes | None, bytes | None, tuple[Finding, ...]]:
+    def _redact(self, doc: Json, given: Bodies) -> tuple[Json, Bodies, tuple[Finding, ...]]:
+        """Return document, bodies and findings; the very ones given when nothing was found."""
         notes: list[Note] = []
-        before = doc
-        doc, request, response = self._chains.apply(doc, request, response, notes)
-        new = self._head.read(doc, notes)
+        chained, request, response = self._chains.apply(doc, given[0], given[1], notes)
+        new = self._head.read(chained, notes)
         findings = [self._finding(n) for n in notes]
-        bodies: list[bytes | None] = [request, response]
+        bodies: Bodies = [request, response]
         for i, (side, tag) in enumerate(_SIDES):
             data = bodies[i]
-            if not data:
-                continue
-            edits = self._body(doc, side, tag, data)
-            if edits:
+            edits = self._body(chained, side, tag, data) if data else []
+            if data and edits:
                 bodies[i] = redacted = apply(data, edits)
+                notes += [n for e in edits for n in e.notes]
                 findings += self._in_body(f"http.{side}.body", redacted, edits)
         if not findings:
-            return before, request, response, ()
+            return doc, given, ()
         new = dict(new)
+        found = echoes.of(notes, self._by_name)
+        if found:
+            new = self._echoes(new, bodies, found, findings)
         for i, (side, _) in enumerate(_SIDES):
-            old_body = (request, response)[i]
-            if bodies[i] is not old_body and old_body is not None:
-                _agree(new, side, old_body, bodies[i] or b"", undecodable=_replaced(findings, side))
+            was = given[i]
+            if bodies[i] is not was and was is not None:
+                _agree(new, side, was, bodies[i] or b"", undecodable=_replaced(findings, side))
         new["dlpModified"] = True
         new["dlpRule"] = self.rule_id
-        return new, bodies[0], bodies[1], tuple(findings)
+        return new, bodies, tuple(findings)
+
+    def _echoes(self, doc: Json, bodies: Bodies, found: list[echoes.Echo], findings: list[Finding]) -> Json:
+        """Take out of head and bodies what a name gave away elsewhere; `bodies` and `findings` are changed."""
+        quiet, heard = echoes.silence(dump(doc), found)
+        for i, (side, _) in enumerate(_SIDES):
+            data = bodies[i]
+            if data:
+                bodies[i], more = _silenced(data, _codings(doc, side), found)
+                findings += [_echo(e, f"http.{side}.body") for e in more]
+        findings += [_echo(e, "head") for e in heard]
+        if not heard:
+            return doc
+        again: Json = json.loads(quiet)
+        return again
 
     def _in_body(self, where: str, redacted: bytes, edits: Edits) -> list[Finding]:
         out: list[Finding] = []
@@ -152,9 +172,7 @@ class Redactor:
         return apply(raw, edits).decode("utf-8", "replace") if edits else place
 
     def _body(self, doc: Json, side: str, tag: str, data: bytes) -> Edits:
-        part = doc.get("http", {}).get(side)
-        headers = part.get("headers", {}) if isinstance(part, dict) else {}
-        headers = headers if isinstance(headers, dict) else {}
+        headers = _headers(doc, side)
         kind = body.content_type(headers)
         edits = body.edits(self.engine, data, kind, body.codings(headers), strict=self._rule.replace_undecodable)
         if self._scope.limits:
@@ -184,6 +202,40 @@ def compile_rule(rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: Comp
     patterns += [Pattern(KEY, e, True, "names") for e in key_patterns(checked.key_rules)]
     engine = Engine(Prefilter(patterns), checked.detectors, KeyNames(checked.key_rules), tokens)
     return Redactor(checked, engine, Chains(checked, engine, compile_filter))
+
+
+def dump(doc: Json) -> bytes:
+    """Return a document as bytes; what orjson refuses (numbers beyond 64 bits, lone surrogates) is written, too."""
+    try:
+        return orjson.dumps(doc)
+    except TypeError:
+        return json.dumps(doc, separators=(",", ":")).encode("ascii")
+
+
+def _headers(doc: Json, side: str) -> Json:
+    http = doc.get("http")
+    part = http.get(side) if isinstance(http, dict) else None
+    headers = part.get("headers") if isinstance(part, dict) else None
+    return headers if isinstance(headers, dict) else {}
+
+
+def _codings(doc: Json, side: str) -> list[str]:
+    return [c for c in body.codings(_headers(doc, side)) if c not in ("", "identity")]
+
+
+def _silenced(data: bytes, codings: list[str], found: list[echoes.Echo]) -> tuple[bytes, list[echoes.Echo]]:
+    if not codings:
+        return echoes.silence(data, found)
+    try:
+        plain = compression.decompress(codings[-1], data)
+    except compression.Unreadable:
+        return echoes.silence(data, found)  # a marker, or plain although a coding is named
+    quiet, heard = _silenced(plain, codings[:-1], found)
+    return (compression.compress(codings[-1], quiet, data), heard) if heard else (data, [])
+
+
+def _echo(echo: echoes.Echo, place: str) -> Finding:
+    return Finding(echo.kind, place, echo.length, echo.token, "echo", "a name elsewhere gave it away")
 
 
 def _fired(engine: Engine, data: bytes, edits: Edits) -> bool:

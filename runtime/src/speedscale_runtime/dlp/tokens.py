@@ -54,6 +54,8 @@ def _folded(kind: str, value: bytes) -> bytes:
         return value.replace(b"-", b"").replace(b":", b"").replace(b".", b"").lower()
     if kind == "IP6":
         return _ip6(value)
+    if value.isascii():
+        return b" ".join(value.lower().split())
     try:
         text = unicodedata.normalize("NFC", value.decode("utf-8")).casefold()
     except UnicodeDecodeError:

@@ -236,3 +236,29 @@ def test_recordings_of_the_field(standard: Redactor) -> None:
         assert entry.pair is not None, entry.error
         outcome = standard.redact_pair(entry.pair)
         assert not standard.redact_pair(outcome.pair).modified, entry.path
+
+
+class TestEchoes:
+    def test_what_a_name_gave_away_goes_everywhere_in_the_pair(self, standard: Redactor) -> None:
+        value = 'pa"ss wörd-17'
+        doc = head({"Content-Encoding": "gzip"}, events=[{"message": f"login with {value} failed"}])
+        doc["tokenList"] = {f"PATTERN:{value}": {"replacement": base64.b64encode(value.encode()).decode()}}
+        request = json.dumps({"password": value, "copy": f"it is {value}."}).encode()
+        response = gzip.compress(f"you said {value}, so".encode())
+        outcome = standard.redact_frame(Frame(json.dumps(doc).encode(), request, response))
+        frame_ = outcome.frame
+        assert find_leaks([frame_.head, frame_.request_body, frame_.response_body], [value]) == []
+        assert gzip.decompress(frame_.response_body).startswith(b"you said REDACTED-PASSWORD-")
+        assert not standard.redact_frame(frame_).modified
+
+    @pytest.mark.parametrize("value", ["short", "production", "12345678"])
+    def test_words_and_numbers_do_not_take_ordinary_text_with_them(self, standard: Redactor, value: str) -> None:
+        body = json.dumps({"password": value, "text": f"in {value} today"}).encode()
+        out = json.loads(standard.redact_frame(frame(body)).frame.response_body)
+        assert out["text"] == f"in {value} today"
+
+    def test_detectors_with_a_scope_keep_to_it_in_the_head(self, keys: KeyRing) -> None:
+        custom = {"id": "badge", "kind": "BADGE", "keys": ["badge"], "paths": ["http.res.body:*"]}
+        redactor = compile_rule({"id": "mine", "custom": [custom]}, keys)
+        assert not redactor.redact_frame(frame(b"", badge="B-1")).modified
+        assert redactor.redact_frame(frame(b'{"badge":"B-1"}')).modified

@@ -21,6 +21,7 @@ _CONTAINERS = (
     b"Rar!\x1a\x07",
     b"\x04\x22\x4d\x18",
 )
+_SUSPECT = frozenset(c[:1] for c in (*_CONTAINERS, b"\x1f", b"\x28", b"\x78"))
 _MEDIA = (b"image/", b"audio/", b"video/", b"font/")
 _EVENT = re.compile(rb"(?m)^(?:data|event|id|retry):")
 _ROUNDS = 4
@@ -33,7 +34,7 @@ def edits(engine: Asks, data: bytes, content_type: bytes, codings: list[str], *,
     `codings` are its content codings in the order they were applied; a body that is plain although a coding is named
     (a recorder had undone it) is taken as plain. With `strict`, what cannot be looked into is replaced whole.
     """
-    left = [c for c in codings if c not in _IDENTITY]
+    left = [c for c in codings if c not in _IDENTITY] if codings else codings
     if not left:
         return document(engine, data, content_type, 0, strict=strict)
     coding = left[-1]
@@ -89,10 +90,11 @@ def _readable(data: bytes) -> bool:
 
 def document(engine: Asks, data: bytes, content_type: bytes, depth: int, *, strict: bool = True) -> Edits:
     """Return the edits of a body without content codings; magic numbers are believed before the content type."""
-    if compression.magic(data):
-        return compression.nested(engine, data, depth)
-    if data.startswith(_CONTAINERS):
-        return [engine.whole(data, "a container that is not looked into")] if strict else []
+    if data[:1] in _SUSPECT:
+        if compression.magic(data):
+            return compression.nested(engine, data, depth)
+        if data.startswith(_CONTAINERS):
+            return [engine.whole(data, "a container that is not looked into")] if strict else []
     hits = engine.hits(data)
     if not hits:
         return []

@@ -50,7 +50,11 @@ class Head:
     from pair to pair (most of a head) a look-up.
     """
 
-    def __init__(self, engine: Asks, structural: frozenset[str]) -> None:
+    def __init__(
+        self, engine: Asks, structural: frozenset[str], allowed: Callable[[Edits, str], Edits] | None = None
+    ) -> None:
+        """`allowed` keeps the edits that may count at a place, where the rule limits some detectors to some."""
+        self._allowed = allowed
         self.engine = engine
         self.structural = structural
         self._below = tuple(s[:-1] for s in structural if s.endswith("*"))
@@ -62,8 +66,13 @@ class Head:
     def read(self, doc: dict[str, Any], notes: list[Note]) -> dict[str, Any]:
         """Return the redacted document (the same object when nothing was found) and add to `notes`."""
         changes: dict[str, Any] = {}
+        cache = self._cache
         for key, value in doc.items():
             if key not in _MARKS:
+                if isinstance(value, str):
+                    known = cache.get(("", key, value))
+                    if known is not None and not known[1]:
+                        continue
                 new = self.top(key, value, notes)
                 if new is not value:
                     changes[key] = new
@@ -72,8 +81,7 @@ class Head:
     def top(self, key: str, value: Any, notes: list[Note]) -> Any:
         """Return one top-level field, redacted."""
         if isinstance(value, str):
-            known = self._cache.get(("", key, value))
-            if (known is not None and not known[1]) or (key == "uuid" and _UUID.fullmatch(value)):
+            if key == "uuid" and _UUID.fullmatch(value):
                 return value
             reader = form.url if key in _URLS else _session if key == "session" else None
             return self._leaf(value, "", key, key, notes, reader)
@@ -275,6 +283,8 @@ class Head:
         return self._apply(value, edits, place, notes)
 
     def _apply(self, value: str, edits: Edits, place: str, notes: list[Note]) -> str:
+        if edits and self._allowed is not None:
+            edits = self._allowed(edits, place)
         if not edits:
             return value
         for edit in edits:

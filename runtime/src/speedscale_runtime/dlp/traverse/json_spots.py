@@ -145,7 +145,7 @@ class _Spots:
 
     def add(self, found: Edits, by: int, out: Edits) -> None:
         for start, end, new, notes in found:
-            later = tuple([Note(LATER + n[0], n[1], n[2], n[3], n[4], n[5]) for n in notes])
+            later = tuple([Note(LATER + n[0], n[1], n[2], n[3], n[4], n[5], n[6]) for n in notes])
             if b'"' in new or b"\\" in new:
                 new = escape(new)
             out.append(Edit(start + by, end + by, new, later))

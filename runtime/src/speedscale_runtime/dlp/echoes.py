@@ -1,0 +1,73 @@
+"""Echoes: a value that its name gave away in one place is taken out of the rest of the pair, too.
+
+A password has no look of its own: `"password": "…"` tells it, the log line beside it does not. What a rule for names
+took is therefore searched for literally in the head and both bodies (as it stands, JSON-escaped, percent-encoded, in
+base64), at word boundaries. Short values, numbers and single words are left, or ordinary text would go with them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .edits import Note
+from .traverse.escapes import escape
+from .traverse.percent import quote
+
+_SHORTEST, _LONGEST = 8, 512
+_WORD = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
+
+
+class Echo(NamedTuple):
+    """One value to look for, in each of its forms with what takes their place."""
+
+    kind: str
+    length: int
+    token: str
+    forms: tuple[tuple[bytes, bytes], ...]
+
+
+def of(notes: Iterable[Note], by_name: frozenset[str]) -> list[Echo]:
+    """Return the values to look for; `by_name` are the detectors that go by names."""
+    found: dict[bytes, Echo] = {}
+    for note in notes:
+        value = note.value.strip()
+        if note.detector in by_name and value not in found and _distinct(value):
+            token = note.token.encode("ascii")
+            forms = {
+                value: token,
+                escape(value): token,
+                json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii"): token,
+                quote(value): token,
+                base64.b64encode(value): base64.b64encode(token),
+            }
+            found[value] = Echo(note.kind, len(value), note.token, tuple(forms.items()))
+    return list(found.values())
+
+
+def _distinct(value: bytes) -> bool:
+    if not _SHORTEST <= len(value) <= _LONGEST or b"REDACTED" in value:
+        return False
+    return _WORD.fullmatch(value) is None and not value.replace(b".", b"").isdigit()
+
+
+def silence(data: bytes, echoes: Iterable[Echo]) -> tuple[bytes, list[Echo]]:
+    """Return the data without the values, and which of them were in it."""
+    heard: list[Echo] = []
+    for echo in echoes:
+        before = data
+        for form, instead in echo.forms:
+            if form in data:
+                data = _replace(data, form, instead)
+        if data is not before and data != before:
+            heard.append(echo)
+    return data, heard
+
+
+def _replace(data: bytes, form: bytes, instead: bytes) -> bytes:
+    pattern = rb"(?<![A-Za-z0-9])" if form[:1].isalnum() else b""
+    pattern += re.escape(form) + (rb"(?![A-Za-z0-9])" if form[-1:].isalnum() else b"")
+    return re.sub(pattern, lambda _: instead, data)
