@@ -290,7 +290,7 @@ class Observer:
         """Say whether response bytes that have no whole request before them can be paired with anything."""
         if self._response_eof or not data[pos:].lstrip(b"\r\n"):
             return False
-        if self._response_done or not self._request_head.data:
+        if not self._request_head.data:
             raise ParseError(Cause.UNSOLICITED_RESPONSE)
         # A server may refuse a head before it is whole (408, 431); nothing after that can be trusted.
         self._queue.append(self._partial(Cause.EARLY_RESPONSE))

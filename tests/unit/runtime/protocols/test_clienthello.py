@@ -81,6 +81,31 @@ def test_name_that_is_none_is_refused() -> None:
         parse(hello("shop.example").replace(b"shop.example", b"shop example"))
 
 
+def made(extensions: bytes) -> bytes:
+    """A hello with these extensions and nothing else of interest."""
+    body = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\x13\x01" + b"\x01\0"
+    body += len(extensions).to_bytes(2, "big") + extensions
+    message = b"\x01" + len(body).to_bytes(3, "big") + body
+    return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        b"\x00\x2b\x00\x05\x01\x02\x03",  # says 5 bytes, has 3
+        b"\x00\x10\x00\x05\x00\x03\x05h2",  # a protocol name longer than its list
+        b"\x00\x10\x00\x05\x00\x09\x02h2",  # a list longer than its extension
+        b"\x00\x00\x00\x06\x00\x04\x00\x00\x09h",  # a name longer than its extension
+        b"\x00\x00\x00\x06\x00\x04\x07\x00\x01h",  # a kind of name that does not exist
+        b"\x00",
+    ],
+)
+def test_lengths_that_point_outside_are_refused(extensions: bytes) -> None:
+    assert parse(made(b"\x00\x00\x00\x06\x00\x04\x00\x00\x01h")).sni == "h"
+    with pytest.raises(PeerError):
+        parse(made(extensions))
+
+
 def test_endless_records_are_refused() -> None:
     start = b"\x16\x03\x01\x00\x04\x01" + HELLO_MAX.to_bytes(3, "big")
     with pytest.raises(PeerError):

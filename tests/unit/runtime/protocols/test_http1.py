@@ -511,7 +511,7 @@ def transcripts(draw: st.DrawFn) -> Transcript:
     return [*out[:keep], *end, *out[keep:], ("close", b"closed")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(transcripts(), st.integers(1, 40), st.integers(0, 40), st.sampled_from([40, 100, 4000]))
 def test_any_chunking_gives_the_same_exchanges(transcript: Transcript, cut: int, body: int, head: int) -> None:
     whole = play(transcript, max_body=body, max_head=head)

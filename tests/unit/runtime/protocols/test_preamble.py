@@ -40,6 +40,7 @@ def merged(result: Result, after: bytes) -> Result:
 CASES = [
     (b"CONNECT h.example:443 HTTP/1.1\r\nHost: h\r\n\r\n\x16\x03", Kind.CONNECT, "h.example", 443, b"\x16\x03"),
     (b"CONNECT [2001:db8::1]:8443 HTTP/1.1\r\n\r\n", Kind.CONNECT, "2001:db8::1", 8443, b""),
+    (b"CONNECT h:1 HTTP/1.0\n\n\r\n\x05", Kind.CONNECT, "h", 1, b"\r\n\x05"),
     (b"CONNECT 10.0.0.1:80 HTTP/1.0\n\n", Kind.CONNECT, "10.0.0.1", 80, b""),
     (
         b"GET http://h/p?q#f HTTP/1.1\r\nHost: h\r\nProxy-Connection: close\r\nA: b\r\n\r\n",
