@@ -111,6 +111,20 @@ async def launch(process_environment: dict[str, str]) -> AsyncIterator[Launch]:
         await proxy.stop()
 
 
+async def health(port: int) -> bytes:
+    """The status line of /healthz; asked again while the port passes from supervisor to worker."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0)
+            continue
+        writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+        answer = await reader.read(-1)
+        writer.close()
+        return answer.partition(b"\r\n")[0] + b" "
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs (and is no zombie)."""
     try:
@@ -235,6 +249,20 @@ async def test_health_and_metrics(launch: Launch) -> None:
         assert b" 200 " in answer.partition(b"\r\n")[0]
         assert wanted in answer
         writer.close()
+
+
+async def test_worker_that_keeps_dying_leaves_health_and_traffic(launch: Launch, origin: Origin) -> None:
+    port = await origin(serve)
+    proxy = await launch(REVERSE_PROXY_PORT=str(port))
+    for _ in range(4):  # from the second time on, the supervisor waits before it starts the next one
+        worker = (await proxy.until("serving"))["worker"]
+        os.kill(worker, signal.SIGKILL)
+        ended = await proxy.until("worker_ended")
+        assert await ask(proxy.status["inPort"]) == b"ok"
+    assert ended["failures"] == 3
+    assert b" 200 " in await health(proxy.status["healthPort"])
+    await proxy.until("serving")
+    assert (await proxy.stats())["worker_starts"] == 5
 
 
 @pytest.mark.skipif(not (shutil.which("nginx") and shutil.which("wrk")), reason="nginx and wrk are not installed")

@@ -236,3 +236,22 @@ async def test_tls_look_alike_is_passed_on(start: Start, origin: Origin) -> None
     assert await reader.readexactly(10) == b"\x16\x03\x01\x00\x05abcde"
     await rig.finish()
     assert rig.count("opaque.bad_client_hello") == 1
+
+
+async def test_server_that_speaks_first_inside_tls(start: Start, origin: Origin, pki: Pki, tmp_path: Path) -> None:
+    async def mail(reader: Reader, writer: Writer) -> None:
+        writer.write(b"220 ready\r\n")
+        assert await reader.readline() == b"QUIT\r\n"
+        writer.write(b"221 bye\r\n")
+
+    port = await origin(mail, ssl=pki.server_context())
+    rig = await start(TLS_OUT_UNWRAP="true", TLS_OUT_CA_FILE=str(pki.ca))
+    reader, writer = await tunnel(rig, port)
+    await writer.start_tls(client_trusts(ours(tmp_path)), server_hostname="localhost")
+    assert await reader.readline() == b"220 ready\r\n"
+    writer.write(b"QUIT\r\n")
+    assert await reader.readline() == b"221 bye\r\n"
+    (pair,) = await rig.finish()
+    assert (pair.doc["l7protocol"], pair.doc["isTls"]) == ("tcp", True)
+    assert rig.count("opaque.not_http") == 1
+    rig.check_books()

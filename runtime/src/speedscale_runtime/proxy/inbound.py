@@ -35,9 +35,12 @@ class InboundFlow(Flow):
         self._task = self.hub.loop.create_task(self._dial())
 
     def on_early(self, end: End, data: bytes) -> None:
-        """Keep what the client says before the application is reached; at most a buffer of it."""
+        """Keep what is said before both ends are joined; of the client, at most a buffer."""
+        if end is not self.client:
+            self.server_first += data
+            return
         self._early += data
-        if end is self.client and len(self._early) >= _EARLY_MAX:
+        if len(self._early) >= _EARLY_MAX:
             end.transport.pause_reading()
 
     async def _dial(self) -> None:

@@ -174,6 +174,7 @@ async def _shake_with_client(
     flow.observe()
     client.other, server.other = server, client
     client.tap, server.tap = flow.on_request, flow.on_response
+    flow.release_server_first()
     client.take_over(plain, flow.take_early())
     if not client.handshake.done():
         flow.resume(client)

@@ -126,8 +126,8 @@ class OutboundFlow(Flow):
         self._task = self.hub.loop.create_task(self._dial())
 
     def _keep(self, end: End, data: bytes) -> None:
-        if end is not self.client:  # a server that speaks before `connected` ran
-            self._stage_server_first(end, data)
+        if end is not self.client:
+            self.server_first += data
             return
         if self._rewriter is not None:
             self._queue.extend(self._rewriter.feed(data))
@@ -166,7 +166,7 @@ class OutboundFlow(Flow):
             return
         if result.reply_ok:
             self.client.write(result.reply_ok)
-        if not self.hub.settings.tls_out or result.kind is Kind.ORIGIN:
+        if not self.hub.settings.tls_out or result.kind is Kind.ORIGIN or self.server_first:
             self.relay(server, first)
             return
         self._stage = self._sniff
@@ -184,22 +184,15 @@ class OutboundFlow(Flow):
 
     def _sniff(self, end: End, data: bytes) -> None:
         assert self.server is not None
-        if end is not self.client:
-            self._stage_server_first(end, data)
+        if end is not self.client:  # a server that speaks first does not speak TLS
+            self.server_first += data
+            self.relay(self.server, self.take_early())
             return
         self._early += data
         if self._early[0] != _TLS_HANDSHAKE:
-            first, self._early = self._early, b""
-            self.relay(self.server, first)
+            self.relay(self.server, self.take_early())
             return
         self._hello()
-
-    def _stage_server_first(self, server: End, data: bytes) -> None:
-        first, self._early = self._early, b""
-        self.relay(server, first)
-        self.client.write(data)
-        if server.tap is not None:
-            server.tap(data)
 
     def _hello(self) -> None:
         from speedscale_runtime.protocols import clienthello
@@ -245,6 +238,7 @@ class OutboundFlow(Flow):
         server.tap = self.on_response
         if first:
             self._send_request(first, True)
+        self.release_server_first()
         self._pump()
 
     def _request_bytes(self, end: End, data: bytes) -> None:

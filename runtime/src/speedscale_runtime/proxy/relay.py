@@ -161,6 +161,7 @@ class Flow:
         "observer",
         "opaque",
         "server",
+        "server_first",
         "side",
         "slow_hold",
         "started_ns",
@@ -174,6 +175,7 @@ class Flow:
         self.observer: Observer | None = None
         self.opaque: Opaque | None = None
         self.exchanges = 0
+        self.server_first = b""  # what a server said before both ends were joined
         self.started_ns = _time_ns()
         self.facts = Facts(0, side, ("", 0), self.started_ns)
         self.ended = False
@@ -222,9 +224,18 @@ class Flow:
             server.write(first)
             if client.tap is not None:
                 client.tap(first)
+        self.release_server_first()
         if client.eof and not self.ended:
             server.shut()
         self.resume(client)
+
+    def release_server_first(self) -> None:
+        """Pass on what the server said before the client could be told."""
+        data, self.server_first = self.server_first, b""
+        if data and self.server is not None:
+            self.client.write(data)
+            if self.server.tap is not None:
+                self.server.tap(data)
 
     def resume(self, end: End) -> None:
         """Read on from an end that was paused."""
@@ -447,5 +458,6 @@ def _tune(transport: Any) -> None:
     """No Nagle (uvloop does it, too), and probes that find dead peers."""
     sock = transport.get_extra_info("socket")
     if sock is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        with contextlib.suppress(OSError):  # gone already
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

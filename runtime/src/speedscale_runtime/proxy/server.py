@@ -116,6 +116,8 @@ class Server:
         """Accept no more; let connections finish, idle ones at once, all of them in the end."""
         for server in self._servers:
             server.close()
+        for sock in self._listeners.values():
+            sock.close()
         hub = self.hub
         deadline = self._loop.time() + self.settings.drain_timeout_s
         while hub.flows and self._loop.time() < deadline:

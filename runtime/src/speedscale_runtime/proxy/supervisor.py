@@ -27,6 +27,7 @@ from .causes import Side
 from .child import Child
 from .ledger import HEARTBEAT, SLOTS, Ledger
 from .splice import CONNECTIONS, Splicer
+from .standin import StandIn
 
 TYPE_CHECKING = False  # the typing module costs a megabyte
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ FIRST_START_S = 5.0
 BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_S = 60.0
 HUNG_S = 15.0
+START_MAX_S = 60.0
 _BACKLOG = 4096
 
 
@@ -54,9 +56,11 @@ class Supervisor:
         self.accepting = False
         self.ports: dict[str, int] = {}
         self.exit_code: int | None = None
+        self._standin: StandIn | None = None
         self._was_ready_once = False
         self._failures = 0
         self._ready_at = 0.0
+        self._spawned_at = 0.0
         self._spawn_at: float | None = None
         self._splice_at: float | None = None
         self._stopping_until: float | None = None
@@ -92,16 +96,34 @@ class Supervisor:
         self._splice_at = time.monotonic() + FIRST_START_S
         while self.exit_code is None:
             for key, mask in self.selector.select(self._wait_s()):
-                if key.fileobj in self.selector.get_map():  # not taken away by a callback before
-                    key.data(mask)
+                if self._still_wanted(key):
+                    self._call(key, mask)
             self._tick(time.monotonic())
         self._write_status(None)
         self._write("stats_file", self.ledger.snapshot())
         return self.exit_code
 
+    def _still_wanted(self, key: selectors.SelectorKey) -> bool:
+        """Whether no callback of this round took the key away (its number may be another socket's by now)."""
+        try:
+            return self.selector.get_key(key.fileobj).data is key.data
+        except (KeyError, ValueError):
+            return False
+
+    def _call(self, key: selectors.SelectorKey, mask: int) -> None:
+        """Run a callback; a fault in one connection must not end the process that must not die."""
+        try:
+            key.data(mask)
+        except Exception as error:
+            trace = error.__traceback__
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+            _log("fault", kind=type(error).__name__, place=place)
+
     def _wait_s(self) -> float:
         timers = [t for t in (self._spawn_at, self._splice_at, self._stopping_until) if t is not None]
-        return max(0.0, min([t - time.monotonic() for t in timers], default=1.0, key=float)) if timers else 1.0
+        return max(0.0, min(1.0, *(t - time.monotonic() for t in timers))) if timers else 1.0
 
     def _tick(self, now: float) -> None:
         if self._spawn_at is not None and now >= self._spawn_at:
@@ -116,6 +138,10 @@ class Supervisor:
             elif now >= self._stopping_until and self.child is not None:
                 self._stopping_until = now + 1.0
                 self.child.signal(signal.SIGKILL)
+        elif self.child is not None and not self.ready and now - self._spawned_at > START_MAX_S:
+            _log("worker_not_ready", seconds=START_MAX_S)
+            self._spawned_at = now
+            self.child.signal(signal.SIGKILL)
         elif self.ready and self.child is not None and now - self._ready_at > HUNG_S:
             beat = self.ledger.cells[HEARTBEAT] / 1e9
             if now - beat > HUNG_S:
@@ -125,6 +151,7 @@ class Supervisor:
     # -- the worker
 
     def _spawn(self) -> None:
+        self._end_standin()
         orders = {
             "settings": self.settings,
             "listeners": {side.value: sock.fileno() for side, sock in self.listeners.items()},
@@ -139,6 +166,7 @@ class Supervisor:
             self._later()
             return
         self.child = child
+        self._spawned_at = time.monotonic()
         self.ledger.cells[SLOTS["worker_starts"]] += 1
         self.selector.register(child.pidfd, selectors.EVENT_READ, self._on_exit)
         self.selector.register(child.ready_fd, selectors.EVENT_READ, self._on_report)
@@ -184,8 +212,17 @@ class Supervisor:
         self._later()
 
     def _later(self) -> None:
-        self._spawn_at = time.monotonic() + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        delay_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        self._spawn_at = time.monotonic() + delay_s
         self._failures += 1
+        if delay_s and self.ports:
+            host = self.settings["health_host"]
+            self._standin = StandIn(self.selector, self.ledger, host, set(self.ports.values()))
+
+    def _end_standin(self) -> None:
+        if self._standin is not None:
+            self._standin.close()
+            self._standin = None
 
     # -- listeners
 
@@ -223,6 +260,7 @@ class Supervisor:
             self._stopping_until = 0.0
             return
         _log("stopping")
+        self._end_standin()
         self._accept(False)
         for sock in self.listeners.values():
             sock.close()
