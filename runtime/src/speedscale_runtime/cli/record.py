@@ -107,6 +107,8 @@ class _Recording:
             child.service("forwarder", self._forwarder_environment(status), log=self._logs / "forwarder.log")
         )
         self.receiver = child.wait_for_status(self.forwarder, status, "the forwarder")
+        if self.receiver.get("problem"):
+            raise ConfigError([str(self.receiver["problem"])])
         status = self._folder / "goproxy.json"
         self.proxy = self._stack.enter_context(
             child.service("proxy", self._proxy_environment(status), log=self._logs / "goproxy.log")
