@@ -272,5 +272,9 @@ def _text(summary: dict[str, Any]) -> str:
     total = sum(summary["redacted"].values())
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(summary["redacted"].items(), key=lambda kv: -kv[1]))
     lines.append(f"  {total:,} values redacted" + (f": {kinds}" if kinds else ""))
-    lines.append(f"next: speedctl inspect --in {summary['out']}")
+    if summary["seen"]:
+        lines.append(f"next: speedctl inspect --in {summary['out']}")
+    else:
+        lines.append("  nothing came through the proxy: send requests to its inbound port, and start the application")
+        lines.append("  with `-- CMD` or set HTTP_PROXY and HTTPS_PROXY for it (speedctl certs prints the rest)")
     return "\n".join(lines)
