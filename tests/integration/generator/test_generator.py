@@ -114,6 +114,20 @@ def test_a_redacted_recording_logs_in_and_its_results_hold_no_live_secret(serve:
     assert all(line["replayed"]["dlpRule"] == "standard" for line in result.of("pair"))
 
 
+def test_a_clean_pair_of_a_redacted_recording_is_redacted_when_it_brings_something_back(
+    serve: Serve, generator: Generator
+) -> None:
+    async def leaking(request: Request, writer: asyncio.StreamWriter) -> None:
+        answer(writer, {"contact": "jane.roe@company.com"})
+
+    server = serve(leaking)
+    recording = generator.record(pair(0, dlpModified=True, dlpRule="standard"), pair(1, uri="/clean"))
+    result = generator.run(recording, f"http://127.0.0.1:{server.port}")
+    assert b"jane.roe" not in result.raw
+    bodies = [base64.b64decode(line["replayed"]["http"]["res"]["bodyBase64"]) for line in result.of("pair")]
+    assert all(b"REDACTED-EMAIL-" in body and b"jane" not in body for body in bodies)
+
+
 def test_an_unknown_redaction_rule_fails_closed(serve: Serve, generator: Generator) -> None:
     server = serve()
     recording = generator.record(pair(0, uri="/a?secret=live-echo-1", dlpModified=True, dlpRule="lost"))

@@ -18,6 +18,7 @@ from speedscale_runtime.transforms.extractors.url import uri
 from speedscale_runtime.transforms.steps.date import recorded_at
 
 from .endpoints import Endpoints
+from .redaction import rule_of
 from .targets import Override, Target, target_of
 from .wire import UnsendableError, encode
 
@@ -66,11 +67,12 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Plan:
-    """Everything that a vUser replays in one iteration."""
+    """Everything that a vUser replays in one iteration. `dlp_rule` redacted the recording, empty where none did."""
 
     sessions: tuple[Session, ...]
     endpoints: tuple[Endpoint, ...]
     links: Links
+    dlp_rule: str = ""
     skipped: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -95,7 +97,9 @@ def build(
     """Return the plan for pairs in the order of their recording; what cannot be replayed is counted by reason."""
     skipped: Counter[str] = Counter()
     sendable: list[tuple[RRPair, Target, bytes]] = []
+    rules: Counter[str] = Counter()
     for pair in pairs:
+        rules[rule_of(pair)] += 1
         reason = _why_not(pair)
         target = None if reason else target_of(pair, overrides)
         if not reason and target is None:
@@ -108,7 +112,10 @@ def build(
         except UnsendableError as error:
             skipped[str(error)] += 1
     links = find_links([pair for pair, _, _ in sendable]) if smart_replace else Links({})
-    return _Planner(endpoints or Endpoints(), links, skipped).plan(sendable)
+    plan = _Planner(endpoints or Endpoints(), links, skipped).plan(sendable)
+    del rules[""]
+    plan.dlp_rule = rules.most_common(1)[0][0] if rules else ""
+    return plan
 
 
 class _Planner:

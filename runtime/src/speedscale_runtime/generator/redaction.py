@@ -18,23 +18,21 @@ DEFAULT_RULE = "standard"
 
 
 class Redaction:
-    """Redactors by rule id, made when first needed; `failures` says by rule why one could not be made."""
+    """Redactors by rule id, made when first needed; `failures` says by rule why one could not be made.
 
-    def __init__(self, home: Path) -> None:
+    `whole` is the rule of the recording as a whole: a pair in which nothing was found then may bring something back
+    now.
+    """
+
+    def __init__(self, home: Path, whole: str = "") -> None:
         self._home = home
+        self._whole = whole
         self._redactors: dict[str, dlp.Redactor | None] = {}
         self.failures: dict[str, str] = {}
 
-    def rule_of(self, recorded: RRPair) -> str:
-        """Return the id of the rule that redacted a recorded pair; empty where none did."""
-        doc = recorded.doc
-        if doc.get("dlpModified") or doc.get("dlpRule"):
-            return str(doc.get("dlpRule") or DEFAULT_RULE)
-        return ""
-
     def apply(self, recorded: RRPair, replayed: RRPair) -> RRPair:
         """Return the replayed pair as it may be written."""
-        rule = self.rule_of(recorded)
+        rule = rule_of(recorded) or self._whole
         if not rule:
             return replayed
         redactor = self._redactor(rule)
@@ -74,6 +72,14 @@ class Redaction:
             document: Mapping[str, Any] = json.loads(stored.read_text("utf-8"))
             return document
         return dlp.builtin(rule)
+
+
+def rule_of(recorded: RRPair) -> str:
+    """Return the id of the rule that redacted a recorded pair; empty where none did."""
+    doc = recorded.doc
+    if doc.get("dlpModified") or doc.get("dlpRule"):
+        return str(doc.get("dlpRule") or DEFAULT_RULE)
+    return ""
 
 
 def _emptied(pair: RRPair, rule: str) -> RRPair:

@@ -43,7 +43,6 @@ def pair_of(
     doc.update(
         {
             "ts": stamp,
-            "duration": duration_ms,
             "tags": {**tags, "source": "generator", "refUuid": reference(test.pair)},
             "uuid": base64.b64encode(uuid.uuid5(uuid.NAMESPACE_OID, key).bytes).decode(),
             "network_address": test.target.authority,
@@ -51,6 +50,8 @@ def pair_of(
             "http": {"req": (request.http_request or {}), "res": response},
         }
     )
+    if duration_ms:
+        doc["duration"] = duration_ms  # the format leaves 0 out
     for name in ("session", "events", "signature"):
         if name in request.doc:
             doc[name] = request.doc[name]

@@ -85,7 +85,7 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     timers = LoopTimers(loop)
     stats = Stats(len(share.plan.endpoints), share.begin)
-    redaction = Redaction(share.settings.home)
+    redaction = Redaction(share.settings.home, share.plan.dlp_rule)
     runs: list[Run] = []
     vusers = max(stage.vusers for stage in share.config.stages)
     learns = share.config.smart_replace and len(share.plan.links) > 0
