@@ -15,6 +15,8 @@ from http import HTTPStatus
 from typing import Any
 
 from speedscale_runtime.rrpair import RRPair, decoding
+from speedscale_runtime.signatures.http import mapping
+from speedscale_runtime.signatures.text import utf8
 from speedscale_schemas.errors import PeerError
 
 _HOP = frozenset(
@@ -116,7 +118,7 @@ def chunks(body: bytes) -> Iterator[bytes]:
 
 def unservable(pair: RRPair) -> Unservable | None:
     """Return why the recorded answer must not be served, or None."""
-    tags = pair.doc.get("tags") or {}
+    tags = mapping(pair.doc.get("tags"))
     if "responsePayloadTruncated" in tags or tags.get("responsePayloadDropped") not in (None, "", "false"):
         return Unservable.TRUNCATED
     if "requestPayloadTruncated" in tags:
@@ -130,7 +132,7 @@ def unservable(pair: RRPair) -> Unservable | None:
 def render(pair: RRPair) -> Answer:
     """Return the answer of a recorded HTTP pair."""
     res = pair.http_response or {}
-    headers = {str(k): v for k, v in (res.get("headers") or {}).items()}
+    headers = {str(k): v for k, v in mapping(res.get("headers")).items()}
     status, method = _status(pair), str((pair.http_request or {}).get("method") or "")
     body = pair.response_body or b""
     why = unservable(pair)
@@ -139,8 +141,8 @@ def render(pair: RRPair) -> Answer:
     coding = ",".join(decoding.codings(headers)) if body and not bodiless else ""
     packed, plain = _forms(body, headers) if coding else (body, body)
     head = _head(pair, status, headers, length=method == "HEAD" or status == 304)
-    duration = pair.doc.get("duration", 0)
-    delay_ms = int(duration) if isinstance(duration, int | float) and duration > 0 else 0
+    duration = pair.doc.get("duration")
+    delay_ms = int(min(duration, 86_400_000)) if isinstance(duration, int | float) and duration > 0 else 0
     answer = Answer(head, packed, chunked=chunked, bodiless=bodiless, coding=coding, delay_ms=delay_ms)
     if coding and plain is not packed:
         bare = {k: v for k, v in headers.items() if k.lower() != "content-encoding"}
@@ -184,7 +186,7 @@ def _head(pair: RRPair, status: int, headers: Mapping[str, Any], *, length: bool
         lines += [f"{name}: {_UNSAFE.sub(' ', str(value))}" for value in listed]
     if not typed and res.get("contentType") and not headers:
         lines.append(f"Content-Type: {_UNSAFE.sub(' ', str(res['contentType']))}")
-    return ("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape")
+    return utf8("\r\n".join(lines) + "\r\n")
 
 
 def _phrase(status: int) -> str:

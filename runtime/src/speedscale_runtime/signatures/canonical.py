@@ -15,6 +15,7 @@ from speedscale_runtime.rrpair import RRPair
 
 from . import keys
 from .query import joined
+from .text import utf8
 
 DIGEST_SIZE = 16
 
@@ -33,7 +34,7 @@ def digest(signature: Mapping[str, bytes]) -> bytes:
     plain = canonical(signature)
     parts: list[bytes] = []
     for key in sorted(plain):
-        name, value = key.encode("utf-8", "surrogateescape"), plain[key]
+        name, value = utf8(key), plain[key]
         parts += (b"%d:%d:" % (len(name), len(value)), name, value)
     return hashlib.blake2b(b"".join(parts), digest_size=DIGEST_SIZE).digest()
 
@@ -52,7 +53,7 @@ def from_document(document: Mapping[str, object]) -> dict[str, bytes]:
             try:
                 result[key] = base64.b64decode(value, validate=True)
             except (binascii.Error, ValueError):
-                result[key] = value.encode("utf-8", "surrogateescape")
+                result[key] = utf8(value)
     return result
 
 

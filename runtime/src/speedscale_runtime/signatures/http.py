@@ -16,6 +16,7 @@ from . import keys
 from .body import body_key
 from .canonical import recorded
 from .query import canonical_query, from_params
+from .text import utf8
 
 
 class Request(NamedTuple):
@@ -43,10 +44,10 @@ def signature_of(request: Request) -> dict[str, bytes]:
     """Return the signature of an HTTP request."""
     method, host, path, query, content_type, body = request
     result = {
-        keys.HOST: host_name(host).encode("utf-8", "surrogateescape"),
-        keys.METHOD: method.encode("latin-1", "replace"),
+        keys.HOST: utf8(host_name(host)),
+        keys.METHOD: utf8(method),
         keys.QUERY: query,
-        keys.URL: unquote_to_bytes(path) if "%" in path else path.encode("utf-8", "surrogateescape"),
+        keys.URL: unquote_to_bytes(utf8(path)) if "%" in path else utf8(path),
     }
     if body:
         key = body_key(body, content_type)
@@ -60,7 +61,7 @@ def request_of(pair: RRPair) -> Request | None:
     req = pair.http_request
     if req is None:
         return None
-    headers = req.get("headers") or {}
+    headers = mapping(req.get("headers"))
     uri = str(req.get("uri") or "")
     path, mark, raw_query = uri.partition("?")
     params = req.get("queryParams")
@@ -85,6 +86,11 @@ def host_name(host: str) -> str:
     if colon and ":" not in name and (port.isdigit() or not port):
         host = name
     return host.lower()
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return an object of a document, an empty one where something else stands: recordings come from many tools."""
+    return value if isinstance(value, dict) else {}
 
 
 def first(headers: Mapping[str, Any], name: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from . import keys
+from .text import utf8
 
 
 def canonical_query(raw: str) -> bytes:
@@ -20,7 +21,7 @@ def canonical_query(raw: str) -> bytes:
     if not raw:
         return b""
     if "=" in raw and not any(c in raw for c in "&%+;"):
-        return raw.encode("utf-8", "surrogateescape")
+        return utf8(raw)
     return _join(parse_qsl(raw, keep_blank_values=True, errors="surrogateescape"))
 
 
@@ -45,4 +46,4 @@ def joined(signature: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _join(pairs: Iterable[tuple[str, str]]) -> bytes:
     ordered = sorted(pairs, key=lambda pair: pair[0])
-    return "&".join(f"{name}={value}" for name, value in ordered).encode("utf-8", "surrogateescape")
+    return utf8("&".join(f"{name}={value}" for name, value in ordered))

@@ -15,7 +15,7 @@ import orjson
 
 from speedscale_runtime.rrpair import RRPair
 
-from .http import first
+from .http import first, mapping
 
 _COOKIES = re.compile(
     r"^(?:jsessionid|phpsessid|asp\.net_sessionid|aspsessionid\w*|connect\.sid|sid|session|session_?id|"
@@ -35,9 +35,9 @@ def session(pair: RRPair) -> str:
     req, res = pair.http_request, pair.http_response
     if req is None:
         return ""
-    answered = (res or {}).get("headers") or {}
+    answered = mapping((res or {}).get("headers"))
     return (
-        session_of(req.get("headers") or {})
+        session_of(mapping(req.get("headers")))
         or next(_cookies(answered, "set-cookie"), "")
         or _handed_out(pair.response_body or b"")
     )

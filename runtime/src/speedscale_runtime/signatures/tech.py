@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from speedscale_runtime.rrpair import RRPair
 
-from .http import first
+from .http import first, mapping
 
 _PROTOCOLS = {
     "postgres": "Postgres",
@@ -28,13 +28,13 @@ def tech(pair: RRPair) -> str:
     if req is None:
         protocol = str(pair.doc.get("l7protocol") or "")
         return _PROTOCOLS.get(protocol.lower(), protocol)
-    headers = req.get("headers") or {}
+    headers = mapping(req.get("headers"))
     target = first(headers, "x-amz-target").lower()
     for prefix, name in _AMZ:
         if target.startswith(prefix):
             return name
     res = pair.http_response or {}
-    answered = first(res.get("headers") or {}, "content-type") or str(res.get("contentType") or "")
+    answered = first(mapping(res.get("headers")), "content-type") or str(res.get("contentType") or "")
     kinds = (first(headers, "content-type") + " " + answered).lower()
     if "application/grpc" in kinds:
         return "gRPC"

@@ -24,6 +24,7 @@ from speedscale_runtime import signatures
 from speedscale_runtime.rrpair import RRPair, jsonform
 from speedscale_runtime.rrpair.recording import Entry
 from speedscale_runtime.signatures import keys
+from speedscale_runtime.signatures.http import mapping
 from speedscale_schemas.errors import ConfigError
 
 from . import layout
@@ -103,7 +104,7 @@ class _Maker:
             limit = f"more than {PAIRS_MAX:,} pairs selected; narrow the selection by service, time range or filter"
             raise ConfigError([limit])
         line = jsonform.dumps_line(pair).rstrip(b"\n") + b"\n"
-        sequence = str((pair.doc.get("tags") or {}).get("sequence") or "0")
+        sequence = str(mapping(pair.doc.get("tags")).get("sequence") or "0")
         number = int(sequence) if sequence.isdigit() and len(sequence) < 19 else 0
         self._lines.append(_Line(at_ns, number, hashlib.sha256(line).digest(), store.tell(), len(line)))
         store.write(line)

@@ -10,6 +10,7 @@ from typing import Any
 
 from speedscale_runtime.filters import Rule
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.signatures.http import mapping
 
 from .instants import nanoseconds, of_datetime
 
@@ -55,7 +56,7 @@ def begun_ns(pair: RRPair) -> int | None:
     """Return when the pair began, or None where `ts` is missing or no time."""
     try:
         return nanoseconds(str(pair.doc.get("ts", "")))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -63,7 +64,7 @@ def unusable(pair: RRPair) -> Skip | None:
     """Return why a pair can be neither test nor mock, or None when it can."""
     if pair.direction not in ("IN", "OUT"):
         return Skip.NO_DIRECTION
-    if (pair.doc.get("tags") or {}).get("source") in ("generator", "responder"):
+    if mapping(pair.doc.get("tags")).get("source") in ("generator", "responder"):
         return Skip.REPLAYED
     if isinstance(pair.doc.get("http"), dict):
         answered = pair.http_request is not None and (pair.http_response or {}).get("statusCode")

@@ -72,9 +72,9 @@ def test_something_is_near_even_when_nothing_is() -> None:
     assert Neighbours().explain(signed("GET", "/")) == []
 
 
-def test_a_hundred_thousand_recorded_requests_are_not_all_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_recorded_requests_only_a_few_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     index = Neighbours()
-    for number in range(100_000):
+    for number in range(20_000):
         index.add(signed("GET", f"/item/{number}"))
     seen = 0
     real = index.signature
@@ -85,7 +85,7 @@ def test_a_hundred_thousand_recorded_requests_are_not_all_compared(monkeypatch: 
         return real(number)
 
     monkeypatch.setattr(index, "signature", counted)
-    assert index.nearest(signed("GET", "/item/100001"))
+    assert index.nearest(signed("GET", "/item/20001"))
     assert seen <= EXAMINED_MAX
 
 

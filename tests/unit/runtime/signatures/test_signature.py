@@ -87,7 +87,7 @@ def test_json_is_compact_and_sorted_at_every_level() -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
-    max_leaves=12,
+    max_leaves=5,
 )
 
 
