@@ -13,9 +13,7 @@ import struct
 from collections.abc import Mapping
 from datetime import datetime
 
-_PEM = re.compile(
-    rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL
-)
+_PEM = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----\s.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL)
 
 
 def split_pem(bundle: bytes) -> list[bytes]:

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 def _facts(authority: Authority, environment: dict[str, str], *, jks: bool) -> dict[str, object]:
     summary = authority.summary
     facts: dict[str, object] = {
-        "certificate": environment["NODE_EXTRA_CA_CERTS"],
+        "certificate": str(authority.certificate_path.absolute()),
         "bundle": environment["SSL_CERT_FILE"],
         "subject": summary.subject,
         "notBefore": summary.not_before.isoformat(),

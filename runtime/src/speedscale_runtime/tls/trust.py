@@ -25,17 +25,21 @@ def trust_environment(authority: Authority, environ: Mapping[str, str] | None = 
     the root alone. ConfigError when a file cannot be written.
     """
     bundle = str(authority.bundle_path.absolute())
+    environ = environ or {}
+    root = str(authority.certificate_path.absolute())
+    # Node.js reads one file only: an application that was given one already gets the bundle, which holds that too.
+    node = root if environ.get("NODE_EXTRA_CA_CERTS") in (None, "", root) else bundle
     java = java_options(str(authority.java_trust_store().absolute()))
     return {
         "SSL_CERT_FILE": bundle,
-        "NODE_EXTRA_CA_CERTS": str(authority.certificate_path.absolute()),
+        "NODE_EXTRA_CA_CERTS": node,
         "NODE_USE_ENV_PROXY": "1",
         "REQUESTS_CA_BUNDLE": bundle,
         "CURL_CA_BUNDLE": bundle,
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": bundle,
         "PGSSLROOTCERT": bundle,
         "AWS_CA_BUNDLE": bundle,
-        "JAVA_TOOL_OPTIONS": merged_java_options((environ or {}).get("JAVA_TOOL_OPTIONS", ""), java),
+        "JAVA_TOOL_OPTIONS": merged_java_options(environ.get("JAVA_TOOL_OPTIONS", ""), java),
     }
 
 

@@ -33,6 +33,14 @@ def test_every_runtime_is_told_and_every_file_is_there(tmp_path: Path) -> None:
     assert environment["JAVA_TOOL_OPTIONS"].startswith("-Xmx1g -Djavax.net.ssl.trustStore=")
 
 
+def test_node_gets_the_root_alone_unless_it_was_given_roots_already(tmp_path: Path) -> None:
+    authority = Authority.load_or_create(tmp_path)
+    root, bundle = str(authority.certificate_path), str(authority.bundle_path)
+    assert trust_environment(authority)["NODE_EXTRA_CA_CERTS"] == root
+    assert trust_environment(authority, {"NODE_EXTRA_CA_CERTS": root})["NODE_EXTRA_CA_CERTS"] == root
+    assert trust_environment(authority, {"NODE_EXTRA_CA_CERTS": "/corp.pem"})["NODE_EXTRA_CA_CERTS"] == bundle
+
+
 @pytest.mark.parametrize(
     ("existing", "kept"),
     [
