@@ -37,22 +37,18 @@ CompileFilter = Callable[[Mapping[str, Any]], Rule]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One compiled chain. `name` says in messages where it stands in its set."""
+    """One compiled chain. `name` says in messages where it stands in its set; `signs`: it has to come last."""
 
     name: str
     rule: Rule | None
     extractor: Extractor
     steps: tuple[Step, ...]
+    signs: bool = False
 
     @property
     def side(self) -> Side:
         """Whether it works on requests or on responses."""
         return self.extractor.side
-
-    @property
-    def signs(self) -> bool:
-        """Whether it signs, and so has to come after all that do not."""
-        return any(step.signs for step in self.steps)
 
     def applies(self, pair: RRPair) -> bool:
         """Whether the chain's filters let the pair through."""
@@ -195,7 +191,8 @@ class _Compiler:
         ]
         if extractor is None:
             return None
-        return Chain(where, rule, extractor, tuple(step for step in made if step))
+        chain = tuple(step for step in made if step)
+        return Chain(where, rule, extractor, chain, any(step.signs for step in chain))
 
     def _rule(self, value: object, where: str) -> Rule | None:
         if not isinstance(value, Mapping) or not value.get("filters", value.get("conditions")):

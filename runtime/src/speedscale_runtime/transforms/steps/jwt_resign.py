@@ -40,6 +40,9 @@ class JwtResign(Step):
         config.close()
         if not self._path and not self._key:
             raise config.error("a signing key is required: secretPath (a file or ${{secret:name/key}}) or key")
+        from jwt.algorithms import get_default_algorithms  # costs a third of a second, so not on the hot path
+
+        self._algorithms = get_default_algorithms()
         self._prepared: dict[tuple[str, str], Any] = {}
         self._signed: dict[tuple[str, ...], tuple[float, str]] = {}
 
@@ -81,9 +84,7 @@ class JwtResign(Step):
         secret = self._secret(scope)
         known = self._prepared.get((name, secret))
         if known is None:
-            from jwt.algorithms import get_default_algorithms
-
-            algorithm = get_default_algorithms().get(name)
+            algorithm = self._algorithms.get(name)
             if algorithm is None or name == "none":
                 raise TransformError(f"the token's algorithm {name!r} cannot be signed")
             try:
