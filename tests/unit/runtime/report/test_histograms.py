@@ -43,7 +43,21 @@ def test_values_beyond_the_range_count_at_its_end() -> None:
     assert histogram.summary().count == 2
 
 
-@pytest.mark.parametrize("text", ["", "not base64!", "AAAA", "HISTFAAAAA=="])
+def test_large_counts_survive() -> None:
+    part = HdrHistogram(1, 3_600_000_000, 3)
+    for value, count in ((5, 1), (70_000, 300), (3_500_000_000, 2**40)):
+        part.record_value(value, count)
+    histogram = Histogram()
+    histogram.merge(part.encode().decode())
+    assert histogram.summary().count == 301 + 2**40
+
+
+def test_a_histogram_of_another_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="no HDR histogram of 1 to"):
+        Histogram().merge(HdrHistogram(1, 1000, 2).encode().decode())
+
+
+@pytest.mark.parametrize("text", ["", "é", "not base64!", "AAAA", "HISTFAAAAA=="])
 def test_what_is_no_histogram_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="no HDR histogram"):
         Histogram().merge(text)

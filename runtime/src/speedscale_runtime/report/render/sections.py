@@ -13,6 +13,9 @@ from speedscale_runtime.report.structure import shown
 
 _MARKS = {"Passed": "✓", "Missed Goals": "✕", "Error": "!", "Canceled": "■"}
 _TITLES = {"Passed": "Passed", "Missed Goals": "Missed goals", "Error": "Error", "Canceled": "Canceled"}
+_WHOLE = 300
+"""Endpoints with plots of their own; beyond, a row each keeps the page small. Those that fail come first."""
+
 _ASSERTIONS = {
     "httpStatusCode": "status code",
     "httpHeaders": "headers",
@@ -179,7 +182,7 @@ def endpoints(report: Report) -> Html:
         class_="row head",
         aria_hidden="true",
     )
-    rows = [_endpoint(e) for e in report.endpoints]
+    rows = [_endpoint(e, whole=n < _WHOLE) for n, e in enumerate(report.endpoints)]
     none = el("p", "No endpoint fits the filter.", class_="soft none", id="none", hidden=True)
     return join(controls, el("div", head, *rows, none, class_="endpoints"))
 
@@ -188,7 +191,7 @@ def _state(e: Endpoint) -> str:
     return "failing" if e.requests.matched < e.requests.compared or e.requests.failed else "passing"
 
 
-def _endpoint(e: Endpoint) -> Html:
+def _endpoint(e: Endpoint, *, whole: bool) -> Html:
     state = _state(e)
     recorded = e.recorded_latency
     cells = [
@@ -222,7 +225,8 @@ def _endpoint(e: Endpoint) -> Html:
         class_="row",
     )
     searched = f"{e.name} {' '.join(e.status_codes)}".lower()
-    return el("details", summary, _endpoint_more(e), class_=f"endpoint {state}", data_search=searched, data_state=state)
+    more = _endpoint_more(e) if whole else el("div", el("p", "The JSON report has the details.", class_="soft"))
+    return el("details", summary, more, class_=f"endpoint {state}", data_search=searched, data_state=state)
 
 
 def _endpoint_more(e: Endpoint) -> Html:
