@@ -77,7 +77,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _pairs(source: Path, form: str, *, inbound: bool, outbound: bool) -> Iterator[RRPair]:
     opened = snapshot.open(source)
-    mocks_wanted = outbound or (form == "wiremock" and not inbound and any(p.direction == "OUT" for p in opened.pairs()))
+    mocks_wanted = outbound or (
+        form == "wiremock" and not inbound and any(p.direction == "OUT" for p in opened.pairs())
+    )
     if mocks_wanted:
         yield from (pair for pair in opened.pairs() if pair.direction == "OUT")
         return

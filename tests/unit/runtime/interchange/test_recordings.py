@@ -24,7 +24,12 @@ def test_har_keeps_recorded_calls() -> None:
     for before, pair in zip(given, found.pairs, strict=True):
         after = calls.of(pair)
         assert after is not None
-        assert (after.method, after.url, after.status, after.ts) == (before.method, before.url, before.status, before.ts)
+        assert (after.method, after.url, after.status, after.ts) == (
+            before.method,
+            before.url,
+            before.status,
+            before.ts,
+        )
         assert (after.body, after.response_body) == (before.body, before.response_body)
         assert [h for h in after.headers if h[0] != "Host"] == [h for h in before.headers if h[0] != "Host"]
         assert after.response_headers == before.response_headers
