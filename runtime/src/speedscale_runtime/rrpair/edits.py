@@ -54,20 +54,31 @@ def _message(pair: RRPair, name: str, blocks: list[bytes]) -> bool:
         part = http[side] = {}
     if not isinstance(part, dict):
         return not (head or body)
-    if name == sections.REQUEST:
-        before = heads.read(heads.write_request(pair))
-        now = heads.read(head)
-        compact = "headers" not in part and bool(now.headers)
-        whole = _headers(part, before, now) and now.whole
-        _request_line(pair, part, before.line, now.line, compact)
+    # What is not shown at all (no block, an empty head) was left out by a tool, not removed by a person.
+    whole = True
+    if head:
+        whole = (_request_head if side == "req" else _response_head)(pair, part, heads.read(head))
+    if len(blocks) > 1 and side == "req":
         pair.request_body, seen = _body(part, pair.request_body, body)
-    else:
-        before = heads.read(heads.write_response(pair))
-        now = heads.read(head)
-        whole = _headers(part, before, now) and now.whole
-        whole = _status_line(pair.doc, part, before.line, now.line) and whole
+    elif len(blocks) > 1:
         pair.response_body, seen = _body(part, pair.response_body, body)
+    else:
+        seen = True
     return whole and seen
+
+
+def _request_head(pair: RRPair, req: Json, now: heads.Head) -> bool:
+    before = heads.read(heads.write_request(pair))
+    compact = "headers" not in req and bool(now.headers)
+    whole = _headers(req, before, now) and now.whole
+    _request_line(pair, req, before.line, now.line, compact)
+    return whole
+
+
+def _response_head(pair: RRPair, res: Json, now: heads.Head) -> bool:
+    before = heads.read(heads.write_response(pair))
+    whole = _headers(res, before, now) and now.whole
+    return _status_line(pair.doc, res, before.line, now.line) and whole
 
 
 def _headers(part: Json, before: heads.Head, now: heads.Head) -> bool:
@@ -188,6 +199,7 @@ def _signature(doc: Json, shown: bytes) -> bool:
     signature = doc.get("signature", {})
     if not isinstance(signature, dict):
         return not shown
+    shown = b"" if shown.strip() == sections.NONE.encode() else shown
     (old, _), (new, whole) = _read_signature(sections.signature_lines(signature)), _read_signature(shown)
     if old == new:
         return whole

@@ -15,8 +15,8 @@ from . import jsontext
 SLOW_MAX = 4 * 1024 * 1024
 """Bodies whose numbers or escapes orjson would rewrite are laid out in Python, up to this size in bytes."""
 
-_STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTALL)
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_STRING_OR_SPACE = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
 def indent(text: bytes) -> bytes | None:
@@ -25,7 +25,8 @@ def indent(text: bytes) -> bytes | None:
         return None
     try:
         value = orjson.loads(text)
-        if orjson.dumps(value) in (text, _squeezed(text)):
+        plain = orjson.dumps(value)
+        if plain == text or (len(text) <= SLOW_MAX and plain == _squeezed(text)):
             return orjson.dumps(value, option=orjson.OPT_INDENT_2)
     except (orjson.JSONDecodeError, TypeError):
         if not _is_json(text):

@@ -96,11 +96,12 @@ def _closing(
     text: bytes, opening: re.Match[bytes], seen: set[str], *, last: bool
 ) -> tuple[int, int, re.Match[bytes] | None, bool]:
     """Find the fence that closes a block: the first behind which a block, a heading or the end can stand."""
+    behind = len(text.rstrip())
     fence = re.compile(rb"^" + opening[1] + rb"[ \t]*(?:\n|\Z)", re.MULTILINE)
     for close in fence.finditer(text, opening.end()):
         end = close.end()
         following = _next_heading(text, end, seen)
-        if following is not None or not text[end:].strip():
+        if following is not None or end >= behind:
             return close.start(), end, following, False
         if not last and _OPEN.match(text, end):
             return close.start(), end, None, True

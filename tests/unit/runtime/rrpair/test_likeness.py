@@ -119,3 +119,28 @@ def test_a_signature_that_is_not_in_base64(make: Make, value: str) -> None:
     line = data[data.index(b"http:method is ") :].split(b"\n")[0]
     again = markdown.loads(data.replace(line, b"http:method is " + value.encode(), 1))
     assert again.doc["signature"] == {"http:method": value}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('\n```\n{\n  "b": 1,\n  "a": []\n}\n```\n', ""),
+        ("\n```\ndone\n\n```\n", ""),
+        ("HTTP/1.1 201 Created\nContent-Type: text/plain\nDate: Sun\\, 01 Mar 2026 10:20:30 GMT\n", ""),
+        ("uuid: 00010203-0405-0607-0809-0a0b0c0d0e0f\n", ""),
+        ("tags: captureMode=proxy, empty=, sequence=7\n", ""),
+    ],
+)
+def test_what_a_tool_left_out_was_not_removed(pair: RRPair, old: str, new: str) -> None:
+    data = shown(pair, old, new)
+    again = markdown.loads(data)
+    assert again == pair
+    start = data.rindex(b"### INTERNAL")
+    assert markdown.dumps(jsonform.loads(jsonform.dumps(again)))[:start] == data[:start]
+
+
+def test_a_signature_shown_as_none(make: Make) -> None:
+    pair = make(signature={})
+    again = markdown.loads(shown(pair, "### SIGNATURE ###\n```\n", "### SIGNATURE ###\n```\n-NONE-\n"))
+    assert again == pair
+    assert again.doc["signature"] == {}

@@ -71,7 +71,7 @@ def test_malformed_paths_are_told(path: str, message: str) -> None:
 
 
 def test_put_sets_every_match() -> None:
-    doc = {"a": [{"k": 1}, {"k": 2}, {}]}
+    doc: dict[str, Any] = {"a": [{"k": 1}, {"k": 2}, {}]}
     assert put(doc, "a[*].k", "x")
     assert doc == {"a": [{"k": "x"}, {"k": "x"}, {}]}
     assert not put(doc, "a[*].none", "x")
