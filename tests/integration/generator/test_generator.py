@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,47 @@ def test_an_error_in_use_is_told_before_anything_is_sent(tmp_path: Path) -> None
     )
     assert done.returncode == 2
     assert b"did you mean 'standard'" in done.stderr
+
+
+def test_results_that_cannot_be_written_are_an_error_in_use(generator: Generator) -> None:
+    (generator.folder / "file").write_text("")
+    environ = {
+        **os.environ, "SNAPSHOT_ID": str(generator.record(pair(0))), "LOG_LEVEL": "error",
+        "RESULTS_FILE": str(generator.folder / "file" / "results.jsonl"), "SPEEDSCALE_HOME": str(generator.folder),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "speedscale_runtime.generator"]
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=20)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"Not a directory" in done.stderr or b"File exists" in done.stderr
+
+
+def test_metrics_while_a_run_lasts(serve: Serve, generator: Generator) -> None:
+    server = serve()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environ = {
+        **os.environ, "SNAPSHOT_ID": str(generator.record(pair(0), pair(30))), "LOG_LEVEL": "error",
+        "CUSTOM_URL": f"http://127.0.0.1:{server.port}", "RESULTS_FILE": str(generator.folder / "results.jsonl"),
+        "SPEEDSCALE_HOME": str(generator.folder), "METRICS_PORT": str(port),
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "speedscale_runtime.generator"], env=environ, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 20
+        text = ""
+        while "speedscale_generator_requests 1.0" not in text and time.monotonic() < deadline:
+            try:
+                text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+            except OSError:
+                time.sleep(0.02)
+        assert "speedscale_generator_requests 1.0" in text
+        assert "speedscale_generator_running 1.0" in text
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def test_workers_end_when_nobody_is_left_to_read_them(serve: Serve, generator: Generator) -> None:

@@ -21,6 +21,9 @@ def main() -> int:
         for problem in error.problems:
             sys.stderr.write(f"speedscale-generator: {problem}\n")
         return 2
+    except OSError as error:
+        sys.stderr.write(f"speedscale-generator: {error.filename or 'system'}: {error.strerror or error}\n")
+        return 2
     if not summary.ok:
         sys.stderr.write(f"speedscale-generator: {summary.why}\n")
     return 0 if summary.ok else 1
