@@ -161,21 +161,36 @@ def _dirty(rng: random.Random) -> bytes:
 
 
 def _frame(rng: random.Random) -> Frame:
-    request = {
-        "url": f"/v1/orders/{rng.randrange(10**6)}", "method": "GET", "version": "1.1", "host": "shop:8080",
-        "headers": {"Accept": ["*/*"], "Host": ["shop:8080"], "User-Agent": ["curl/8.7.1"],
-                    "Authorization": [f"Bearer {rng.getrandbits(128):032x}"]},
-    }  # fmt: skip
-    response = {"statusCode": 200, "statusMessage": "200 OK", "contentType": "application/json", "headers": {
-        "Content-Type": ["application/json"], "Date": ["Thu, 15 Jan 2026 18:45:59 GMT"], "Connection": ["keep-alive"]}}  # fmt: skip
+    path = f"/v1/orders/{rng.randrange(10**6)}"
+    headers = {
+        "Accept": ["*/*"],
+        "Host": ["shop:8080"],
+        "User-Agent": ["curl/8.7.1"],
+        "Authorization": [f"Bearer {rng.getrandbits(128):032x}"],
+    }
+    request = {"url": path, "method": "GET", "version": "1.1", "host": "shop:8080", "headers": headers}
+    answered = {"Content-Type": ["application/json"], "Date": ["Thu, 15 Jan 2026 18:45:59 GMT"]}
+    response = {"statusCode": 200, "statusMessage": "200 OK", "contentType": "application/json", "headers": answered}
     document = json.loads(_clean(rng))
-    document["customer"] = {"email": f"user{rng.randrange(10**6)}@example.com", "phone": f"+1415555{rng.randrange(1000, 9999)}",
-                            "address": {"street": f"{rng.randrange(1000)} Elm Street"}}  # fmt: skip
+    document["customer"] = {
+        "email": f"user{rng.randrange(10**6)}@example.com",
+        "phone": f"+1415555{rng.randrange(1000, 9999)}",
+        "address": {"street": f"{rng.randrange(1000)} Elm Street"},
+    }
+    tags = {"captureMode": "proxy", "proxyType": "dual", "sequence": str(rng.randrange(10**6)), "source": "goproxy"}
     head = {
-        "msgType": "rrpair", "resource": "shop", "ts": f"2026-01-15T18:45:59.{rng.randrange(10**6):06}Z", "l7protocol": "http",
-        "duration": 3, "direction": "IN", "command": "GET", "location": request["url"], "status": "200",
-        "tags": {"captureMode": "proxy", "proxyType": "dual", "sequence": str(rng.randrange(10**6)), "source": "goproxy"},
-        "network_address": "shop:8080", "http": {"req": request, "res": response},
+        "msgType": "rrpair",
+        "resource": "shop",
+        "ts": f"2026-01-15T18:45:59.{rng.randrange(10**6):06}Z",
+        "l7protocol": "http",
+        "duration": 3,
+        "tags": tags,
+        "direction": "IN",
+        "command": "GET",
+        "location": path,
+        "status": "200",
+        "network_address": "shop:8080",
+        "http": {"req": request, "res": response},
         "netinfo": {"id": "1", "downstream": {"ipAddress": "10.0.0.1", "port": rng.randrange(30_000, 60_000)}},
-    }  # fmt: skip
+    }
     return Frame(json.dumps(head).encode(), b"", json.dumps(document).encode())

@@ -18,6 +18,7 @@ from .traverse.escapes import escape
 from .traverse.percent import quote
 
 _SHORTEST, _LONGEST = 8, 512
+_PLAIN = re.compile(rb"[A-Za-z0-9_.~\-]+")
 _WORD = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
 
 
@@ -34,18 +35,26 @@ def of(notes: Iterable[Note], by_name: frozenset[str]) -> list[Echo]:
     """Return the values to look for; `by_name` are the detectors that go by names."""
     found: dict[bytes, Echo] = {}
     for note in notes:
+        if note.detector not in by_name:
+            continue
         value = note.value.strip()
-        if note.detector in by_name and value not in found and _distinct(value):
-            token = note.token.encode("ascii")
-            forms = {
-                value: token,
-                escape(value): token,
-                json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii"): token,
-                quote(value): token,
-                base64.b64encode(value): base64.b64encode(token),
-            }
-            found[value] = Echo(note.kind, len(value), note.token, tuple(forms.items()))
+        if value not in found and _distinct(value):
+            found[value] = Echo(note.kind, len(value), note.token, _forms(value, note.token.encode("ascii")))
     return list(found.values())
+
+
+def _forms(value: bytes, token: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    coded = base64.b64encode(value)
+    if _PLAIN.fullmatch(value) is not None:  # written alike in JSON and in a URL
+        return ((value, token), (coded, base64.b64encode(token)))
+    forms = {
+        value: token,
+        escape(value): token,
+        json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii"): token,
+        quote(value): token,
+        coded: base64.b64encode(token),
+    }
+    return tuple(forms.items())
 
 
 def _distinct(value: bytes) -> bool:

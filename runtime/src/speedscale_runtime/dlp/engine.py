@@ -14,7 +14,7 @@ from .edits import Edit, Edits, Note, merge
 from .keynames import KeyNames
 from .prefilter import ENTITY, ESCAPE, FIRST, KEY, PERCENT, RUN, UTF16, Prefilter
 from .tokens import TOKEN, Tokeniser
-from .traverse import auth, entities, escapes, json_text, key_values, percent, runs, utf16, xml
+from .traverse import auth, entities, escapes, json_text, key_values, percent, runs, sql, utf16, xml
 
 MAX_DEPTH = 8
 UNDECODABLE = "UNDECODABLE"
@@ -111,6 +111,7 @@ class Engine:
             edits += self._hidden(data, depth, ids)
             if KEY in ids:
                 edits += key_values.edits(self, data, hits)
+                edits += sql.edits(self, data)
         if first == b"<":
             edits += xml.edits(self, data, depth)
         edits += self.values(data, hits, key)
@@ -182,9 +183,10 @@ class Engine:
         why, kind, name = "", "", ""
         if rule is not None and rule.numbers:
             why, kind, name = rule.accept(data), rule.kind, rule.name
-        if not why and data.isdigit():
-            for edit in self.values(data, hits, key):
-                if edit.end - edit.start == len(data):
+        whole, _, fraction = data.partition(b".")
+        if not why and whole.isdigit() and not fraction.strip(b"0"):
+            for edit in self.values(whole, hits if whole is data else self.hits(whole), key):
+                if edit.end - edit.start == len(whole):
                     note = edit.notes[0]
                     why, kind, name = note.why, note.kind, note.detector
         if not why:

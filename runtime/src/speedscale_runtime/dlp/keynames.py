@@ -69,6 +69,8 @@ class KeyNames:
         rule = self._exact.get(joined)
         if rule is not None:
             return rule
+        if len(seq) == 1 and joined.endswith("password"):
+            return self._exact.get("password")  # PGPASSWORD, dbpassword
         best: tuple[int, KeyRule] | None = None
         for i, word in enumerate(seq):
             for name, candidate in self._by_first.get(word, ()):

@@ -20,7 +20,7 @@ DETECTORS = (
     Detector(
         name="bearer",
         kind="SECRET",
-        prefilter=(r"bearer[ \t:=]{1,3}[A-Za-z0-9\-._~+/]",),
+        prefilter=(r"bearer[ \t:=+]{1,3}[A-Za-z0-9\-._~+/]",),
         grammar=_GRAMMAR,
         validate=_validate,
         before=16,

@@ -40,7 +40,13 @@ _ISSUERS: tuple[tuple[int, int, int, frozenset[int]], ...] = tuple(
 )
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _DIGIT = re.compile(rb"\d")
-_GRAMMAR = re.compile(rb"(?<![\dA-Za-z_.])(?<!\d[-])[2-68]\d{0,3}(?:[ \-]?\d){9,22}(?![A-Za-z_])")
+# space, dash, and their typographic kin (no-break space, U+2009, U+2010 to U+2012, U+202F) in UTF-8
+_SEPARATOR = rb"(?:[ \-]|\xc2\xa0|\xe2\x80[\x89\x90-\x92\xaf])"
+_GRAMMAR = re.compile(
+    rb"(?<![\dA-Za-z_.])(?<!\d[-])(?:\d{4}(?:\.\d{4}){3}(?![.\d])|[2-68]\d{0,3}(?:"
+    + _SEPARATOR
+    + rb"?\d){9,22})(?![A-Za-z_])"
+)
 
 
 def luhn(digits: bytes) -> bool:
@@ -86,11 +92,14 @@ DETECTORS = (
     Detector(
         name="card",
         kind="CREDIT_CARD",
-        prefilter=(r"(?:^|[^0-9A-Za-z_.])[2-68](?:[ \-]?[0-9]){11}",),
+        prefilter=(
+            r"(?:^|[^0-9A-Za-z_.])[2-68](?:[ \-+]?[0-9]){11}",
+            r"[2-6][0-9]{3}(?:\xc2\xa0|\xe2\x80[\x89\x90-\x92\xaf]|\.)[0-9]{4}",
+        ),
         grammar=_GRAMMAR,
         validate=_validate,
-        before=44,
-        after=24,
+        before=72,
+        after=64,
         examples=(
             "4111111111111111",
             "4111 1111 1111 1111",
@@ -100,6 +109,8 @@ DETECTORS = (
             "6011111111111117",
             "card 4111 1111 1111 1111 12/27",
             "2223003122003222",
+            "4111.1111.1111.1111",
+            "4111\u00a01111\u00a01111\u00a01111",
         ),
         counter_examples=(
             "1700000000000",

@@ -46,7 +46,7 @@ DETECTORS = (
     Detector(
         name="iban",
         kind="IBAN",
-        prefilter=(r"(?:^|[^A-Za-z0-9_])[A-Za-z]{2}[0-9]{2}(?:[ \-]?[A-Za-z0-9]){8}",),
+        prefilter=(r"(?:^|[^A-Za-z0-9_])[A-Za-z]{2}[0-9]{2}(?:[ \-+]?[A-Za-z0-9]){8}",),
         grammar=_GRAMMAR,
         validate=_validate,
         before=24,

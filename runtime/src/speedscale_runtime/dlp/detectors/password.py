@@ -45,7 +45,7 @@ KEY_RULES = (
     KeyRule(
         name="password",
         kind="PASSWORD",
-        names=("password", "passwd", "passphrase", "passcode", "pwd", "userpassword", "passwordhash"),
+        names=("password", "passwd", "passphrase", "passcode", "pwd", "userpassword", "passwordhash", "passwords"),
         exact=("pass", "psw", "pw"),
         excluded=_NOT_A_VALUE,
         accept=_accept,

@@ -53,7 +53,7 @@ DETECTORS = (
     Detector(
         name="phone_international",
         kind="PHONE",
-        prefilter=(r"\+[1-9](?:[ \-().\xa0]{0,2}[0-9]){6}",),
+        prefilter=(r"\+[1-9](?:[ \-+().\xa0]{0,2}[0-9]){6}",),
         grammar=_INTERNATIONAL,
         validate=_validate_international,
         before=32,
@@ -65,7 +65,7 @@ DETECTORS = (
     Detector(
         name="phone_nanp",
         kind="PHONE",
-        prefilter=(r"[2-9][0-9]{2}\)?[ .\-]?[2-9][0-9]{2}[ .\-][0-9]{4}",),
+        prefilter=(r"[2-9][0-9]{2}\)?[ .\-+]?[2-9][0-9]{2}[ .\-+][0-9]{4}",),
         grammar=_NANP,
         validate=_validate_nanp,
         before=24,

@@ -36,6 +36,8 @@ KEY_RULES = (
         kind="SECRET",
         names=(
             "secret",
+            "secrets",
+            "api keys",
             "api key",
             "apikey",
             "access token",
