@@ -57,6 +57,9 @@ class Recording:
                 "l7protocol": scheme,
                 "duration": duration,
                 "direction": "OUT",
+                "command": method,
+                "location": uri.partition("?")[0],
+                "status": str(status),
                 "tags": {"source": "goproxy", **(tags or {})},
                 "http": {"req": req, "res": res},
             },
@@ -140,7 +143,7 @@ def recording(tmp_path: Path) -> Recording:
 async def serve(
     tmp_path: Path, recording: Recording, home: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Serve]:
-    monkeypatch.setattr("speedscale_runtime.responder.loader.Rules", lambda _: rules)
+    monkeypatch.setattr("speedscale_runtime.responder.loader.Rules", lambda *_: rules)
     started: list[Running] = []
 
     async def start(**settings: str) -> Running:

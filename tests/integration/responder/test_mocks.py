@@ -503,3 +503,27 @@ async def test_store_sig_tells_apart_what_the_request_alone_does_not(
     assert bodies(answer)[:3] == [b"b", b"a", b"b"]
     (difference,) = json.loads(bodies(answer)[3])["nearest"][0]["differences"]
     assert (difference["key"], difference["asked"]) == ("tenant", "c")
+
+
+async def test_a_rule_of_an_exporter_on_top_of_the_forwarders_is_followed(
+    recording: Any, serve: Any, rules: Rules, home: Path
+) -> None:
+    folder = home / "data" / "dlp"
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    chain = {
+        "filters": {"filters": [{"include": True, "operator": "CONTAINS", "detectedLocation": "/"}]},
+        "extractor": {"type": "req_body"},
+        "transforms": [{"type": "json_path", "config": {"path": "project"}}, {"type": "dlp_field"}],
+    }
+    (folder / "projects.json").write_text(json.dumps({"id": "projects", "transforms": [chain]}))
+
+    def both(pair: RRPair) -> RRPair:
+        return rules.get("projects").whole(rules.get("standard").whole(pair))
+
+    body = json.dumps({"email": SECRET, "project": "Manhattan"}).encode()
+    sent = {"Content-Type": "application/json"}
+    recording.add("POST", "http://api.example.com/p", body, b"found", sent=sent, change=both)
+    assert b"Manhattan" not in joined(recording.root, "*.json")
+    running = await serve()
+    head = b"POST /p HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    assert bodies(await running.raw(head % len(body) + body)) == [b"found"]

@@ -42,6 +42,7 @@ class Settings:
     selectors: tuple[str, ...]
     faults: tuple[str, ...]
     dlp_config: str
+    dlp_key_path: Path | None
     transform_set: str
     out: Path | None
     record_to: Path | None
@@ -87,6 +88,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         selectors=tuple(values["MOCKS"]),
         faults=faults,
         dlp_config=values["SPEEDSCALE_DLP_CONFIG"],
+        dlp_key_path=_path(values["DLP_KEY_PATH"]),
         transform_set=values["TRANSFORM_SET"],
         out=_path(values["OUT_DIR"]),
         record_to=_path(values["RECORD_DIR"]),

@@ -39,7 +39,7 @@ class Loaded:
         """Load everything; ConfigError when snapshot, rule, transform set or selectors are wrong."""
         self.settings = settings
         self.source = snapshot.open(snapshot.resolve(settings.snapshot, settings.home))
-        self.rules = Rules(settings.home)
+        self.rules = Rules(settings.home, settings.dlp_key_path)
         self.chains = _chains(settings, self.source)
         self.mocks = Mocks(settings.selection, seed=settings.seed)
         self.counts = Counts()
@@ -75,9 +75,13 @@ class Loaded:
 
     def _redactors(self) -> list[Redact]:
         found: list[Redact] = []
+        both: list[Redact] = []
         for name in self.mocks.rules:
             try:
-                found.append(self.rules.get(name).request)
+                rule = self.rules.get(name)
+                found.append(rule.request)
+                if rule is not self._output:  # an exporter's rule came on top of the forwarder's own
+                    both.append(_after(self._output.request, rule.request))
             except ConfigError as error:
                 structlog.get_logger().warning(
                     "rule of the recording not found; its redacted requests cannot be matched",
@@ -86,7 +90,7 @@ class Loaded:
                 )
         if len(found) < len(self.mocks.rules):
             self.mocks.unredacted = True  # what the unknown rule left alone still matches
-        return found
+        return found + both
 
     def _recorder(self) -> Recorder | None:
         settings = self.settings
@@ -124,6 +128,10 @@ class Loaded:
             "mocks": self.mocks.answers,
             "unservable": self.mocks.unservable,
         }
+
+
+def _after(first: Redact, second: Redact) -> Redact:
+    return lambda pair: second(first(pair))
 
 
 def _chains(settings: Settings, source: snapshot.Snapshot) -> Chains | None:

@@ -40,10 +40,10 @@ class Rule:
 
 
 class Rules:
-    """Compiles rules by name, each once, with the key under `home`."""
+    """Compiles rules by name, each once, with the keys at `key_path`, else those under `home`."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, home: Path, key_path: Path | None = None) -> None:
+        self._home, self._key_path = home, key_path
         self._compiled: dict[str, Rule] = {}
 
     def get(self, name: str) -> Rule:
@@ -59,7 +59,7 @@ class Rules:
         def compile_filter(document: Mapping[str, Any]) -> Callable[[RRPair], bool]:
             return filters.compile_rule(document).matches
 
-        keys = dlp.KeyRing.load_or_create(self._home)
+        keys = dlp.KeyRing.load(self._key_path) if self._key_path else dlp.KeyRing.load_or_create(self._home)
         return Rule(name, dlp.compile_rule(self._document(name), keys, compile_filter=compile_filter))
 
     def _document(self, name: str) -> Mapping[str, Any]:
