@@ -20,7 +20,7 @@ VERBS = (
     _verb("inspect", "inspect", "list what a recording or snapshot holds"),
     _verb("files", "files", "validate, convert, compare and filter recordings", "Files"),
     _verb("dlp", "dlp", "find, redact and explain personal data in recordings", "Files"),
-    _verb("import", "importing", "turn HAR, curl, k6, WireMock or Postman files into recordings", "Files"),
+    _verb("import", "importing", "turn HAR, curl, WireMock or Postman files into recordings", "Files"),
     _verb("export", "exporting", "turn recordings into HAR, curl, k6, WireMock or Postman files", "Files"),
     _verb("certs", "certs", "make the local certificate authority for TLS interception", "Set-up"),
     _verb("completion", "completion", "print a completion script for bash, zsh or fish", "Set-up"),
