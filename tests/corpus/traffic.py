@@ -50,9 +50,8 @@ class Values:
 
     def email(self) -> str:
         r = self.random
-        return self.plant(
-            f"{r.choice(FIRST[:4]).lower()}{r.choice(('.', '_', '+', ''))}{self.digits(4)}@mail{self.digits(2)}.example.com"
-        )
+        local = f"{r.choice(FIRST[:4]).lower()}{r.choice(('.', '_', '+', ''))}{self.digits(4)}"
+        return self.plant(f"{local}@mail{self.digits(2)}.example.com")
 
     def card(self) -> str:
         r = self.random

@@ -36,7 +36,8 @@ def frame(body: bytes, response: dict[str, str] | None = None, **fields: Any) ->
 CLEAN = [
     b"", b'{"id":1,"title":"lamp","big":123456789012345678901234567890,"f":1.50,"e":1e5}', b"<a><b>x &amp; y</b></a>",
     b"a=1&b=two+words", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", b'{"broken": ', b"plain text", b'"just a string"',
-    json.dumps({"u": "caf\u00e9 \u2603", "id": "6f1f7e5a-1c9d-4b49-b5ab-7ac4db2f4a0e"}).encode(), "žluťoučký".encode("utf-16"),
+    json.dumps({"u": "caf\u00e9 \u2603", "id": "6f1f7e5a-1c9d-4b49-b5ab-7ac4db2f4a0e"}).encode(),
+    "žluťoučký".encode("utf-16"),
 ]  # fmt: skip
 
 
