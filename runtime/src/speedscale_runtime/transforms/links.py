@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote, unquote_plus, urlsplit
@@ -21,6 +21,7 @@ from .extractors.url import uri
 from .model import Side, TransformError
 from .smart import Kind, SmartTable, is_jwt, worth
 
+Path = tuple[str | int, ...]
 Where = Literal["json", "text", "header", "cookie", "location", "html"]
 
 _MAX_LEAVES = 20_000
@@ -40,7 +41,7 @@ class Place:
     """A place in a response: where, and the path, name or number there; `recorded` is the value it had."""
 
     where: Where
-    path: tuple[str | int, ...]
+    path: Path
     recorded: str
     kind: Kind
 
@@ -68,7 +69,7 @@ class Links:
         places = self._places.get(index)
         if not places:
             return
-        found = {(p.where, p.path): p.recorded for p in _places(live)}
+        found = {(where, path): value for where, path, value in _places(live)}
         for place in places:
             value = found.get((place.where, place.path))
             if value:
@@ -86,13 +87,12 @@ def find_links(pairs: Sequence[RRPair]) -> Links:
     places: dict[int, tuple[Place, ...]] = {}
     for index, pair in enumerate(pairs):
         linked: list[Place] = []
-        for place in _places(pair):
-            value = place.recorded
+        for where, path, value in _places(pair):
             using = users.get(value)
             if not using or using[-1] <= index or (using[0] <= index and value not in given):
                 continue
-            if _says_enough(value, place):
-                linked.append(place)
+            if _says_enough(where, path, value):
+                linked.append(Place(where, path, value, _kind(where, path, value)))
                 later = using if value not in given else using[-1:]
                 used += [(index, user) for user in later if user > index]
                 given.add(value)
@@ -121,20 +121,21 @@ def request_values(pair: RRPair) -> Iterator[str]:
         yield from _form_values(body) if leaves is None else (value for _, value in leaves)
 
 
-def _says_enough(value: str, place: Place) -> bool:
+def _says_enough(where: Where, path: Path, value: str) -> bool:
     if not worth(value) or any(c.isspace() for c in value):
         return False
-    name = next((str(s) for s in reversed(place.path) if isinstance(s, str)), "")
-    if place.where in ("cookie", "html") or _IDENTIFIER.search(name):
+    name = _name(path)
+    if where in ("cookie", "html") or _IDENTIFIER.search(name):
         return True
-    if place.where == "header":
+    if where == "header":
         return False  # Content-Type, Date and their like stand on both sides without belonging together
     if value.isdigit():
         return len(value) >= 9
     return any(c.isdigit() for c in value)
 
 
-def _places(pair: RRPair) -> Iterable[Place]:
+def _places(pair: RRPair) -> Iterator[tuple[Where, Path, str]]:
+    """Yield every place of the response that could give a value out: where, the path there, the value."""
     response = pair.http_response
     if response is None:
         return
@@ -148,39 +149,44 @@ def _places(pair: RRPair) -> Iterable[Place]:
     leaves = _json_leaves(body)
     if leaves is not None:
         for path, value in leaves:
-            yield Place("json", path, value, _kind(path, value))
+            yield "json", path, value
     elif "<" in body[:1024]:
         for name, value in _html_values(body):
-            yield Place("html", (name,), value, "csrf" if re.search("csrf|xsrf|authenticity", name, re.I) else "value")
+            yield "html", (name,), value
     elif len(body) <= 8192:
-        yield Place("text", (), body.strip(), "jwt" if is_jwt(body.strip()) else "value")
+        yield "text", (), body.strip()
 
 
-def _header_places(name: str, index: int, value: str) -> Iterator[Place]:
+def _header_places(name: str, index: int, value: str) -> Iterator[tuple[Where, Path, str]]:
     if name == "set-cookie":
-        pair = value.partition(";")[0]
-        cookie, _, content = pair.partition("=")
-        yield Place("cookie", (cookie.strip(),), content.strip(), "cookie")
+        cookie, _, content = value.partition(";")[0].partition("=")
+        yield "cookie", (cookie.strip(),), content.strip()
     elif name == "location":
         parts = urlsplit(value)
         for number, segment in enumerate(parts.path.split("/")):
-            yield Place("location", (number,), unquote(segment), "id")
+            yield "location", (number,), unquote(segment)
         for piece in parts.query.split("&"):
             key, _, content = piece.partition("=")
-            yield Place("location", (key,), unquote_plus(content), "value")
+            yield "location", (key,), unquote_plus(content)
     else:
-        yield Place("header", (name, index), value.removeprefix("Bearer "), _kind((name,), value))
+        yield "header", (name, index), value.removeprefix("Bearer ")
 
 
-def _kind(path: tuple[str | int, ...], value: str) -> Kind:
-    name = next((str(s) for s in reversed(path) if isinstance(s, str)), "").casefold()
+def _name(path: Path) -> str:
+    return next((str(s) for s in reversed(path) if isinstance(s, str)), "")
+
+
+def _kind(where: Where, path: Path, value: str) -> Kind:
+    name = _name(path).casefold()
     if is_jwt(value) or value.startswith("REDACTED-JWT-"):
         return "jwt"
+    if where == "cookie":
+        return "cookie"
     if name in _OAUTH2:
         return "oauth2"
-    if "csrf" in name or "xsrf" in name:
+    if any(part in name for part in ("csrf", "xsrf", "authenticity")):
         return "csrf"
-    return "id" if name.endswith(("id", "uuid")) else "value"
+    return "id" if name.endswith(("id", "uuid")) or (where == "location" and not name) else "value"
 
 
 def _text(pair: RRPair, side: Side) -> str | None:
@@ -204,15 +210,15 @@ def _html_values(body: str) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _json_leaves(body: str) -> list[tuple[tuple[str | int, ...], str]] | None:
+def _json_leaves(body: str) -> list[tuple[Path, str]] | None:
     if body.lstrip()[:1] not in ("{", "[", '"'):
         return None
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    leaves: list[tuple[tuple[str | int, ...], str]] = []
-    stack: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
+    leaves: list[tuple[Path, str]] = []
+    stack: list[tuple[Path, Any]] = [((), document)]
     while stack and len(leaves) < _MAX_LEAVES:
         path, node = stack.pop()
         if isinstance(node, dict):
