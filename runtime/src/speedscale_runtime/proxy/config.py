@@ -139,7 +139,10 @@ def parse(environ: Mapping[str, str]) -> Settings:
         metrics_port=metrics,
         batch_max_bytes=v["BATCH_MAX_BYTES"],
         batch_linger_s=v["BATCH_LINGER_MS"] / 1000,
-        queue_max_bytes=v["QUEUE_MAX_BYTES"],
+        # Room for one pair with both bodies at their limit, or such a pair could never be captured.
+        queue_max_bytes=max(v["QUEUE_MAX_BYTES"], 2 * v["MAX_BODY_BYTES"] + v["MAX_HEAD_BYTES"])
+        if "MAX_BODY_BYTES" in environ
+        else v["QUEUE_MAX_BYTES"],
         spill_max_bytes=v["SPILL_MAX_BYTES"],
         spill_dir=v["SPILL_DIR"],
         max_body_bytes=v["MAX_BODY_BYTES"],

@@ -185,7 +185,8 @@ async def _shake_with_client(
         flow.hub.cells[slots.SLOTS["certificate_rejected"]] += 1
         log.warning("client_rejects_certificate", sni=key[2], host=key[0], reason=reason)
         if flow.hub.settings.tls_on_reject == "splice":
-            interceptor.leave_alone(key, Opaque.CLIENT_REJECTS, REMEMBER_REJECTED_S)
+            said_why = isinstance(error, ssl.SSLError)  # an alert; a bare close may have another reason
+            interceptor.leave_alone(key, Opaque.CLIENT_REJECTS, REMEMBER_REJECTED_S if said_why else REMEMBER_S)
         client.abort()
         server.close()
         return

@@ -17,6 +17,7 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -57,6 +58,7 @@ class Supervisor:
         self.ports: dict[str, int] = {}
         self.exit_code: int | None = None
         self._standin: StandIn | None = None
+        self._worker_code = 0
         self._was_ready_once = False
         self._failures = 0
         self._ready_at = 0.0
@@ -70,6 +72,9 @@ class Supervisor:
 
     def open(self) -> None:
         """Bind the listeners; OSError with the address in its text."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < hard:  # a connection takes two descriptors; the worker inherits the limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         s = self.settings
         wanted = {Side.IN: (s["in_host"], s["in_port"]), Side.OUT: (s["out_host"], s["out_port"])}
         if s["proxy_type"] == "reverse":
@@ -134,7 +139,7 @@ class Supervisor:
             self._accept(True)
         if self._stopping_until is not None:
             if self.child is None and (not self.splicer.active or now >= self._stopping_until):
-                self.exit_code = self.exit_code or 0
+                self.exit_code = self._worker_code
             elif now >= self._stopping_until and self.child is not None:
                 self._stopping_until = now + 1.0
                 self.child.signal(signal.SIGKILL)
@@ -199,7 +204,7 @@ class Supervisor:
         self.child, self.ready = None, False
         lost, cut = self.ledger.close_books()
         if self._stopping_until is not None:
-            self.exit_code = 0 if code == 0 else 1
+            self._worker_code = 0 if code == 0 else 1  # connections that we pass on ourselves may go on for a while
             return
         if code == 2 and not self._was_ready_once:
             self.exit_code = 2  # it said why: the configuration does not do
@@ -239,6 +244,7 @@ class Supervisor:
     def _on_client(self, side: Side) -> None:
         for _ in range(64):
             if len(self.splicer.active) >= CONNECTIONS:
+                time.sleep(0.005)  # the rest waits in the backlog
                 return
             try:
                 client, _ = self.listeners[side].accept()

@@ -10,7 +10,6 @@ import asyncio
 import gc
 import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -41,7 +40,6 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
     settings = Settings.from_json(json.dumps(orders["settings"]))
     logs.configure("goproxy", settings.log_level)
-    _raise_descriptor_limit()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, orders))
@@ -89,10 +87,3 @@ def _endpoints(ledger: Ledger, server: Server, host: str, port: int) -> StatsEnd
         raise ConfigError(
             [f"cannot listen on {host} port {port}: {error.strerror}; set HEALTH_PORT or METRICS_HTTP_PORT"]
         ) from error
-
-
-def _raise_descriptor_limit() -> None:
-    """Each connection takes two descriptors; take as many as we may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -72,3 +72,8 @@ def test_values_out_of_range_are_refused(name: str, value: str) -> None:
 
 def test_metrics_share_the_health_port_where_they_have_none() -> None:
     assert config.parse({"METRICS_HTTP_ENABLE": "false"}).metrics_port == 0
+
+
+def test_the_queue_holds_at_least_one_pair_of_the_largest_size() -> None:
+    found = config.parse({"MAX_BODY_BYTES": "10000000", "QUEUE_MAX_BYTES": "65536"})
+    assert found.queue_max_bytes == 20_000_000 + found.max_head_bytes
