@@ -59,6 +59,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a call without a recorded answer: safe (default) asks the real destination for GET and "
         "HEAD and answers 404 to the rest, fail answers 404, passthrough always asks, record also records",
     )
+    parser.add_argument(
+        "--record-to",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="with --on-miss record: folder for new pairs (default: the recording itself)",
+    )
     parser.add_argument("--no-passthrough", action="store_true", help="the same as --on-miss fail")
     parser.add_argument("--mock-timing", default="none", metavar="none|recorded|5x", help="when answers go out")
     parser.add_argument(
@@ -82,9 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SELECTOR",
         help="mock only this: service:host:port, svc:…, host:… or glob:…; may be given more than once",
     )
-    parser.add_argument(
-        "--transform-set", default="", metavar="FILE|ID", help="transform set with responder chains"
-    )
+    parser.add_argument("--transform-set", default="", metavar="FILE|ID", help="transform set with responder chains")
     parser.add_argument(
         "--dlp-config",
         default="standard",
@@ -152,6 +157,7 @@ def _environment(args: argparse.Namespace, out: Path, status_file: Path, has_com
         "MOCKS": ",".join(args.mock),
         "TRANSFORM_SET": args.transform_set,
         "SPEEDSCALE_DLP_CONFIG": args.dlp_config,
+        "RECORD_DIR": str(args.record_to or ""),
         "OUT_DIR": str(out),
         "STATUS_FILE": str(status_file),
         "LOG_LEVEL": args.log_level,
@@ -192,9 +198,7 @@ def _summary(out: Path) -> dict[str, Any]:
                     entry.setdefault("nearest", (line.get("nearest") or [None])[0])
     except (OSError, orjson.JSONDecodeError) as error:
         raise ConfigError([f"{out / 'mocks.jsonl'}: the responder left no results: {error}"]) from error
-    counts = {
-        key: end.get(key) for key in ("requests", "verdicts", "reasons", "faults", "matchPct", "mocks", "unused")
-    }
+    counts = {key: end.get(key) for key in ("requests", "verdicts", "reasons", "faults", "matchPct", "mocks", "unused")}
     return {**counts, "missed": list(missed.values()), "unusedMocks": unused}
 
 

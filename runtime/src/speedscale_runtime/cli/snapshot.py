@@ -42,9 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="recording to select from; may be given more than once",
     )
     create.add_argument("--name", default="", help="name for people")
-    create.add_argument(
-        "--service", action="append", default=[], help="only this service; may be given more than once"
-    )
+    create.add_argument("--service", action="append", default=[], help="only this service; may be given more than once")
     create.add_argument(
         "--filter", default="", help="only what this matches: a query, a rule file, or a built-in rule's id"
     )
@@ -114,7 +112,9 @@ def _rule_document(text: str) -> dict[str, Any]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    _print(args, snapshot.open(snapshot.resolve(args.reference, _home())))
+    shown = snapshot.open(snapshot.resolve(args.reference, _home()))
+    shown.verify()
+    _print(args, shown)
     return 0
 
 

@@ -98,8 +98,8 @@ class Loaded:
             return None
         root = settings.record_to or self.source.path
         if settings.record_to is None and (self.source.immutable or not root.is_dir()):
-            remedy = "record from a recording folder, or set RECORD_DIR to a new folder"
-            raise ConfigError([f"{root}: a snapshot is immutable; {remedy}"])
+            remedy = "mock a recording folder instead, or give a folder of its own (--record-to, RECORD_DIR)"
+            raise ConfigError([f"{root}: a snapshot is immutable, and so is a single file; {remedy}"])
         service = next(iter(self.mocks.services), "")
         return Recorder(root, service, self._record_rule().whole)
 

@@ -159,11 +159,11 @@ def test_a_tar_is_the_same_snapshot(tmp_path: Path, name: str) -> None:
 
 def test_a_changed_snapshot_does_not_verify(tmp_path: Path) -> None:
     made = snapshot.create([pair(1)], Selection(), tmp_path)
-    made.verify()  # type: ignore[attr-defined]
+    made.verify()
     with (made.path / layout.RAW).open("ab") as raw:
         raw.write(b"\n")
     with pytest.raises(ConfigError, match="it was changed"):
-        snapshot.open(made.path).verify()  # type: ignore[attr-defined]
+        snapshot.open(made.path).verify()
 
 
 def test_a_plain_recording_opens_alike(tmp_path: Path) -> None:
