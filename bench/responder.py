@@ -3,8 +3,9 @@
 Load: wrk, one thread, 32 connections, keep-alive, random paths among all that are recorded; answers of about 200
 bytes. Both servers are warm (the peer compiles its hot path while it runs: it is loaded until its rate stops growing).
 Neither keeps a journal of requests in memory; ours writes its mocks.jsonl all the same. Figures are the best of the
-turns; "a core" is by the kernel's accounting of the server process, since machines are shared. `python -m bench responder` prints them. Needs
-java, wrk and, for the jar, Maven; without them the peer's column stays empty.
+turns; "a core" is by the kernel's accounting of the server process, since machines are shared.
+`python -m bench responder` prints them. Needs java, wrk and, for the jar, Maven; without them the peer's column stays
+empty.
 """
 
 from __future__ import annotations
