@@ -129,9 +129,7 @@ def _meant(error: ValidationError) -> list[ValidationError]:
     depth = len(error.absolute_path)
 
     def badness(errors: list[ValidationError]) -> tuple[int, int, int]:
-        wrong_kind = sum(
-            e.validator in ("const", "enum", "type") and len(e.absolute_path) <= depth + 1 for e in errors
-        )
+        wrong_kind = sum(e.validator in ("const", "enum", "type") and len(e.absolute_path) <= depth + 1 for e in errors)
         return wrong_kind, -max(len(e.absolute_path) for e in errors), len(errors)
 
     return min(branches.values(), key=badness)
@@ -144,9 +142,7 @@ def _alternatives(error: ValidationError, source: str) -> Problem | None:
         return None
     if all(e.validator == "required" for e in inner):
         options = [" with ".join(f"{key!r}" for key in _wanted(e)) for e in inner]
-        return _problem(
-            error, source, _value(error), f"expected one of the keys {', '.join(dict.fromkeys(options))}"
-        )
+        return _problem(error, source, _value(error), f"expected one of the keys {', '.join(dict.fromkeys(options))}")
     if all(e.validator == "type" for e in inner):
         names: list[str] = []
         for e in inner:

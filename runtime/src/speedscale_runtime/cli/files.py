@@ -60,9 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--drop", action="store_true", help="write the pairs that do not match, as the forwarder does")
 
 
-def _action(
-    actions: Any, name: str, help: str, act: Callable[[argparse.Namespace], int]
-) -> argparse.ArgumentParser:
+def _action(actions: Any, name: str, help: str, act: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(
         name,
         help=help,
@@ -103,9 +101,7 @@ def validate(args: argparse.Namespace) -> int:
             progress.update(count)
     progress.close()
     if not count and not problems:
-        problems.append(
-            f"{', '.join(map(str, args.paths))}: no pairs; a recording holds *.md, *.json or *.jsonl files"
-        )
+        problems.append(f"{', '.join(map(str, args.paths))}: no pairs; a recording holds *.md, *.json or *.jsonl files")
     lines = [*problems, *(f"skipped: {line}" for line in skipped)]
     lines.append(f"{count:,} pairs are readable, {len(problems):,} problems")
     emit(args, {"pairs": count, "problems": problems, "skipped": skipped}, "\n".join(lines))

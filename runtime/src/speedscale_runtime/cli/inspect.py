@@ -153,8 +153,7 @@ def columns(rows: list[tuple[str, ...]], right: set[int], limit: int = 60) -> st
     widths = [max(len(row[i]) for row in cells) for i in range(len(rows[0]))]
     lines = (
         "  ".join(
-            cell.rjust(w) if i in right else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         )
         for row in cells
     )
