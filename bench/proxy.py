@@ -89,7 +89,8 @@ def run() -> list[dict[str, Any]]:
             for peer in (direct, haproxy, ours):
                 peer.measure_latency(half)
         stats = _stats(health)
-    return _rows(ours, haproxy, mitm, direct, stats)
+        tls = _tls_rows(stack, where) if mitm is not None else []
+    return _rows(ours, haproxy, mitm, direct, stats) + tls
 
 
 def _rows(ours: Peer, haproxy: Peer, mitm: Peer | None, direct: Peer, stats: dict[str, Any]) -> list[dict[str, Any]]:
@@ -125,6 +126,43 @@ def _row(what: str, mine: float, peer: Peer, theirs: float, unit: str, goal: str
         "ratio": ratio,
         "goal": goal,
     }
+
+
+def _tls_rows(stack: contextlib.ExitStack, where: Path) -> list[dict[str, Any]]:
+    """Intercepted TLS beside mitmproxy, kept-alive connections through CONNECT."""
+    if shutil.which("openssl") is None:
+        return [{"what": "sidecar, TLS out", "ours": "not run: install openssl"}]
+    origin, certificate = _nginx_tls(stack, where)
+    status = where / "tls.json"
+    process = _start(
+        stack,
+        *(sys.executable, "-m", "speedscale_runtime.proxy"),
+        PROXY_TYPE="forward",
+        PROXY_OUT_PORT="0",
+        TLS_OUT_UNWRAP="true",
+        TLS_OUT_CA_FILE=str(certificate),
+        SPEEDSCALE_HOME=str(where / "home"),
+        HEALTH_HOST="127.0.0.1",
+        HEALTH_PORT="0",
+        METRICS_HTTP_PORT="0",
+        STATUS_FILE=str(status),
+    )
+    found = _until(lambda: json.loads(status.read_text()) if status.exists() else None)
+    ours = Peer("ours", found["outPort"], [process.pid, found["workerPid"]])
+    mitm = _mitmproxy(stack, where, None)
+    assert mitm is not None
+    for _ in range(2):
+        for peer in (ours, mitm):
+            command = ["tls", str(peer.port), str(origin), str(SECONDS)]
+            text = subprocess.check_output([sys.executable, "-m", "bench.proxy", *command], cwd=ROOT, text=True)
+            peer.rates.append(float(text))
+    ours.rss_mb = sum(_rss_mb(pid) for pid in ours.pids)
+    opaque = _stats(found["healthPort"])["opaque"]
+    assert not any(opaque.values()), f"not intercepted: {opaque}"
+    rate, memory = statistics.median(ours.rates), ours.rss_mb
+    rows = [_row("TLS out, requests a second", rate, mitm, statistics.median(mitm.rates), "rps", "≥ 5×")]
+    rows.append({"what": "sidecar: memory with TLS interception", "ours": memory, "unit": "MB", "goal": "≤ 64 MB"})
+    return rows
 
 
 # -- the processes
@@ -165,6 +203,41 @@ http {{ access_log off; keepalive_requests 1000000000;
     _start(stack, "nginx", "-c", str(where / "nginx.conf"), "-e", str(where / "nginx.log"))
     _wait(port)
     return port
+
+
+def _nginx_tls(stack: contextlib.ExitStack, where: Path) -> tuple[int, Path]:
+    folder = where / "tls"
+    folder.mkdir()
+    certificate, key, port = folder / "cert.pem", folder / "key.pem", _free_port()
+    options = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            *options.split(),
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            key,
+            "-out",
+            certificate,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (folder / "nginx.conf").write_text(
+        f"""daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/log;
+events {{ worker_connections 512; }}
+http {{ access_log off; keepalive_requests 1000000000;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};
+    location / {{ default_type application/json; return 200 '{_BODY}'; }} }} }}
+"""
+    )
+    _start(stack, "nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "log"))
+    _wait(port)
+    return port, certificate
 
 
 def _haproxy(stack: contextlib.ExitStack, where: Path, origin: int) -> Peer:
@@ -215,7 +288,8 @@ def _ours(stack: contextlib.ExitStack, where: Path, origin: int) -> tuple[Peer, 
     return Peer("ours", found["inPort"], [process.pid, found["workerPid"]]), found["healthPort"]
 
 
-def _mitmproxy(stack: contextlib.ExitStack, where: Path, origin: int) -> Peer | None:
+def _mitmproxy(stack: contextlib.ExitStack, where: Path, origin: int | None) -> Peer | None:
+    """Start mitmproxy in front of `origin`, or as a forward proxy."""
     home = ROOT / ".cache" / f"mitmproxy-{MITMPROXY}"
     program = home / "bin" / "mitmdump"
     if not program.exists():
@@ -232,7 +306,8 @@ def _mitmproxy(stack: contextlib.ExitStack, where: Path, origin: int) -> Peer | 
         str(program),
         "--quiet",
         "--mode",
-        f"reverse:http://127.0.0.1:{origin}",
+        "regular" if origin is None else f"reverse:http://127.0.0.1:{origin}",
+        "--ssl-insecure",
         "--listen-host",
         "127.0.0.1",
         "--listen-port",
@@ -389,8 +464,40 @@ def _paced(port: int, rate: float, seconds: float) -> None:
     print(json.dumps(quantiles))
 
 
+def _tunnels(port: int, origin: int, seconds: float) -> None:
+    """Print the requests a second of eight connections, one request at a time each, through CONNECT and TLS."""
+    import ssl
+
+    import uvloop
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    request = b"GET /item/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    async def one() -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"CONNECT localhost:{origin} HTTP/1.1\r\nHost: localhost:{origin}\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        await writer.start_tls(context, server_hostname="localhost")
+        end, done = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            writer.write(request)
+            await reader.readuntil(_BODY.encode())
+            done += 1
+        writer.transport.abort()
+        return done
+
+    async def main() -> None:
+        print(sum(await asyncio.gather(*(one() for _ in range(8)))) / seconds)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "sink":
         _sink(int(sys.argv[2]))
     elif sys.argv[1] == "load":
         _paced(int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))
+    elif sys.argv[1] == "tls":
+        _tunnels(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
