@@ -263,3 +263,11 @@ class TestEchoes:
         redactor = compile_rule({"id": "mine", "custom": [custom]}, keys)
         assert not redactor.redact_frame(frame(b"", badge="B-1")).modified
         assert redactor.redact_frame(frame(b'{"badge":"B-1"}')).modified
+
+
+def test_an_address_in_a_structural_place_does_not_shield_what_stands_beside_it(standard: Redactor) -> None:
+    coded = base64.b64encode(b"10.1.2.3:80 for ada@example.com").decode()
+    doc = head(signature={"http:host": coded}, tags={"peer": "10.1.2.3 ada@example.com"})
+    out = standard.redact_frame(Frame(json.dumps(doc).encode(), b"", b"")).frame
+    assert find_leaks(out.head, ["ada@example.com"]) == []
+    assert json.loads(out.head)["tags"]["peer"].startswith("10.1.2.3 REDACTED-EMAIL-")

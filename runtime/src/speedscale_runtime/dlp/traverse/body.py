@@ -74,8 +74,9 @@ def codings(headers: Mapping[str, Any]) -> list[str]:
 
 def _texts(headers: Mapping[str, Any], wanted: str) -> list[str]:
     out: list[str] = []
+    length = len(wanted)
     for name, values in headers.items():
-        if name.lower() == wanted:
+        if len(name) == length and name.lower() == wanted:
             out += [v for v in (values if isinstance(values, list) else [values]) if isinstance(v, str)]
     return out
 

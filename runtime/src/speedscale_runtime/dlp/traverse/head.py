@@ -7,33 +7,18 @@ The document is copied where it changes and shared where it does not.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import Any
 
 from speedscale_runtime.dlp.detectors import KeyRule
-from speedscale_runtime.dlp.edits import Edit, Edits, Note, apply, merge, under
+from speedscale_runtime.dlp.edits import Edits, Note, apply, merge, under
 
-from . import auth, cookies, form
+from . import form, readers
 from .base import Asks
-
-Reader = Callable[[Asks, bytes, int], Edits]
+from .readers import Reader
 
 _ADDRESS_KINDS = frozenset(("IP4", "IP6", "MAC"))
-_HEADERS: dict[str, Reader] = {
-    "authorization": auth.header,
-    "proxy-authorization": auth.header,
-    "cookie": cookies.cookie,
-    "set-cookie": cookies.set_cookie,
-    "location": form.url,
-    "referer": form.url,
-    "content-location": form.url,
-    "x-original-url": form.url,
-    "x-rewrite-url": form.url,
-    ":path": form.url,
-}
 _URLS = frozenset(("url", "uri", "location", "optUrl"))
 _SKIPPED_HEADERS = frozenset(("content-length",))
 _MARKS = frozenset(("dlpRule", "dlpModified"))  # our own
@@ -83,7 +68,7 @@ class Head:
         if isinstance(value, str):
             if key == "uuid" and _UUID.fullmatch(value):
                 return value
-            reader = form.url if key in _URLS else _session if key == "session" else None
+            reader = form.url if key in _URLS else readers.session if key == "session" else None
             return self._leaf(value, "", key, key, notes, reader)
         if isinstance(value, dict):
             if key == "http":
@@ -129,7 +114,7 @@ class Head:
         for key, item in value.items():
             if isinstance(item, str):
                 if key == "replacementValue":
-                    new: Any = self._leaf(item, place, key, key, notes, _coded(""))
+                    new: Any = self._leaf(item, place, key, key, notes, readers.coded(""))
                 elif rule is None and named is None:
                     known = cache.get((place, key, item))
                     plain = known is not None and not known[1]
@@ -211,7 +196,7 @@ class Head:
         folded = name.lower()
         if folded in _SKIPPED_HEADERS:
             return value
-        return self._leaf(value, place, segment, name, notes, _HEADERS.get(folded))
+        return self._leaf(value, place, segment, name, notes, readers.HEADERS.get(folded))
 
     def _names(self, new: dict[str, Any], old: dict[str, Any], place: str, notes: list[Note]) -> dict[str, Any]:
         """Return a map whose names hold no values either; `old` when nothing changed at all."""
@@ -236,7 +221,7 @@ class Head:
         for key, item in value.items():
             if isinstance(item, str):
                 name = key.rpartition(":")[2]
-                reader = _coded(name) if coded else _signature_text(name)
+                reader = readers.coded(name) if coded else readers.signature(name)
                 out[self._name(key, place, notes)] = self._leaf(item, place, key, key, notes, reader)
             else:
                 out[key] = self.node(item, place, key, key, notes, None)
@@ -279,7 +264,7 @@ class Head:
             if edits and ("?" in value or "://" in value):
                 edits = merge([*edits, *form.url(self.engine, data, 0)])
         if edits and (place in self.structural or place.startswith(self._below)):
-            edits = [e for e in edits if e.notes[0].kind not in _ADDRESS_KINDS]
+            edits = [e for e in edits if any(n.kind not in _ADDRESS_KINDS for n in e.notes)]
         return self._apply(value, edits, place, notes)
 
     def _apply(self, value: str, edits: Edits, place: str, notes: list[Note]) -> str:
@@ -324,33 +309,3 @@ def _below(place: str, segment: str) -> str:
     if not segment or not place:
         return place + segment
     return place + segment if segment[0] == "[" else f"{place}.{segment}"
-
-
-def _session(engine: Asks, data: bytes, depth: int) -> Edits:
-    return engine.secret(data, "session", "the session id of the record")
-
-
-def _signature_text(name: str) -> Reader:
-    if name in ("url", "uri", "queryparams"):
-        return lambda engine, data, depth: (
-            form.url(engine, data, depth) if name != "queryparams" else form.edits(engine, data, depth)
-        )
-    return lambda engine, data, depth: engine.leaf(data, name.encode("utf-8", "replace"), depth)
-
-
-def _coded(name: str) -> Reader:
-    """Return the reader of a base64 value that means text under `name`."""
-    inner = _signature_text(name)
-
-    def read(engine: Asks, data: bytes, depth: int) -> Edits:
-        try:
-            plain = base64.b64decode(data, validate=True)
-        except binascii.Error:
-            return engine.leaf(data, name.encode("utf-8", "replace"), depth)
-        edits = merge(inner(engine, plain, depth + 1))
-        if not edits:
-            return []
-        notes = tuple(n for e in edits for n in e.notes)
-        return [Edit(0, len(data), base64.b64encode(apply(plain, edits)), notes)]
-
-    return read
