@@ -38,6 +38,7 @@ class Recording:
         tags: dict[str, str] | None = None,
         duration: int = 0,
         change: Callable[[RRPair], RRPair] | None = None,
+        annotate: bool = True,
     ) -> None:
         """Record one call."""
         self._count += 1
@@ -67,7 +68,8 @@ class Recording:
             answer,
         )
         pair = change(pair) if change else pair
-        signatures.annotate(pair)
+        if annotate:
+            signatures.annotate(pair)
         writer = Writer(self.root, "json")
         writer.write(pair)
         writer.close()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from speedscale_runtime import snapshot
+from speedscale_runtime import signatures, snapshot
 from speedscale_runtime.responder.config import parse
 from speedscale_runtime.responder.loader import Loaded
 from speedscale_runtime.responder.metrics import ResponderCollector
@@ -526,4 +526,17 @@ async def test_a_rule_of_an_exporter_on_top_of_the_forwarders_is_followed(
     assert b"Manhattan" not in joined(recording.root, "*.json")
     running = await serve()
     head = b"POST /p HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    assert bodies(await running.raw(head % len(body) + body)) == [b"found"]
+
+
+async def test_recordings_that_sign_xml_as_a_document_match(recording: Any, serve: Any) -> None:
+    def sign(pair: RRPair) -> RRPair:
+        keep = {"http:host": b"api.example.com", "http:method": b"POST", "http:url": b"/x", "http:queryparams": b""}
+        pair.doc["signature"] = signatures.to_document({**keep, "http:requestBodyXML": b"<a><b>1</b></a>"})
+        return pair
+
+    recording.add("POST", "http://api.example.com/x", b"<a><b>1</b></a>", b"found", change=sign, annotate=False)
+    running = await serve()
+    body = b"<a>\n  <b>1</b>\n</a>"
+    head = b"POST /x HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
     assert bodies(await running.raw(head % len(body) + body)) == [b"found"]

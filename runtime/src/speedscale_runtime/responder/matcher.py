@@ -113,18 +113,25 @@ class Matcher:
             self._rules.append(redact)
 
     def _resolve(self, live: Live) -> Mock | None:
-        by_digest = self._mocks.by_digest
         if self._chains is None:
             # Redaction twice is redaction once: a request that equals a redacted one as it is needs no redaction.
-            mock = by_digest.get(signatures.digest(signatures.signature_of(live.request())))
+            request = live.request()
+            mock = self._look_up(signatures.signature_of(request), request.body)
             if mock is not None or not self._rules:
                 return mock
         for redact in self._rules or (_as_it_is,):
             pair = redact(live.pair(self._service()))
-            mock = by_digest.get(signatures.digest(self._signature(pair)))
+            mock = self._look_up(self._signature(pair), pair.request_body or b"")
             if mock is not None:
                 return mock
         return None
+
+    def _look_up(self, signature: Mapping[str, bytes], body: bytes) -> Mock | None:
+        mock = self._mocks.by_digest.get(signatures.digest(signature))
+        if mock is None and self._mocks.xml:
+            other = signatures.as_xml(signature, body)
+            mock = self._mocks.by_digest.get(signatures.digest(other)) if other else None
+        return mock
 
     def _signature(self, pair: RRPair) -> Mapping[str, bytes]:
         signature = signatures.signature(pair)

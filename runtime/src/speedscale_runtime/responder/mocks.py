@@ -50,13 +50,18 @@ class Mock:
 
 
 class Mocks:
-    """All mocks of a run. `rules` are the names of the DLP rules that the recordings went through, in order met."""
+    """All mocks of a run.
+
+    `rules`: the names of the DLP rules that the recordings went through, in order met. `unredacted`: some went
+    through none. `xml`: some signatures hold XML as a document. `unservable`: answers not served, by reason.
+    """
 
     def __init__(self, selection: Selection = Selection.CYCLE, *, seed: int = 0) -> None:
         self.by_digest: dict[bytes, Mock] = {}
         self.neighbours = Neighbours()
         self.rules: dict[str, None] = {}
         self.unredacted = False
+        self.xml = False
         self.services: dict[str, None] = {}
         self.answers = 0
         self.unservable: dict[str, int] = {}
@@ -74,6 +79,7 @@ class Mocks:
             return None
         wanted = signature or signatures.recorded(pair) or signatures.signature(pair)
         digest = signatures.digest(wanted)
+        self.xml = self.xml or keys.BODY_XML in wanted
         mock = self.by_digest.get(digest)
         if mock is None:
             mock = self.by_digest[digest] = Mock(digest, self.neighbours.add(wanted))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .annotate import annotate
 from .canonical import canonical, digest, from_document, recorded, to_document
 from .explain import Difference, Neighbours, differences, explain
-from .http import Request, request_of, signature, signature_of
+from .http import Request, as_xml, request_of, signature, signature_of
 from .session import session, session_of
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Neighbours",
     "Request",
     "annotate",
+    "as_xml",
     "canonical",
     "differences",
     "digest",

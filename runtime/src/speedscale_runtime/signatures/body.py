@@ -1,8 +1,9 @@
 """The body's part of a signature: JSON, form and everything else, each in a canonical form.
 
 JSON: compact, keys sorted at every level. A form is signed as the JSON object of its fields, as the vendor does.
-Whatever else, XML included, is signed by the SHA-256 of its decoded bytes; a multipart boundary is replaced by
-a fixed one first, because clients draw it anew for each request.
+Whatever else, XML included, is signed by the SHA-256 of its decoded bytes (recordings that sign XML as a document are
+matched through `canonical_xml`); a multipart boundary is replaced by a fixed one first, because clients draw it anew
+for each request.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import re
 from urllib.parse import parse_qsl
+from xml.etree import ElementTree
 
 import orjson
 
@@ -53,6 +55,16 @@ def canonical_json(body: bytes) -> bytes | None:
         text = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode("utf-8")
     except (ValueError, RecursionError):
+        return None
+
+
+def canonical_xml(body: bytes) -> bytes | None:
+    """Return XML in C14N 2.0 without the space around texts, or None where the bytes are no XML."""
+    if body.lstrip()[:1] != b"<":
+        return None
+    try:
+        return ElementTree.canonicalize(body.decode("utf-8-sig"), strip_text=True).encode()
+    except (ElementTree.ParseError, ValueError, LookupError):
         return None
 
 

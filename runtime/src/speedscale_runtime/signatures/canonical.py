@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from speedscale_runtime.rrpair import RRPair
 
 from . import keys
+from .body import canonical_xml
 from .query import joined
 from .text import utf8
 
@@ -24,6 +25,9 @@ def canonical(signature: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the signature in the form that is compared: query in one key, always there for HTTP, no `instance`."""
     plain = joined(signature)
     plain.pop(keys.INSTANCE, None)
+    xml = plain.get(keys.BODY_XML)
+    if xml is not None:
+        plain[keys.BODY_XML] = canonical_xml(xml) or xml
     if keys.URL in plain:
         plain.setdefault(keys.QUERY, b"")
     return plain

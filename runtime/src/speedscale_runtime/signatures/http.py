@@ -13,7 +13,7 @@ from speedscale_runtime.rrpair import RRPair, decoding
 from speedscale_schemas.errors import PeerError
 
 from . import keys
-from .body import body_key
+from .body import body_key, canonical_xml
 from .canonical import recorded
 from .query import canonical_query, from_params
 from .text import utf8
@@ -54,6 +54,14 @@ def signature_of(request: Request) -> dict[str, bytes]:
         if key is not None:
             result[key[0]] = key[1]
     return result
+
+
+def as_xml(signature: Mapping[str, bytes], body: bytes) -> dict[str, bytes] | None:
+    """Return the signature with an XML body as a document in the place of its hash; None where the body is no XML."""
+    document = canonical_xml(body) if keys.BODY_HASH in signature else None
+    if document is None:
+        return None
+    return {**{k: v for k, v in signature.items() if k != keys.BODY_HASH}, keys.BODY_XML: document}
 
 
 def request_of(pair: RRPair) -> Request | None:

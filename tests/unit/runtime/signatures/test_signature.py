@@ -179,3 +179,14 @@ def test_recorded_signatures_are_computed_alike() -> None:
         assert signatures.signature(entry.pair) == signatures.recorded(entry.pair), entry.path
         checked += 1
     assert checked > 0
+
+
+def test_xml_that_was_signed_as_a_document_matches_however_it_is_written() -> None:
+    live = pair("POST", body=b'<?xml version="1.0"?>\n<a y="2" x="1">\n  <b> t </b>\n</a>')
+    found = signatures.as_xml(signatures.signature(live), live.request_body or b"")
+    assert found is not None
+    plain = {k: v for k, v in signatures.signature(live).items() if k != "http:requestBodyHash"}
+    recorded = {**plain, "http:requestBodyXML": b"<a x='1' y='2'><b>t</b></a>"}
+    assert signatures.digest(found) == signatures.digest(recorded)
+    assert signatures.as_xml(signatures.signature(pair()), b"") is None
+    assert signatures.as_xml(signatures.signature(pair("POST", body=b"<broken")), b"<broken") is None
