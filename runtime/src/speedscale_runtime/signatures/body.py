@@ -1,9 +1,9 @@
 """The body's part of a signature: JSON, form and everything else, each in a canonical form.
 
 JSON: compact, keys sorted at every level. A form is signed as the JSON object of its fields, as the vendor does.
-Whatever else, XML included, is signed by the SHA-256 of its decoded bytes (recordings that sign XML as a document are
-matched through `canonical_xml`); a multipart boundary is replaced by a fixed one first, because clients draw it anew
-for each request.
+Whatever else, XML included, is signed by the SHA-256 of its decoded bytes (recordings that sign XML as a document
+are matched through `canonical_xml`); a multipart boundary is replaced by a fixed one first, because clients draw
+it anew for each request.
 """
 
 from __future__ import annotations
