@@ -65,10 +65,12 @@ def run() -> list[dict[str, Any]]:
             label = "1 mock" if count == 1 else f"{count:,} mocks"
             goal = "≥ 30,000" if count == 1 else "the same as with 1"
             rows.append(
-                _row(f"responder: {label}, answers a core", ours.per_core, peer and peer.per_core, "req/s", goal)
+                _row(
+                    f"responder: {label}, answers a core", ours.per_core, peer.per_core if peer else None, "req/s", goal
+                )
             )
-            rows.append(_row(f"responder: {label}, wall clock", ours.rate, peer and peer.rate, "req/s", ""))
-            rows.append(_row(f"responder: {label}, memory", ours.rss_mb, peer and peer.rss_mb, "MB", "below"))
+            rows.append(_row(f"responder: {label}, wall clock", ours.rate, peer.rate if peer else None, "req/s", ""))
+            rows.append(_row(f"responder: {label}, memory", ours.rss_mb, peer.rss_mb if peer else None, "MB", "below"))
         many = _alone(_ours(root, 100_000), 100_000)
         goal = "the same as with 1"
         rows.append(_row("responder: 100,000 mocks, answers a core", many.per_core, None, "req/s", goal))
