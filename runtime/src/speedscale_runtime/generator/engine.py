@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
+from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.transforms import Run
 
 from .causes import Cause
@@ -35,6 +36,7 @@ class Engine:
         self._process, self._processes = process, processes
         self.in_flight: dict[Runner, None] = {}
         self.slots: Slots | None = None
+        self.wires: dict[int, tuple[RRPair, bytes]] = {}
         self.iterations = 0
         self.dropped = 0
         self.cancelled = False

@@ -152,9 +152,10 @@ class Runner:
             self.wire = test.wire
             self.request = vuser.run.request(test.pair, test.index)
             if self.request is not test.pair:
-                try:
-                    self.wire = encode(self.request, test.target.authority, rewrite_host=engine.options.rewrite_host)
-                except UnsendableError:
+                written = engine.wires.get(test.index)
+                if written is not None and written[0] is self.request:
+                    self.wire = written[1]
+                elif not self._encode(test):
                     self._unsendable(now)
                     return
                 if vuser.run.delay_ms:
@@ -169,6 +170,15 @@ class Runner:
         else:
             self.connection = kept
             self.sent = kept.send(self.wire, self, test.head_only)
+
+    def _encode(self, test: Test) -> bool:
+        engine = self.engine
+        try:
+            self.wire = encode(self.request, test.target.authority, rewrite_host=engine.options.rewrite_host)
+        except UnsendableError:
+            return False
+        engine.wires[test.index] = (self.request, self.wire)
+        return True
 
     def _go(self) -> None:
         self._timer = None

@@ -22,6 +22,7 @@ from typing import Any
 
 import uvloop
 
+from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.transforms import Run, Sources, TransformSet
 
 from .client import Dialer
@@ -87,6 +88,7 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
     stats = Stats(len(share.plan.endpoints), share.begin)
     redaction = Redaction(share.settings.home, share.plan.dlp_rule)
     runs: list[Run] = []
+    made_requests: dict[object, tuple[float, RRPair]] = {}
     vusers = max(stage.vusers for stage in share.config.stages)
     learns = share.config.smart_replace and len(share.plan.links) > 0
     transforms = bool(share.transforms.generator or share.transforms.generator_variables)
@@ -96,7 +98,7 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
             return None
         made = Run(
             share.transforms, seed=share.seed, vuser=number, sources=share.sources, links=share.plan.links,
-            redact=redaction.field,
+            redact=redaction.field, made=made_requests,
         )  # fmt: skip
         runs.append(made)
         return made

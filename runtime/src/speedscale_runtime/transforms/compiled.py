@@ -37,13 +37,17 @@ CompileFilter = Callable[[Mapping[str, Any]], Rule]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One compiled chain. `name` says in messages where it stands in its set; `signs`: it has to come last."""
+    """One compiled chain. `name` says in messages where it stands in its set; `signs`: it has to come last.
+
+    `steady`: what it makes of a recorded request is the same for every vUser, for a minute.
+    """
 
     name: str
     rule: Rule | None
     extractor: Extractor
     steps: tuple[Step, ...]
     signs: bool = False
+    steady: bool = False
 
     @property
     def side(self) -> Side:
@@ -192,7 +196,8 @@ class _Compiler:
         if extractor is None:
             return None
         chain = tuple(step for step in made if step)
-        return Chain(where, rule, extractor, chain, any(step.signs for step in chain))
+        steady = extractor.steady and all(step.steady for step in chain)
+        return Chain(where, rule, extractor, chain, any(step.signs for step in chain), steady)
 
     def _rule(self, value: object, where: str) -> Rule | None:
         if not isinstance(value, Mapping) or not value.get("filters", value.get("conditions")):

@@ -52,9 +52,13 @@ class Scope:
 
 
 class Extractor:
-    """Takes one value out of a pair and puts one back in the same place. `side` says when it can run."""
+    """Takes one value out of a pair and puts one back in the same place. `side` says when it can run.
+
+    `steady`: what it gets depends on the pair alone.
+    """
 
     side: Side = "request"
+    steady = True
 
     def get(self, pair: RRPair, scope: Scope) -> str | None:
         """Return the value, or None where the pair has none."""
@@ -65,11 +69,16 @@ class Extractor:
 
 
 class Step:
-    """One transform of a chain."""
+    """One transform of a chain.
+
+    `steady`: for a minute the same value becomes the same value, for every vUser, and nothing else happens; what a
+    recorded request becomes through such steps alone is made once and kept.
+    """
 
     isolates = False
     signs = False
     needs_recorded = False
+    steady = False
 
     def forward(self, value: str, scope: Scope) -> str:
         """Return what the next step sees."""

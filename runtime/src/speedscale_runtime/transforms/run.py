@@ -23,14 +23,16 @@ from .smart import SmartTable, form_encoded, json_escaped, percent, plain
 from .sources import Sources
 
 Redact = Callable[[str, bool], str]
+Made = dict[object, tuple[float, RRPair]]
 _NO_LINKS = Links({})
+_KEEP_S = 60
 
 
 class Run:
     """One vUser. `clock` is epoch seconds; the same seed and vUser give the same random values.
 
     `key` in the calls names the recorded pair (its index); what depends on the recording alone is kept under it.
-    None keeps nothing.
+    None keeps nothing. `made` is where requests of steady chains are kept; vUsers of one process may share it.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Run:
         redact: Redact | None = None,
         links: Links = _NO_LINKS,
         table: SmartTable | None = None,
+        made: Made | None = None,
     ) -> None:
         self._service = service
         self._clock = clock
         self._sources = sources or Sources()
         self._redact = redact
         self._links = links
+        self._made: Made = {} if made is None else made
         self._rng = random.Random(f"{seed}/{vuser}")
         self._counters: dict[str, int] = {}
         self._cache: dict[object, object] = {}
@@ -65,7 +69,7 @@ class Run:
             self._make_variable(name, chain)
 
     def request(self, pair: RRPair, key: object = None) -> RRPair:
-        """Return the request to send: `pair` itself where nothing changes it, else a changed copy of it.
+        """Return the request to send: `pair` itself where nothing changes it, else a copy, not to be changed.
 
         `delay_ms` then says how long it is to wait. Chains run first, then smart replacement, then signing chains.
         """
@@ -74,6 +78,11 @@ class Run:
         uses = self.table.uses(key, lambda: _flat(pair)) if len(self.table) else ()
         if not chains and not uses:
             return pair
+        keep = key is not None and not uses and all(chain.steady for chain in chains)
+        if keep:
+            kept = self._made.get(key)
+            if kept is not None and 0 <= self._clock() - kept[0] < _KEEP_S:
+                return kept[1]
         made = writable(pair)
         scope = self._scope(made, "request", pair)
         signing = [chain for chain in chains if chain.signs]
@@ -87,6 +96,8 @@ class Run:
         for chain in signing:
             chain.run(scope)
         self.delay_ms = scope.delay_ms
+        if keep:
+            self._made[key] = (scope.now, made)
         return made
 
     def wants_response(self, pair: RRPair, key: object = None) -> bool:

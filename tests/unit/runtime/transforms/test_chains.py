@@ -133,6 +133,35 @@ def test_a_failing_chain_records_an_event_and_the_others_go_on() -> None:
     assert made.doc["session"] == "NEW"
 
 
+def test_what_steady_chains_make_is_kept_for_a_minute_and_shared() -> None:
+    now, shared = [NOW], {}
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJpYXQiOjF9.x"
+    recorded = pair()
+    assert recorded.http_request is not None
+    recorded.http_request["headers"]["Authorization"] = [f"Bearer {token}"]
+    compiled = compile_set(
+        {"generator": [chain("http_req_header", ("jwt_resign", {"key": "k" * 64}), config={"name": "Authorization"})]}
+    )
+    one, two = (Run(compiled, clock=lambda: now[0], vuser=n, made=shared) for n in (0, 1))
+    made = one.request(recorded, 0)
+    assert made is not recorded
+    assert two.request(recorded, 0) is made
+    now[0] += 61
+    later = two.request(recorded, 0)
+    assert later is not made
+    assert later.http_request != made.http_request
+    one.table.learn("X-1-abc", "Y", overwrite=True)
+    one.table.learn(token, "live", overwrite=True)
+    assert one.request(recorded, 0) is not later, "what a vUser learnt is its own"
+
+
+def test_what_differs_each_time_is_never_kept() -> None:
+    for name, config in (("rand_string", {"pattern": "[a-z]{20}"}), ("one_of", {"options": "a,b"}),
+                         ("constant", {"new": "${{rand_string:[a-z]{20}}}"})):  # fmt: skip
+        run = run_of(chain("session", (name, config)))
+        assert run.request(pair(), 0).doc["session"] != run.request(pair(), 0).doc["session"]
+
+
 def test_signing_comes_last() -> None:
     jwt = ("jwt_resign", {"key": "k" * 64})
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x"

@@ -31,6 +31,8 @@ class File(Extractor):
 class Variable(Extractor):
     """A variable of the vUser, read and written."""
 
+    steady = False
+
     def __init__(self, config: Config) -> None:
         self._name = config.required("variable", "name")
         config.close()

@@ -13,6 +13,7 @@ class Base64(Step):
     """Standard and URL-safe alphabets are both read; `pad` says whether a value of neither kind gets padding."""
 
     isolates = True
+    steady = True
 
     def __init__(self, config: Config) -> None:
         self._pad = config.boolean("pad", default=True)

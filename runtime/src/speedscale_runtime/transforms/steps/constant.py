@@ -13,6 +13,7 @@ class Constant(Step):
     def __init__(self, config: Config) -> None:
         self._new = config.required("new", "value")
         config.close()
+        self.steady = "${{" not in self._new
 
     def forward(self, value: str, scope: Scope) -> str:
         return resolve(self._new, scope)

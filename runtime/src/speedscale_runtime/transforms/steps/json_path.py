@@ -18,6 +18,7 @@ class JsonPath(Step):
         self._path = config.required("path")
         self._create = config.boolean("create", default=True)
         config.close()
+        self.steady = "${{" not in self._path
         try:
             self._split = jsonspan.split(self._path)
         except ValueError as error:

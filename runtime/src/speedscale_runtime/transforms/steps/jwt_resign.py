@@ -40,6 +40,9 @@ class JwtResign(Step):
         config.close()
         if not self._path and not self._key:
             raise config.error("a signing key is required: secretPath (a file or ${{secret:name/key}}) or key")
+        texts = [*self._claims.values(), *self._prefixes, self._kid, self._key]
+        self.steady = not any("${{" in text for text in texts)
+
         from jwt.algorithms import get_default_algorithms  # costs a third of a second, so not on the hot path
 
         self._algorithms = get_default_algorithms()

@@ -12,6 +12,7 @@ class Regex(Step):
     """The first match of `pattern`; group `captureGroup` of it (0 is the whole match)."""
 
     isolates = True
+    steady = True
 
     def __init__(self, config: Config) -> None:
         try:

@@ -10,6 +10,7 @@ class Split(Step):
     """Part `index` (from 0; negative from the end)."""
 
     isolates = True
+    steady = True
 
     def __init__(self, config: Config) -> None:
         self._index = config.integer("index")

@@ -10,6 +10,7 @@ class Trim(Step):
     """`type` spaces (both ends), left or right (the text `value`)."""
 
     isolates = True
+    steady = True
 
     def __init__(self, config: Config) -> None:
         self._type = config.choice("type", of=("spaces", "left", "right"), default="spaces")
