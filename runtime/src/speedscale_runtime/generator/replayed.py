@@ -72,7 +72,7 @@ def _response(connection: RecordingConnection) -> dict[str, Any]:
     kind = ""
     for raw_name, raw_value in connection.headers:
         name = raw_name.decode("utf-8", "replace")
-        value = raw_value.decode("utf-8", "replace")
+        value = raw_value.strip(b" \t").decode("utf-8", "replace")  # RFC 9110 5.5: blanks around it are not part
         headers.setdefault(name, []).append(value)
         if name.casefold() == "content-type":
             kind = value

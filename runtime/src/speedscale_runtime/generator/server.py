@@ -97,7 +97,7 @@ def run(settings: Settings) -> Summary:
         processes=processes,
         part=settings.results_file,
     )
-    head = run_line(share, source.id)
+    head = run_line(share, source.id, str(source.manifest.get("meta", {}).get("name", "")))
     _log.info("generator.start", run=run_id, tests=plan.tests, targets=plan.targets, processes=processes)
     summary = _Parent(share).run(head)
     _log.info("generator.end", run=run_id, requests=summary.requests, errors=summary.errors, ok=summary.ok)

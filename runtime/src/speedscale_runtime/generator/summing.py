@@ -70,7 +70,7 @@ def _why(
     return "; ".join(reasons)
 
 
-def run_line(share: Share, snapshot_id: str) -> dict[str, Any]:
+def run_line(share: Share, snapshot_id: str, snapshot_name: str) -> dict[str, Any]:
     """Return the `run` line."""
     return {
         "type": "run",
@@ -78,6 +78,7 @@ def run_line(share: Share, snapshot_id: str) -> dict[str, Any]:
         "id": share.run_id,
         "mode": "load" if share.low_data else "functional",
         "snapshot": snapshot_id,
+        "snapshotName": snapshot_name,
         "testConfig": share.config.document,
         "targets": share.plan.targets,
         "startedAt": datetime.fromtimestamp(share.epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

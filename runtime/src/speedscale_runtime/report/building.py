@@ -193,7 +193,7 @@ def _report(state: _Run, mocks: Mocks | None, notices: list[str]) -> Report:
         reason="",
         success_rate=tally.percent(totals.matched, totals.total),
         config_id=str(config.get("id") or "") if config else "",
-        scenario={"id": snapshot, "meta": {"name": snapshot}},
+        scenario={"id": snapshot, "meta": {"name": str(run.get("snapshotName") or snapshot)}},
         actual_config=config or {},
         goals=(),
         notifications=tuple(_notifications(state, notices)),

@@ -48,7 +48,7 @@ def _head(report: Report) -> str:
     if report.requests.failed:
         facts.append(f"{report.requests.failed:,} without an answer")
     tag = f" for {_code(report.build_tag)}" if report.build_tag else ""
-    snapshot = _code(str(report.scenario.get("id", "")))
+    snapshot = _code(words.snapshot(report))
     return (
         f"## {_MARKS[report.status]} Replay: {report.status}\n\n"
         f"{_plain(report.reason)}\n\n"

@@ -31,7 +31,7 @@ def verdict(report: Report) -> Html:
     css = report.status.split()[0].lower()
     facts = [
         words.headline(report),
-        f"snapshot {report.scenario['id']}" if report.scenario.get("id") else "",
+        f"snapshot {words.snapshot(report)}" if words.snapshot(report) else "",
         f"build {report.build_tag}" if report.build_tag else "",
         f"test config {report.config_id}" if report.config_id else "",
     ]

@@ -112,6 +112,15 @@ def kind(difference: Difference) -> str:
     return KINDS[difference.kind]
 
 
+def snapshot(report: Report) -> str:
+    """Return what was replayed: the snapshot's name with the start of its id, or whichever of the two there is."""
+    identity = str(report.scenario.get("id") or "")
+    name = str((report.scenario.get("meta") or {}).get("name") or "")
+    if not name or name == identity:
+        return identity
+    return f"{name} ({identity[:8]})" if identity else name
+
+
 def headline(report: Report) -> str:
     """Return the sentence under the verdict: what was replayed and how it went."""
     r = report.requests
