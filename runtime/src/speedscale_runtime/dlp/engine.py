@@ -158,7 +158,7 @@ class Engine:
         while (match := search(data, at, stop)) is not None and match.start() < end:
             verdict = detector.validate(match, data)
             if isinstance(verdict, str):
-                at = match.start() + 1
+                at = done[pattern] = match.start() + 1  # refused once, refused for every later hit
                 continue
             value = data[verdict.start : verdict.end]
             kind = verdict.kind or detector.kind

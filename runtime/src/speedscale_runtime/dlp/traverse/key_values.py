@@ -19,8 +19,8 @@ _NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.\-\x80-\xff]{0,64}\Z")
 _NAME_AFTER = re.compile(rb"[A-Za-z0-9_.\-\[\]]{0,64}")
 _BETWEEN = re.compile(
     rb"\\?[\"'`]?\]?\s{0,4}(?:=>|:=|==|=|:|>|\bis\b|\bLIKE\b)\s{0,4}"
-    rb"(?:\\?\"((?:[^\"\\]|\\[^\"])*)|'((?:[^'\\]|\\.|'')*)'?|`([^`]*)`?"
-    rb"|((?:Bearer|Basic|Token) +)?([^\s&,;\"'<>(){}\[\]\\]+))",
+    rb"(?:\\?\"((?:[^\"\\]|\\[^\"]){0,8192})|'((?:[^'\\]|\\.|''){0,8192})'?|`([^`]{0,8192})`?"
+    rb"|((?:Bearer|Basic|Token) +)?([^\s&,;\"'<>(){}\[\]\\]{1,8192}))",
     re.IGNORECASE,
 )
 
@@ -49,7 +49,10 @@ def edits(engine: Asks, data: bytes, hits: Hits) -> Edits:
             continue
         group = next((g for g in (1, 2, 3, 5) if between.group(g) is not None), 0)
         if group:
-            out += _value(engine, data, between, group, rule)
+            found = _value(engine, data, between, group, rule)
+            if found:
+                done = max(done, found[-1].end)
+                out += found
     return out
 
 

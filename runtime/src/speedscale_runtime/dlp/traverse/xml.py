@@ -9,11 +9,14 @@ from speedscale_runtime.dlp.edits import Edits, shift, through
 from .base import Asks
 from .entities import escape, unescape
 
+_OPEN = re.compile(rb"<(?:(!\[CDATA\[)|(!--)|(\?)|(?=/?[A-Za-z_]))")
+_CLOSERS = {1: b"]]>", 2: b"-->", 3: b"?>"}
+# bounded, so that what never closes costs no more than this for each tag
 _TAG = re.compile(
-    rb"<!\[CDATA\[(.*?)\]\]>|<!--(.*?)-->|<\?.*?\?>|<(/?)([A-Za-z_][\w:.\-]*)((?:\"[^\"]*\"|'[^']*'|[^>\"'])*)>",
-    re.DOTALL,
+    rb"<(/?)([A-Za-z_][\w:.\-]{0,127})((?:\"[^\"<]{0,4096}\"|'[^'<]{0,4096}'|[^<>\"']){0,4096})>", re.DOTALL
 )
 _ATTRIBUTE = re.compile(rb"([A-Za-z_][\w:.\-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_DEEPEST = 256
 _NAMED = (b"name", b"key", b"id", b"Name")
 
 
@@ -21,26 +24,45 @@ def edits(engine: Asks, data: bytes, depth: int) -> Edits:
     """Return the edits of everything that looks like XML or HTML in the data."""
     out: Edits = []
     stack: list[bytes] = []
-    at = 0
-    for match in _TAG.finditer(data):
-        if match.start() > at:
-            out += _text(engine, data, at, match.start(), stack, depth)
-        at = match.end()
-        if match.group(1) is not None:
-            out += _place(shift(engine.leaf(match.group(1), _local(stack), depth), match.start(1)), stack)
-        elif match.group(2) is not None:
-            out += shift(engine.text(match.group(2), depth), match.start(2))
-        elif match.group(3):
-            if stack:
-                stack.pop()
-        elif match.group(4):
-            name = match.group(4)
-            out += _attributes(engine, match, [*stack, name], depth)
-            if not match.group(5).endswith(b"/"):
-                stack.append(name)
-    if stack and at < len(data):
-        out += _text(engine, data, at, len(data), stack, depth)
+    at = done = 0
+    while (opening := _OPEN.search(data, at)) is not None:
+        start = opening.start()
+        kind = opening.lastindex
+        if kind is not None:
+            end = data.find(_CLOSERS[kind], opening.end())
+            if end < 0:
+                break
+            stop = end + len(_CLOSERS[kind])
+        else:
+            tag = _TAG.match(data, start)
+            if tag is None:
+                at = start + 1
+                continue
+            stop = tag.end()
+        if start > done:
+            out += _text(engine, data, done, start, stack, depth)
+        at = done = stop
+        if kind == 1:
+            found = engine.leaf(data[opening.end() : end], _local(stack), depth)
+            out += _place(shift(found, opening.end()), stack)
+        elif kind == 2:
+            out += shift(engine.text(data[opening.end() : end], depth), opening.end())
+        elif kind is None and tag is not None:
+            out += _on_tag(engine, tag, stack, depth)
+    if stack and done < len(data):
+        out += _text(engine, data, done, len(data), stack, depth)
     return out
+
+
+def _on_tag(engine: Asks, tag: re.Match[bytes], stack: list[bytes], depth: int) -> Edits:
+    if tag.group(1):
+        if stack:
+            stack.pop()
+        return []
+    found = _attributes(engine, tag, [*stack, tag.group(2)], depth)
+    if not tag.group(3).endswith(b"/") and len(stack) < _DEEPEST:
+        stack.append(tag.group(2))
+    return found
 
 
 def _local(stack: list[bytes]) -> bytes:
@@ -71,12 +93,12 @@ def _decoded(engine: Asks, raw: bytes, key: bytes, depth: int) -> Edits:
 def _attributes(engine: Asks, match: re.Match[bytes], stack: list[bytes], depth: int) -> Edits:
     out: Edits = []
     label = b""
-    for attribute in _ATTRIBUTE.finditer(match.group(5)):
+    for attribute in _ATTRIBUTE.finditer(match.group(3)):
         group = 2 if attribute.group(2) is not None else 3
         key, raw = attribute.group(1), attribute.group(group)
         if key in _NAMED:
             label = raw
         name = label if key == b"value" and label else key.rpartition(b":")[2]
-        found = shift(_decoded(engine, raw, name, depth), match.start(5) + attribute.start(group))
+        found = shift(_decoded(engine, raw, name, depth), match.start(3) + attribute.start(group))
         out += _place(found, stack, "/@" + key.decode("utf-8", "replace"))
     return out
