@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from speedscale_runtime.cli import child
 from speedscale_runtime.tls.authority import Authority
 from speedscale_schemas.errors import ConfigError

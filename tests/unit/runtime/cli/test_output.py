@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+
 from speedscale_runtime.cli.output import Progress, emit, fail
 
 

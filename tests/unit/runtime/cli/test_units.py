@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import pytest
+
 from speedscale_runtime.cli import units
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 import zstandard
 
 from speedscale_runtime.dlp.edits import Edit, Edits, apply, under
