@@ -20,6 +20,7 @@ MAX_DEPTH = 8
 UNDECODABLE = "UNDECODABLE"
 _CACHE_LIMIT = 16_384
 _CACHED_BYTES = 1024
+_LONG = 1024
 _RUN_ONLY = {RUN}
 _NO_KEYS: frozenset[str] = frozenset()
 
@@ -164,6 +165,9 @@ class Engine:
             kind = verdict.kind or detector.kind
             out.append(self.edit(verdict.start, verdict.end, kind, value, detector.name, verdict.why, data))
             at = done[pattern] = verdict.end
+        if match is None and detector.after >= _LONG:
+            # nothing begins in the window: later hits in its first half need no search of their own
+            done[pattern] = max(done.get(pattern, 0), stop if stop == len(data) else stop - detector.after // 2)
 
     def edit(self, start: int, end: int, kind: str, value: bytes, detector: str, why: str, around: bytes = b"") -> Edit:
         """Return the edit that puts the value's token at [start, end); a bare JSON number gets a surrogate.
