@@ -26,6 +26,7 @@ from .reading import MOCKS_NAME, RESULTS_NAME, Lines, ends_well, locate
 from .tally import Tally
 from .timeline import Timeline
 from .volatile import Learnt
+from .withheld import Withheld
 
 ENDPOINTS = 2_000
 FAILURES = 500
@@ -49,6 +50,7 @@ class _Run:
     tallies: dict[str, Tally] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
     learnt: Learnt = field(default_factory=Learnt)
+    withheld: Withheld = field(default_factory=Withheld)
     pairs: int = 0
     unlike: int = 0
     room: int = field(default_factory=lambda: TEXT_KEPT)
@@ -162,6 +164,7 @@ def _take_pair(line: dict[str, Any], state: _Run, lines: Lines) -> None:
     before = Answer.of(recorded)
     after = Answer.of(replayed) if replayed is not None else Answer(0, {}, None)
     counters.recorded_status_codes[str(before.status or "none")] += 1
+    state.withheld.take(counters.name, recorded, before, after)
     if not state.complete:
         counters.take_pair_as_totals(line, after.status)
     error = str(line.get("error") or "") or ("" if replayed is not None else "not sent")
@@ -279,6 +282,8 @@ def _notifications(state: _Run, notices: list[str]) -> list[str]:
         said.append("low-data mode: answers were counted by status code and not compared")
     elif state.suite.empty:
         said.append("the test config asserts nothing: every answer passes")
+    if withheld := state.withheld.notice():
+        said.append(withheld)
     learned = state.end.get("learned") or {}
     if learned:
         listed = ", ".join(f"{kind} {count:,}" for kind, count in sorted(learned.items()))
