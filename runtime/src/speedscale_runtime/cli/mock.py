@@ -216,7 +216,7 @@ def _text(data: dict[str, Any]) -> str:
         near = entry["nearest"]
         for d in (near or {}).get("differences", [])[:3]:
             place = d["path"] or d["key"]
-            lines.append(f"      {place}: asked {d['asked']!r}, nearest recording {d['recorded']!r}")
+            lines.append(f"      {place}: asked {_shown(d['asked'])}, nearest recording {_shown(d['recorded'])}")
     lines.append(f"{data['unused']:,} of {data['mocks']:,} mocks were never used")
     lines += [f"  {name}" for name in data["unusedMocks"][:10]]
     if len(data["unusedMocks"]) > 10:
@@ -224,6 +224,10 @@ def _text(data: dict[str, Any]) -> str:
     if data["results"]:
         lines.append(f"results: {data['results']}")
     return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return "without it" if value is None else repr(value)
 
 
 def _default_out() -> Path:

@@ -29,12 +29,23 @@ _SPILL_BYTES = 4 << 30
 _CATCH_UP_S = 3600
 _SPOOL = ".spool"
 
+_WHY = {
+    "client_rejects": "; a client does not trust the CA: `speedctl certs` prints the variables and files for it",
+    "not_http": "; another protocol: addresses and sizes are recorded",
+    "upgraded": "; WebSocket or another upgrade: the handshake is recorded",
+    "upstream_unverified": "; the server's certificate is not trusted: name its CA in SSL_CERT_FILE",
+    "client_certificate": "; the server asks for a client certificate",
+    "no_http1_alpn": "; the client speaks HTTP/2 only",
+    "tls_not_intercepted": "; TLS, and --no-tls was given",
+}
+"""What a reason for not looking into a connection means to the user; a reason without an entry speaks for itself."""
+
 _EPILOG = """examples:
   speedctl record --app-port 8080 --out recording -- ./my-app
       starts ./my-app with its outbound calls going through port 4140; send your requests to port 4143
   speedctl record --app-port 8080 --timeout 5m
       the application runs already; set HTTP_PROXY, HTTPS_PROXY and `speedctl certs` in its environment yourself
-  speedctl record --app-port 8080 --filter-rule none --dlp-config strict -- npm start
+  speedctl record --app-port 8080 --filter-rule none --out-format jsonl -- npm start
 
 exit codes: 0 recorded; the command's own when it ended by itself with another; 2 could not record"""
 
@@ -268,7 +279,7 @@ def _text(summary: dict[str, Any]) -> str:
         for cause, count in summary[name].items():
             lines.append(f"  {count:,} dropped: {cause}")
     for cause, count in summary["opaque"].items():
-        lines.append(f"  {count:,} connections not looked into: {cause}")
+        lines.append(f"  {count:,} connections not looked into: {cause}{_WHY.get(cause, '')}")
     total = sum(summary["redacted"].values())
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(summary["redacted"].items(), key=lambda kv: -kv[1]))
     lines.append(f"  {total:,} values redacted" + (f": {kinds}" if kinds else ""))

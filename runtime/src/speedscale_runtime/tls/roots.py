@@ -6,6 +6,7 @@ writes none.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 from collections.abc import Mapping
@@ -24,7 +25,17 @@ SYSTEM_BUNDLES = (
 
 
 # Variables by which an application may have been given further roots; the bundle that replaces them keeps those.
-_ALSO = ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
+REPLACED = (
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "CARGO_HTTP_CAINFO",
+    "DENO_CERT",
+    "NIX_SSL_CERT_FILE",
+)
 
 
 def public_roots(environ: Mapping[str, str] | None = None, *, ours: Path | None = None) -> bytes:
@@ -34,7 +45,7 @@ def public_roots(environ: Mapping[str, str] | None = None, *, ours: Path | None 
     in its directory are passed over. Empty when this machine has none.
     """
     environ = os.environ if environ is None else environ
-    given = [Path(environ[name]) for name in ("SSL_CERT_FILE", *_ALSO) if environ.get(name)]
+    given = [Path(environ[name]) for name in ("SSL_CERT_FILE", *REPLACED) if environ.get(name)]
     given = [path for path in given if not (ours and _same(path.parent, ours.parent))]
     main = given[:1] if given and str(given[0]) == environ.get("SSL_CERT_FILE") else []
     found = next((data for path in (*main, *SYSTEM_BUNDLES) if (data := _read(path))), b"")
@@ -57,8 +68,9 @@ def client_context(
 ) -> ssl.SSLContext:
     """Return a context that verifies an upstream as the application would have: chain and host name.
 
-    Trusts the system's roots and those of SSL_CERT_FILE and SSL_CERT_DIR. `certificate` and `key` are PEM files for
-    mutual TLS; ConfigError when they cannot be loaded. `alpn` is what to offer, best first.
+    Trusts the system's roots, those of SSL_CERT_FILE and SSL_CERT_DIR, and those of the variables that our bundle
+    takes the place of (an unreadable file of these adds nothing, as in the bundle). `certificate` and `key` are PEM
+    files for mutual TLS; ConfigError when they cannot be loaded. `alpn` is what to offer, best first.
     """
     environ = os.environ if environ is None else environ
     context = ssl.create_default_context()  # OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself
@@ -72,6 +84,10 @@ def client_context(
         except (OSError, ssl.SSLError) as error:
             if given and path == Path(given):
                 raise ConfigError([f"SSL_CERT_FILE: {path}: cannot be read as PEM certificates ({error})"]) from error
+    for path in dict.fromkeys(Path(environ[name]) for name in REPLACED if environ.get(name)):
+        if path not in wanted:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                context.load_verify_locations(cafile=path)
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if certificate is not None:

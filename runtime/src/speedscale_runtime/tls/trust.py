@@ -3,7 +3,9 @@
 Used by `speedctl certs` and by whoever starts an application under capture. Sources: OpenSSL and Python
 (SSL_CERT_FILE), Node.js (NODE_EXTRA_CA_CERTS, NODE_USE_ENV_PROXY), requests (REQUESTS_CA_BUNDLE), curl,
 which ignores SSL_CERT_FILE in some builds (CURL_CA_BUNDLE), gRPC (GRPC_DEFAULT_SSL_ROOTS_FILE_PATH), libpq
-(PGSSLROOTCERT), the AWS SDKs (AWS_CA_BUNDLE), the JVM (JAVA_TOOL_OPTIONS).
+(PGSSLROOTCERT), the AWS SDKs (AWS_CA_BUNDLE), the JVM (JAVA_TOOL_OPTIONS), git, which knows no other
+(GIT_SSL_CAINFO), pip (PIP_CERT, which outranks REQUESTS_CA_BUNDLE), Cargo (CARGO_HTTP_CAINFO), Deno (DENO_CERT),
+programs from Nix (NIX_SSL_CERT_FILE, which outranks SSL_CERT_FILE there).
 """
 
 from __future__ import annotations
@@ -39,6 +41,11 @@ def trust_environment(authority: Authority, environ: Mapping[str, str] | None = 
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": bundle,
         "PGSSLROOTCERT": bundle,
         "AWS_CA_BUNDLE": bundle,
+        "GIT_SSL_CAINFO": bundle,
+        "PIP_CERT": bundle,
+        "CARGO_HTTP_CAINFO": bundle,
+        "DENO_CERT": bundle,
+        "NIX_SSL_CERT_FILE": bundle,
         "JAVA_TOOL_OPTIONS": merged_java_options(environ.get("JAVA_TOOL_OPTIONS", ""), java),
     }
 

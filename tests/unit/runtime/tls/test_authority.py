@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from speedscale_runtime.tls import authority as module
+from speedscale_runtime.tls import roots
 from speedscale_runtime.tls.authority import Authority, client_context, default_home
 from speedscale_schemas import truststore, x509
 from speedscale_schemas.errors import ConfigError, PeerError
@@ -215,7 +216,7 @@ def test_bundle_holds_the_public_roots_and_ours(
     public, corporate = (x509.root(n, x509.new_key(), validity, 1) for n in ("public", "corporate"))
     (tmp_path / "public.pem").write_bytes(b"# roots\n" + public + public)
     (tmp_path / "corporate.pem").write_bytes(corporate)
-    for name in ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"):
+    for name in roots.REPLACED:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(tmp_path / "corporate.pem"))
@@ -251,6 +252,10 @@ def test_upstream_is_verified_with_the_roots_of_ssl_cert_file(authority: Authori
     ours = truststore.pem_to_der(authority.certificate_path.read_bytes())
     assert ours in context.get_ca_certs(binary_form=True)
     assert ours not in client_context(environ={}).get_ca_certs(binary_form=True)
+    for name in roots.REPLACED:  # what an application trusts by any of them, its upstream is verified with
+        given = client_context(environ={name: str(authority.certificate_path)})
+        assert ours in given.get_ca_certs(binary_form=True), name
+        client_context(environ={name: str(tmp_path / "missing.pem")})
     with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
         client_context(environ={"SSL_CERT_FILE": str(tmp_path / "missing.pem")})
     with pytest.raises(ConfigError, match="client certificate"):
