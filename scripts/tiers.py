@@ -45,7 +45,7 @@ TIERS = (
     Tier("contract", "tests/contract"),
     Tier("fuzz", "tests/fuzz"),
     Tier("integration", "tests/integration", tools.INTEGRATION),
-    Tier("network", "tests/network", {"ip": "iproute2", "iptables": "iptables"}, root=True),
+    Tier("network", "tests/network", {"ip": "iproute2", "nsenter": "util-linux"}, root=True),
     Tier("browser", "tests/browser", tools.BROWSER, workers="0"),
     Tier("cluster", "tests/cluster", {"go": "golang-go"}, root=True, heavy=True, workers="0"),
     Tier("e2e", "tests/e2e", {"go": "golang-go", "containerd": "containerd"}, root=True, heavy=True, workers="0"),
