@@ -6,6 +6,7 @@ rule is needed: it costs memory that a responder of unredacted mocks does not ha
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +31,10 @@ class Rule:
         return self._redactor.redact_request(pair).pair
 
     def whole(self, pair: RRPair) -> RRPair:
-        """Return a whole pair after the rule, marked with the rule's name."""
+        """Return a whole pair after the rule, marked with the rule's name; the one given is left as it is."""
         outcome = self._redactor.redact_pair(pair)
-        redacted = outcome.pair
-        redacted.doc["dlpRule"] = self.name
+        redacted = copy.copy(outcome.pair)  # the very pair when nothing was found
+        redacted.doc = {**redacted.doc, "dlpRule": self.name}
         if outcome.modified:
             redacted.doc["dlpModified"] = True
         return redacted

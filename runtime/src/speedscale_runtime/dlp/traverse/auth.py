@@ -38,12 +38,24 @@ def opaque(engine: Asks, value: bytes, detector: str, why: str) -> Edits:
     schemed = _SCHEME.fullmatch(value)
     start, end = schemed.span(2) if schemed is not None else (0, len(value))
     secret = value[start:end]
-    if TOKEN.fullmatch(secret.strip()) or not secret.strip():
+    if not secret.strip() or _spent(secret):
         return []
     for edit in engine.text(secret):
         if edit.start == 0 and edit.end == len(secret) and edit.notes[0].kind in _FULLER:
             return shift([edit], start)
     return [engine.edit(start, end, "SECRET", secret, detector, why)]
+
+
+def _spent(secret: bytes) -> bool:
+    """Say whether a secret is a token already, with nothing but punctuation beside it."""
+    if b"REDACTED-" not in secret:
+        return False
+    rest = TOKEN.sub(b"", secret)
+    return (
+        len(rest) < len(secret)
+        and rest.isascii()
+        and not any(48 <= c < 58 or 65 <= c < 91 or 97 <= c < 123 for c in rest)
+    )
 
 
 def _basic(engine: Asks, match: re.Match[bytes], why: str) -> Edits | None:

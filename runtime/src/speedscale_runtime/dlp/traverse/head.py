@@ -75,6 +75,8 @@ class Head:
                 return self._http(value, notes)
             if key in ("signature", "mutableSignature"):
                 return self._each(value, key, notes, coded=key == "signature")
+            if key == "tokenList":
+                return self._labelled(value, key, notes, "")
         return self.node(value, "", key, key, notes, None)
 
     def node(self, value: Any, place: str, segment: str, key: str, notes: list[Note], rule: KeyRule | None) -> Any:
@@ -225,6 +227,28 @@ class Head:
                 out[self._name(key, place, notes)] = self._leaf(item, place, key, key, notes, reader)
             else:
                 out[key] = self.node(item, place, key, key, notes, None)
+        return value if list(out) == list(value) and _same(value, out) else out
+
+    def _labelled(self, value: Any, place: str, notes: list[Note], label: str) -> Any:
+        """Return (a part of) a token list: its keys are labels, `KIND:value`, and no names of what stands below them.
+
+        What they stand for is in `replacementValue`, in base64; `label` is the one of the entry.
+        """
+        if isinstance(value, list):
+            new = [self._labelled(v, f"{place}[{i}]", notes, label) for i, v in enumerate(value)]
+            return _replaced(value, new)
+        if not isinstance(value, dict):
+            return self.node(value, place, "", "", notes, None)
+        out: dict[str, Any] = {}
+        for key, item in value.items():
+            if key == "replacementValue" and isinstance(item, str):
+                kind = label.partition(":")[0]
+                new_item: Any = self._leaf(item, place, key, key, notes, readers.coded(kind))
+            elif isinstance(item, (dict, list)):
+                new_item = self._labelled(item, _below(place, key), notes, label or key)
+            else:
+                new_item = self.node(item, place, key, key, notes, None)
+            out[key if key in self._clean else self._name(key, place, notes)] = new_item
         return value if list(out) == list(value) and _same(value, out) else out
 
     def _text(self, value: str, place: str, segment: str, key: str, notes: list[Note], rule: KeyRule | None) -> str:
