@@ -21,9 +21,9 @@ from collections.abc import Callable
 from . import http1_head as heads
 from .exchange import Cause, Exchange, Headers, Mode
 from .http1_body import Body, Capture, ChunkedBody, CloseBody, LengthBody
-from .http1_head import ABSENT, CHUNKED, UNTIL_CLOSE, HeadBuffer, ParseError
+from .http1_head import ABSENT, CHUNKED, UNSURE, UNTIL_CLOSE, HeadBuffer, Known, ParseError
 
-__all__ = ["Cause", "Exchange", "Headers", "Mode", "Observer"]
+__all__ = ["Cause", "Exchange", "Headers", "Known", "Mode", "Observer"]
 
 PIPELINE_MAX = 64
 INTERIM_MAX = 16  # 1xx statuses kept of one exchange
@@ -35,7 +35,8 @@ class Observer:
     `on_exchange` is called once per exchange, in the order of the requests. Bodies are kept up to `max_body_bytes`
     (0: none); heads and trailers above `max_head_bytes` make the connection opaque. `mode` says what the connection
     is now, `cause` (a `Cause`) why it went OPAQUE. Once it is TUNNEL, `tunnel_request` and `tunnel_response` are
-    the bytes of the other protocol that were already fed. Times are nanoseconds of any one clock.
+    the bytes of the other protocol that were already fed. Times are nanoseconds of any one clock. `known` is
+    what observers of a process may share: what they parsed lately.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Observer:
         "_held",
         "_held_ns",
         "_holding",
+        "_known",
         "_max_body",
         "_max_head",
         "_on_exchange",
@@ -66,12 +68,20 @@ class Observer:
         "tunnel_response",
     )
 
-    def __init__(self, on_exchange: Callable[[Exchange], None], *, max_body_bytes: int, max_head_bytes: int) -> None:
+    def __init__(
+        self,
+        on_exchange: Callable[[Exchange], None],
+        *,
+        max_body_bytes: int,
+        max_head_bytes: int,
+        known: Known | None = None,
+    ) -> None:
         self.mode = Mode.ACTIVE
         self.cause: str = ""
         self.tunnel_request = b""
         self.tunnel_response = b""
         self._on_exchange = on_exchange
+        self._known = known or Known()
         self._max_body, self._max_head = max_body_bytes, max_head_bytes
         self._queue: deque[Exchange] = deque()
         self._body_room = max_body_bytes
@@ -114,9 +124,9 @@ class Observer:
                     if self._holding is not None:
                         self._hold(data[pos:], now_ns)
                     return
-                found = None if self._request_head.data else heads.request_at(data, pos, self._max_head)
+                found = None if self._request_head.data else heads.request_at(data, pos, self._max_head, self._known)
                 if found is not None:
-                    method, target, version, headers, pos = found
+                    (line, method, target, version), (block, headers, length, upgrade), pos = found
                     started_ns = now_ns
                 else:
                     head, pos = self._request_head.take(data, pos, now_ns)
@@ -125,7 +135,18 @@ class Observer:
                     started_ns = self._request_head.started_ns
                     method, target, version, start = heads.request_line(head)
                     headers = heads.fields(head, start)
-                self._begin_request(Exchange(method, target, version, headers, started_ns), now_ns)
+                    line, block, length, upgrade = head[:start], head[start:], UNSURE, False
+                exchange = Exchange(method, target, version, headers, started_ns)
+                exchange.request_line, exchange.request_block = line, block
+                self._queue.append(exchange)
+                if len(self._queue) > PIPELINE_MAX:
+                    raise ParseError(Cause.PIPELINE_TOO_DEEP)
+                if length == UNSURE or version == b"1.0":
+                    length, upgrade = heads.framing(headers, version)
+                if length == ABSENT and not upgrade and method != b"CONNECT":
+                    exchange.request_end_ns = now_ns
+                else:
+                    self._begin_request(exchange, length, upgrade, now_ns)
         except ParseError as error:
             self._go_opaque(error.cause)
 
@@ -145,9 +166,9 @@ class Observer:
                     continue
                 if (not self._queue or self._response_done or self._response_eof) and not self._expected(data, pos):
                     return
-                found = None if self._response_head.data else heads.response_at(data, pos, self._max_head)
+                found = None if self._response_head.data else heads.response_at(data, pos, self._max_head, self._known)
                 if found is not None:
-                    version, status, reason, headers, pos = found
+                    (line, version, status, reason), (block, headers, length, _), pos = found
                     started_ns = now_ns
                 else:
                     head, pos = self._response_head.take(data, pos, now_ns)
@@ -156,6 +177,7 @@ class Observer:
                     started_ns = self._response_head.started_ns
                     version, status, reason, start = heads.status_line(head)
                     headers = heads.fields(head, start)
+                    line, block, length = head[:start], head[start:], UNSURE
                 exchange = self._queue[0]
                 if status < 200 and status != 101:
                     if len(exchange.interim) < INTERIM_MAX:
@@ -163,7 +185,8 @@ class Observer:
                     continue
                 exchange.response_version, exchange.status, exchange.reason = version, status, reason
                 exchange.response_headers, exchange.response_start_ns = headers, started_ns
-                pos = self._begin_body(exchange, data, pos, now_ns)
+                exchange.response_line, exchange.response_block = line, block
+                pos = self._begin_body(exchange, length, data, pos, now_ns)
         except ParseError as error:
             self._go_opaque(error.cause)
 
@@ -201,11 +224,7 @@ class Observer:
 
     # -- requests -----------------------------------------------------------------------------------------------
 
-    def _begin_request(self, exchange: Exchange, now_ns: int) -> None:
-        self._queue.append(exchange)
-        if len(self._queue) > PIPELINE_MAX:
-            raise ParseError(Cause.PIPELINE_TOO_DEEP)
-        length, upgrade = heads.framing(exchange.request_headers, exchange.http_version)
+    def _begin_request(self, exchange: Exchange, length: int, upgrade: bool, now_ns: int) -> None:
         if upgrade or exchange.method == b"CONNECT":
             self._asks = exchange
             if exchange.method == b"CONNECT":
@@ -298,7 +317,7 @@ class Observer:
         self._early = self._request_stalled = True
         return True
 
-    def _begin_body(self, exchange: Exchange, data: bytes, pos: int, now_ns: int) -> int:
+    def _begin_body(self, exchange: Exchange, length: int, data: bytes, pos: int, now_ns: int) -> int:
         """Find out how the response goes on behind its head; return the position behind what was used up."""
         status = exchange.status
         if status == 101 or (exchange.method == b"CONNECT" and status < 300):
@@ -307,7 +326,8 @@ class Observer:
         if exchange.method == b"HEAD" or status == 204 or status == 304:
             self._end_response(now_ns)
             return pos
-        length, _ = heads.framing(exchange.response_headers, exchange.response_version)
+        if length == UNSURE or exchange.response_version == b"1.0":
+            length, _ = heads.framing(exchange.response_headers, exchange.response_version)
         if 0 <= length <= len(data) - pos:  # whole already
             stop = pos + length
             exchange.response_body = data[pos : stop if length <= self._max_body else pos + self._max_body]

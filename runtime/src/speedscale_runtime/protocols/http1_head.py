@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 
 from .exchange import Cause, Headers
+from .recall import Recall
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/(1\.[0-9])\r?\n")
@@ -33,6 +34,7 @@ _LENGTH_DIGITS_MAX = 18
 CHUNKED = -1
 UNTIL_CLOSE = -2
 ABSENT = -3
+UNSURE = -4  # in a `Block`: `framing` has to say, and may raise
 
 
 class ParseError(Exception):
@@ -43,39 +45,80 @@ class ParseError(Exception):
         super().__init__(cause.value)
 
 
-def request_at(data: bytes, pos: int, limit: int) -> tuple[bytes, bytes, bytes, Headers, int] | None:
-    """Return method, target, version, fields and the position behind a head that is whole and ordinary.
+Line = tuple[bytes, bytes, bytes, bytes]  # as it came, method, target, version
+Status = tuple[bytes, bytes, int, bytes]  # as it came, version, status, reason
+Block = tuple[bytes, Headers, int, bool]  # as it came, fields, length (or UNSURE) and upgrade under HTTP/1.1
+
+
+class Known:
+    """First lines and field blocks seen lately, for all connections of a process; bounded as `recall` says."""
+
+    __slots__ = ("blocks", "lines", "statuses")
+
+    def __init__(self) -> None:
+        self.lines: Recall[Line] = Recall(key_max=1024)
+        self.statuses: Recall[Status] = Recall(key_max=1024)
+        self.blocks: Recall[Block] = Recall()
+
+
+def request_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[Line, Block, int] | None:
+    """Return first line, fields and the position behind a head that is whole and ordinary.
 
     None for any other: one that does not end in `data`, is longer than `limit`, or needs a closer look. Hot path.
     """
-    stop = data.find(b"\r\n\r\n", pos) + 4
-    if stop < 4 or stop - pos > limit:
+    start = data.find(b"\r\n", pos) + 2
+    stop = data.find(b"\r\n\r\n", start - 2) + 4
+    if start < 2 or stop < 4 or stop - pos > limit:
         return None
-    match = _REQUEST_LINE.match(data, pos)
-    if match is None:
-        return None
-    method, target, version = match.groups()
-    start = match.end()
-    headers: Headers = _FIELDS.findall(data, start, stop)
-    if len(headers) + 1 != data.count(b"\n", start, stop):
-        return None
-    return method, target, version, headers, stop
+    raw = data[pos:start]
+    line = known.lines.get(raw) or known.lines.older(raw)
+    if line is None:
+        match = _REQUEST_LINE.fullmatch(raw)
+        if match is None:
+            return None
+        method, target, version = match.groups()
+        line = (raw, method, target, version)
+        known.lines.put(raw, line)
+    raw = data[start:stop]
+    block = known.blocks.get(raw) or _block(raw, known)
+    return None if block is None else (line, block, stop)
 
 
-def response_at(data: bytes, pos: int, limit: int) -> tuple[bytes, int, bytes, Headers, int] | None:
-    """Return version, status, reason, fields and the position behind a head, as `request_at` does."""
-    stop = data.find(b"\r\n\r\n", pos) + 4
-    if stop < 4 or stop - pos > limit:
+def response_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[Status, Block, int] | None:
+    """Return status line, fields and the position behind a head, as `request_at` does."""
+    start = data.find(b"\r\n", pos) + 2
+    stop = data.find(b"\r\n\r\n", start - 2) + 4
+    if start < 2 or stop < 4 or stop - pos > limit:
         return None
-    match = _STATUS_LINE.match(data, pos)
-    if match is None:
+    raw = data[pos:start]
+    line = known.statuses.get(raw) or known.statuses.older(raw)
+    if line is None:
+        match = _STATUS_LINE.fullmatch(raw)
+        if match is None:
+            return None
+        version, status, reason = match.groups()
+        line = (raw, version, int(status), reason or b"")
+        known.statuses.put(raw, line)
+    raw = data[start:stop]
+    block = known.blocks.get(raw) or _block(raw, known)
+    return None if block is None else (line, block, stop)
+
+
+def _block(raw: bytes, known: Known) -> Block | None:
+    """Return the fields of a block that was not met lately, None when its lines need a closer look."""
+    block = known.blocks.older(raw)
+    if block is not None:
+        return block
+    headers: Headers = _FIELDS.findall(raw)
+    if len(headers) + 1 != raw.count(b"\n"):
         return None
-    version, status, reason = match.groups()
-    start = match.end()
-    headers: Headers = _FIELDS.findall(data, start, stop)
-    if len(headers) + 1 != data.count(b"\n", start, stop):
-        return None
-    return version, int(status), reason or b"", headers, stop
+    try:
+        length, upgrade = framing(headers, b"1.1")
+    except ParseError:
+        length, upgrade = UNSURE, False
+    block = (raw, headers, length, upgrade)
+    known.blocks.put(raw, block)
+    return block
 
 
 def request_line(head: bytes) -> tuple[bytes, bytes, bytes, int]:

@@ -1,8 +1,8 @@
 """Turn what was observed into frames: the pair's JSON without bodies, and the bodies as they came.
 
 Called by `outbox`, off the path of traffic. Pure: clock readings come with the exchange, random bytes from a source
-given at construction. Hot: one call per request, so what does not change is rendered once per process
-(`Recorder`) or per connection (`Facts`), and only request and response go through the JSON encoder.
+given at construction. Hot: one call per request, so what does not change is rendered once per connection (`Facts`),
+and first lines and field blocks once per content (`Recall`, bounded): only what is new goes through the JSON encoder.
 
 Content codings and character sets are left alone; the forwarder decodes. No I/O, no queue here.
 """
@@ -14,41 +14,29 @@ import os
 import time
 from collections.abc import Callable
 from json.encoder import encode_basestring as quote
-from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from orjson import dumps
 
 from speedscale_runtime.protocols.exchange import Exchange, Headers
+from speedscale_runtime.protocols.recall import Recall
 from speedscale_schemas import frames
 
 from .causes import Side
 from .config import Identity
 
 VERSION = "0.1.0"
-DURATION = '"duration"'
 ISTLS = ',"isTls":true'
+_BEFORE_UUID = '},"uuid":"'
+_NO_MORE_TAGS = '"' + _BEFORE_UUID
 _UUID_POOL = 512
 _RECENT = 4096
 
 
-class Rendered(NamedTuple):
-    """JSON of a connection that is the same in each of its pairs."""
-
-    before_ts: str
-    tags: str
-    after_uuid: str
-    downstream: str
-    upstream: str
-
-
-class Remembered(NamedTuple):
-    """The header fields of the last message of a connection, and the JSON they became."""
-
-    pairs: Headers
-    line: bytes  # version or reason phrase
-    text: str
-    status: int = 0
+# Pieces of JSON, kept as plain tuples because these unpack fastest.
+Rendered = tuple[str, str, str, str, str, str, str]  # of a connection, see `_render`
+Asked = tuple[str, str, str]  # of a request line: what stands before the request, its beginning, its end
+Answered = tuple[str, str]  # of a response's fields: what stands before and behind what the status line gives
 
 
 class Facts:
@@ -62,8 +50,6 @@ class Facts:
         "client_protocol",
         "detected",
         "host",
-        "last_request",
-        "last_response",
         "number",
         "port",
         "rendered",
@@ -91,8 +77,6 @@ class Facts:
         self.bytes_in = 0  # from the client
         self.bytes_out = 0  # to the client
         self.rendered: Rendered | None = None
-        self.last_request: Remembered | None = None
-        self.last_response: Remembered | None = None
 
 
 class Recorder:
@@ -112,110 +96,125 @@ class Recorder:
         self._proxy_protocol = proxy_protocol
         self._reverse = reverse
         self._random = random_bytes
-        self._pool = b""
-        self._pool_at = 0
+        self._uuids: list[str] = []
         self._sequence = 0
         self._second = ""
         self._second_text = ""
         self._recent: set[int] = set()
         self._older: set[int] = set()
+        self._lines: Recall[Asked] = Recall(key_max=1024)
+        self._asking: Recall[str] = Recall()
+        self._statuses: Recall[tuple[str, str]] = Recall(key_max=1024)
+        self._answering: Recall[Answered] = Recall()
 
     def http(self, facts: Facts, exchange: Exchange) -> bytes:
         """Return the frame of an exchange; FrameError when its head is over the format's limit."""
-        fixed = facts.rendered or self._render(facts)
+        before_ts, after_ts, tags, after_uuid, netinfo, downstream, upstream = facts.rendered or self._render(facts)
         self._sequence += 1
-        ms = _duration_ms(exchange.started_ns, exchange.response_end_ns)
+        ms = (exchange.response_end_ns - exchange.started_ns) // 1_000_000
         ts = self._stamp(self._unique(exchange.started_ns))
-        method, target = quote(_text(exchange.method)), _text(exchange.target)
-        path, mark, query = target.partition("?")
-        url = quote(path)
-        req, res = self._request_part(facts, exchange), self._response_part(facts, exchange)
-        params = f',"queryParams":{dumps(_query(query)).decode()}' if mark else ""
+        raw = exchange.request_line
+        command, begin, params = self._lines.get(raw) or self._asked(raw, exchange)
+        if exchange.request_trailers:
+            asking = _asking(exchange.request_headers, exchange.request_trailers)
+        else:
+            raw = exchange.request_block
+            asking = self._asking.get(raw) or self._fields_asking(raw, exchange)
+        raw = exchange.response_line
+        status, message = self._statuses.get(raw) or self._status(raw, exchange)
+        if exchange.response_trailers:
+            kind, end = _answering(exchange.response_headers, exchange.response_trailers)
+        else:
+            raw = exchange.response_block
+            kind, end = self._answering.get(raw) or self._fields_answering(raw, exchange)
+        request, response = exchange.request_body, exchange.response_body
+        if (
+            exchange.incomplete
+            or exchange.request_body_length > len(request)
+            or exchange.response_body_length > len(response)
+        ):
+            more_tags = f'"{_tags(exchange)}{_BEFORE_UUID}'
+        else:
+            more_tags = _NO_MORE_TAGS
+        uuid = (self._uuids or self._more_uuids()).pop()
+        duration = f',"duration":{ms}' if ms > 0 else ""
         head = (
-            f'{fixed.before_ts}{ts}","l7protocol":"{"https" if facts.tls else "http"}"'
-            f'{f",{DURATION}:{ms}" if ms else ""}{fixed.tags}"sequence":"{self._sequence}"{_tags(exchange)}}},'
-            f'"uuid":"{self._uuid()}"{fixed.after_uuid},"command":{method},"location":{url},'
-            f'"status":"{exchange.status}","http":{{"req":{{"url":{url},"uri":{quote(target) if mark else url},'
-            f'"method":{method},{req}{params}}},"res":{res}}},'
-            f'"netinfo":{{"id":"{facts.number}","startTime":"{ts}",{fixed.downstream}{facts.bytes_in}"}},'
-            f'{fixed.upstream}{facts.bytes_out}"}}}}}}'
+            f"{before_ts}{ts}{after_ts}{duration}{tags}{self._sequence}{more_tags}{uuid}{after_uuid}"
+            f"{command}{status}{begin}{asking}{params}{kind}{message}{end}"
+            f'{netinfo}{ts}{downstream}{facts.bytes_in}{upstream}{facts.bytes_out}"}}}}}}'
         )
-        return frames.encode(frames.Frame(head.encode(), exchange.request_body, exchange.response_body))
+        return frames.pack(head.encode(), request, response)
 
     def opaque(self, facts: Facts, started_ns: int, ended_ns: int) -> bytes:
         """Return the frame of a connection that was passed on without being understood."""
-        fixed = facts.rendered or self._render(facts)
+        before_ts, _, tags, after_uuid, netinfo, downstream, upstream = facts.rendered or self._render(facts)
         self._sequence += 1
         ms = _duration_ms(started_ns, ended_ns)
         ts = self._stamp(self._unique(started_ns))
-        tags = f',"detectedProtocol":{quote(facts.detected)}' if facts.detected else ""
+        more_tags = f',"detectedProtocol":{quote(facts.detected)}' if facts.detected else ""
         if facts.sni:
-            tags += f',"tlsSni":{quote(facts.sni)}'
+            more_tags += f',"tlsSni":{quote(facts.sni)}'
+        uuid = (self._uuids or self._more_uuids()).pop()
+        duration = f',"duration":{ms}' if ms else ""
         head = (
-            f'{fixed.before_ts}{ts}","l7protocol":"tcp"{f",{DURATION}:{ms}" if ms else ""}{fixed.tags}'
-            f'"sequence":"{self._sequence}"{tags}}},"uuid":"{self._uuid()}"{fixed.after_uuid},'
-            f'"command":"CONNECT","location":{quote(_address(facts.host, facts.port))},"status":"OK",'
-            f'"netinfo":{{"id":"{facts.number}","startTime":"{ts}",{fixed.downstream}{facts.bytes_in}"}},'
-            f'{fixed.upstream}{facts.bytes_out}"}}}}}}'
+            f'{before_ts}{ts}","l7protocol":"tcp"{duration}{tags}{self._sequence}"{more_tags}{_BEFORE_UUID}'
+            f'{uuid}{after_uuid},"command":"CONNECT","location":{quote(_address(facts.host, facts.port))},"status":"OK"'
+            f'{netinfo}{ts}{downstream}{facts.bytes_in}{upstream}{facts.bytes_out}"}}}}}}'
         )
-        return frames.encode(frames.Frame(head.encode(), b"", b""))
+        return frames.pack(head.encode(), b"", b"")
 
     # -- parts
 
-    def _request_part(self, facts: Facts, exchange: Exchange) -> str:
-        """Return version, host and headers; most requests of a connection have the same ones."""
-        pairs = exchange.request_headers
-        last = facts.last_request
-        line = exchange.http_version
-        if last is not None and last.pairs == pairs and last.line == line and not exchange.request_trailers:
-            return last.text
-        headers = _headers(pairs)
-        host = _first(headers, "host")
-        if exchange.request_trailers:
-            _merge(headers, exchange.request_trailers)
-        version = line.decode("latin-1")
-        text = f'"version":"{version}","host":{quote(host)},"headers":{dumps(headers).decode()}'
-        facts.last_request = None if exchange.request_trailers else Remembered(pairs, line, text)
-        return text
+    # Each of these is asked when the cache has nothing; a key of "" is a part that was not seen whole.
 
-    def _response_part(self, facts: Facts, exchange: Exchange) -> str:
-        """Return the object of the response; within a second many answers have the same head."""
-        pairs = exchange.response_headers
-        last = facts.last_response
-        line, status = exchange.reason, exchange.status
-        if (
-            last is not None
-            and last.pairs == pairs
-            and last.line == line
-            and last.status == status
-            and not exchange.response_trailers
-        ):
-            return last.text
-        headers = _headers(pairs)
-        kind = _first(headers, "content-type")
-        if exchange.response_trailers:
-            _merge(headers, exchange.response_trailers)
-        message = f"{status} {_text(line)}".rstrip()
-        text = (
-            f'{{"contentType":{quote(kind)},"statusCode":{status},"statusMessage":{quote(message)},'
-            f'"headers":{dumps(headers).decode()}}}'
-        )
-        facts.last_response = None if exchange.response_trailers else Remembered(pairs, line, text, status)
-        return text
+    def _asked(self, raw: bytes, exchange: Exchange) -> Asked:
+        found = self._lines.older(raw)
+        if found is None:
+            found = _asked(exchange.method, exchange.target, exchange.http_version)
+            if raw:
+                self._lines.put(raw, found)
+        return found
+
+    def _fields_asking(self, raw: bytes, exchange: Exchange) -> str:
+        found = self._asking.older(raw)
+        if found is None:
+            found = _asking(exchange.request_headers, [])
+            if raw:
+                self._asking.put(raw, found)
+        return found
+
+    def _status(self, raw: bytes, exchange: Exchange) -> tuple[str, str]:
+        found = self._statuses.older(raw)
+        if found is None:
+            message = quote(f"{exchange.status} {_text(exchange.reason)}".rstrip())
+            found = f',"status":"{exchange.status}"', f'"statusCode":{exchange.status},"statusMessage":{message},'
+            if raw:
+                self._statuses.put(raw, found)
+        return found
+
+    def _fields_answering(self, raw: bytes, exchange: Exchange) -> Answered:
+        found = self._answering.older(raw)
+        if found is None:
+            found = _answering(exchange.response_headers, [])
+            if raw:
+                self._answering.put(raw, found)
+        return found
 
     def _render(self, facts: Facts) -> Rendered:
         """Render what does not change within a connection."""
         who, client, server = self._identity, facts.client, facts.server
         service = quote(who.service)
         direction = "IN" if facts.side is Side.IN else "OUT"
-        facts.rendered = Rendered(
+        facts.rendered = (
             f'{{"msgType":"rrpair","resource":{service},"service":{service},"ts":"',
-            f',"tags":{dumps(self._fixed_tags(facts))[:-1].decode()},',
-            f',"direction":"{direction}","cluster":{quote(who.cluster)},"namespace":{quote(who.namespace)},'
+            f'","l7protocol":"{"https" if facts.tls else "http"}"',
+            f',"tags":{dumps(self._fixed_tags(facts))[:-1].decode()},"sequence":"',
+            f'","direction":"{direction}","cluster":{quote(who.cluster)},"namespace":{quote(who.namespace)},'
             f'"network_address":{quote(_address(facts.host, facts.port))}{ISTLS if facts.tls else ""}',
-            f'"downstream":{{"established":"{self._stamp(facts.client_ns)}","ipAddress":{quote(client[0])},'
+            f',"netinfo":{{"id":"{facts.number}","startTime":"',
+            f'","downstream":{{"established":"{self._stamp(facts.client_ns)}","ipAddress":{quote(client[0])},'
             f'"port":{client[1]},"bytesSent":"',
-            f'"upstream":{{"established":"{self._stamp(facts.server_ns)}","ipAddress":{quote(server[0])},'
+            f'"}},"upstream":{{"established":"{self._stamp(facts.server_ns)}","ipAddress":{quote(server[0])},'
             f'"port":{server[1]},"hostname":{quote(facts.host)},"bytesSent":"',
         )
         return facts.rendered
@@ -242,12 +241,12 @@ class Recorder:
         tags.update((k, v) for k, v in optional.items() if v not in ("", "undefined"))
         return tags
 
-    def _uuid(self) -> str:
-        at = self._pool_at
-        if at >= len(self._pool):
-            self._pool, at = self._random(16 * _UUID_POOL), 0
-        self._pool_at = at + 16
-        return binascii.b2a_base64(self._pool[at : at + 16], newline=False).decode()
+    def _more_uuids(self) -> list[str]:
+        """Refill the random identifiers, base64 of 16 bytes; the first bytes of the source are the first taken."""
+        pool, encode = self._random(16 * _UUID_POOL), binascii.b2a_base64
+        self._uuids = [encode(pool[i : i + 16], newline=False).decode() for i in range(0, len(pool), 16)]
+        self._uuids.reverse()
+        return self._uuids
 
     def _stamp(self, ns: int) -> str:
         digits = str(ns)
@@ -266,6 +265,35 @@ class Recorder:
         if len(recent) >= _RECENT:
             self._older, self._recent = recent, set()
         return ns
+
+
+def _asked(method: bytes, raw_target: bytes, version: bytes) -> Asked:
+    """Render what a request line says."""
+    verb, target = quote(_text(method)), _text(raw_target)
+    path, mark, query = target.partition("?")
+    url = quote(path)
+    return (
+        f',"command":{verb},"location":{url}',
+        f',"http":{{"req":{{"url":{url},"uri":{quote(target) if mark else url},"method":{verb},'
+        f'"version":"{version.decode("latin-1")}",',
+        f',"queryParams":{dumps(_query(query)).decode()}}},"res":' if mark else '},"res":',
+    )
+
+
+def _asking(fields: Headers, trailers: Headers) -> str:
+    """Render the fields of a request."""
+    headers = _headers(fields)
+    host = _first(headers, "host")
+    _merge(headers, trailers)
+    return f'"host":{quote(host)},"headers":{dumps(headers).decode()}'
+
+
+def _answering(fields: Headers, trailers: Headers) -> Answered:
+    """Render the fields of a response."""
+    headers = _headers(fields)
+    kind = _first(headers, "content-type")
+    _merge(headers, trailers)
+    return (f'{{"contentType":{quote(kind)},', f'"headers":{dumps(headers).decode()}}}}}')
 
 
 def _first(headers: dict[str, list[str]], wanted: str) -> str:

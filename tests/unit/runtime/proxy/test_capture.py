@@ -240,3 +240,27 @@ def test_any_bytes_make_a_valid_record(target: bytes, headers: Headers, body: by
     doc: dict[str, Any] = json.loads(frame.head)
     assert frame.response_body == body
     assert sum(len(v) for v in doc["http"]["res"]["headers"].values()) == len(headers)
+
+
+_line = st.sampled_from([b"/a", b"/a?x=1&x=2", b"/\xff?q=%C3%A4", b'/"\\'])
+_fields = st.lists(
+    st.tuples(st.sampled_from([b"Host", b"host", b"Content-Type", b"X\xe9"]), st.sampled_from([b"a", b'"\xff', b""])),
+    max_size=3,
+)
+
+
+@given(rounds=st.lists(st.tuples(_line, _fields, _fields, st.sampled_from([b"", b"OK", b"\xfc"])), max_size=8))
+def test_what_was_rendered_before_changes_nothing(rounds: list[tuple[bytes, Headers, Headers, bytes]]) -> None:
+    """A frame made with the help of the caches is the frame that is made without."""
+    remembering, where = recorder(), facts()
+    for number, (target, asked, answered, reason) in enumerate([*rounds, *rounds]):
+        one = exchange(target, asked)
+        one.response_headers, one.reason = answered, reason
+        one.started_ns += number
+        fresh = recorder()
+        fresh._sequence, fresh._random = number, lambda n: bytes(n)
+        remembering._random = lambda n: bytes(n)
+        plain = fresh.http(facts(), one)
+        one.request_line, one.request_block = b"GET %b" % target, repr(asked).encode()
+        one.response_line, one.response_block = b"200 %b" % reason, repr(answered).encode()
+        assert remembering.http(where, one) == plain
