@@ -46,11 +46,21 @@ def identity(manifest: Mapping[str, Any], digests: Mapping[str, bytes]) -> str:
 
 
 def recording_identity(files: Iterable[Path]) -> str:
-    """Return the id of a plain recording, from its files' bytes; their names and order do not count."""
+    """Return the id of a plain recording, from its files' bytes; their names and order do not count.
+
+    A file that cannot be read counts as one: it holds no pair, and reading the recording says why.
+    """
     total = hashlib.sha256()
-    for digest in sorted(hashlib.sha256(file.read_bytes()).digest() for file in files):
+    for digest in sorted(map(_digest, files)):
         total.update(digest)
     return str(uuid.uuid5(_NAMESPACE, "recording:" + total.hexdigest()))
+
+
+def _digest(file: Path) -> bytes:
+    try:
+        return hashlib.sha256(file.read_bytes()).digest()
+    except OSError:
+        return b"unreadable"
 
 
 def snapshots_home(home: Path) -> Path:

@@ -166,6 +166,16 @@ def test_a_changed_snapshot_does_not_verify(tmp_path: Path) -> None:
         snapshot.open(made.path).verify()
 
 
+def test_a_file_that_cannot_be_read_spoils_no_recording(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "rec", "markdown")
+    writer.write(pair())
+    writer.close()
+    (tmp_path / "rec" / "dangling.md").symlink_to(tmp_path / "nowhere.md")
+    opened = snapshot.open(tmp_path / "rec")
+    assert len(list(opened.mocks())) == 1
+    assert opened.id == snapshot.open(tmp_path / "rec").id
+
+
 def test_a_plain_recording_opens_alike(tmp_path: Path) -> None:
     root = tmp_path / "recorded"
     writer = Writer(root, "markdown")
