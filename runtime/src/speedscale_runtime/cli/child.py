@@ -6,6 +6,7 @@ calls through us; signals reach it; its exit code is passed on.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from speedscale_runtime.tls.trust import trust_environment
 from speedscale_schemas.errors import ConfigError
 
 _POLL_S = 0.02
+_TAIL_BYTES = 64 * 1024
 
 
 def proxy_environment(port: int, authority: Authority) -> dict[str, str]:
@@ -50,6 +52,7 @@ class Child:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], *, log: Path | None = None) -> None:
         self.command = list(command)
         self._log = log.open("ab") if log else None
+        self._log_path, self._log_start = log, self._log.tell() if self._log else 0
         try:
             self.process = subprocess.Popen(
                 self.command,
@@ -65,6 +68,17 @@ class Child:
     def running(self) -> bool:
         """Whether the process has not ended yet."""
         return self.process.poll() is None
+
+    def last_words(self) -> str:
+        """Return why a service of ours gave up: the last error in what it logged so far, or an empty string."""
+        if self._log_path is None:
+            return ""
+        with contextlib.suppress(OSError), self._log_path.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, size - _TAIL_BYTES))
+            lines = log.read().decode("utf-8", "replace").splitlines()
+            return next((said for line in reversed(lines) if (said := _complaint(line))), "")
+        return ""
 
     def terminate(self) -> None:
         """Ask the process to end; do not wait."""
@@ -113,9 +127,24 @@ def wait_for_status(child: Child, path: Path, what: str, timeout_s: float = 30.0
             status: dict[str, Any] = json.loads(path.read_text())
             return status
         if not child.running:
+            said = child.last_words()
+            if said:
+                hint = "; choose another port (0 takes any free one)" if "in use" in said else ""
+                raise ConfigError([f"{what} cannot start: {said}{hint}"])
             raise ConfigError([f"{what} ended with code {child.process.returncode} before it was ready"])
         time.sleep(_POLL_S)
     raise ConfigError([f"{what} was not ready after {timeout_s:.0f} s"])
+
+
+def _complaint(line: str) -> str:
+    """Return the message of a log line that reports an error (structlog's JSON, or `speedscale-…: message`)."""
+    if line.startswith("speedscale-"):
+        return line.partition(": ")[2]
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return ""
+    return str(entry.get("error") or "") if isinstance(entry, dict) else ""
 
 
 class Interrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -82,6 +83,9 @@ def run(args: argparse.Namespace) -> int:
         return fail(f"{error.filename or path}: {error.strerror}", "check the path and its permissions")
     finally:
         progress.close()
+        if not pairs:  # the writer made it; a folder that is not empty stays
+            with contextlib.suppress(OSError):
+                Path(args.out).rmdir()
     emit(
         args,
         {"pairs": pairs, "out": args.out, "notTakenOver": problems, "notTakenOverCount": count},

@@ -51,6 +51,33 @@ def test_a_child_and_its_own_children_are_ended(tmp_path: Path) -> None:
     assert not _alive(grandchild)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            '{"event": "not_started", "error": "cannot listen on 127.0.0.1 port 1: Address already in use"}',
+            "another port",
+        ),
+        (
+            "speedscale-goproxy: environment: REVERSE_PROXY_PORT: 99999: expected 65535 or less",
+            "expected 65535 or less",
+        ),
+        ('{"event": "stopping"}', "ended with code 2"),
+        ("no JSON", "ended with code 2"),
+        ('"a string"', "ended with code 2"),
+    ],
+)
+def test_a_service_that_cannot_start_says_why(tmp_path: Path, line: str, said: str) -> None:
+    log = tmp_path / "service.log"
+    log.write_text('{"error": "of an earlier run"}\n')
+    script = 'printf "%s\\n" "$SAID"; exit 2'
+    with (
+        child.Child(["sh", "-c", script], {"SAID": line}, log=log) as service,
+        pytest.raises(ConfigError, match=said),
+    ):
+        child.wait_for_status(service, tmp_path / "status.json", "the proxy", 10)
+
+
 def _alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""

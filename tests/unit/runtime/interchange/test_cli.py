@@ -80,3 +80,9 @@ def test_mistakes_end_with_two(
     monkeypatch.setenv("SPEEDSCALE_HOME", str(tmp_path / "home"))
     assert root.main(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_nothing_taken_over_leaves_no_folder_behind(tmp_path: Path) -> None:
+    (tmp_path / "no.har").write_text("no JSON")
+    assert root.main(["import", "har", str(tmp_path / "no.har"), "--out", str(tmp_path / "rec")]) == 2
+    assert not (tmp_path / "rec").exists()
