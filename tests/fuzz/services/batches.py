@@ -218,7 +218,7 @@ def _again(r: random.Random, t: Trial) -> Trial:
 
 def _bad_heads(r: random.Random, t: Trial) -> Trial:
     """Whole frames with heads that are no pairs: the batch is taken, those are counted as dropped."""
-    heads = (b"{", b"\xff\xfe", b'"a"', b"[]", b"12", b'{"http": 1', b"nul", b"{}{}")
+    heads = (b"{ ", b"\xff\xfe", b'"a"', b"[]", b"12", b'{"http": 1', b"nul", b"{}{}")
     bad = [Frame(r.choice(heads), r.randbytes(5), b"") for _ in range(r.randint(1, 3))]
     taken = bad + t.frames
     body = b"".join(frames.encode(f) for f in taken)
@@ -280,11 +280,21 @@ def break_off(r: random.Random, port: int, number: int) -> None:
             r.randbytes(r.randint(1, 300)),
         )
     )
+    if r.random() < 0.5:
+        say(port, data)
+        return
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.sendall(data)
         if r.random() < 0.5:
-            sock.shutdown(socket.SHUT_WR)
-            while sock.recv(65536):
-                pass
-        elif r.random() < 0.5:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def say(port: int, data: bytes) -> bytes:
+    """Send bytes, say that no more will come, and return the answer."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        while more := sock.recv(65536):
+            answer += more
+    return answer

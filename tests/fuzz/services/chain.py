@@ -52,7 +52,7 @@ class Service:
 
     def complaints(self) -> list[str]:
         """Lines of the log that tell of a fault of ours."""
-        found = re.compile(r'Traceback|"event": ?"(fault|worker_\w+|task_failed|spool_damaged)"|^\w*Error\b')
+        found = re.compile(r'Traceback|"event": ?"(fault|worker_\w+|task_failed|http_fault|batch_failed|spool_damaged)"|^\w*Error\b')
         return [line for line in self.log.read_text("utf-8", "replace").splitlines() if found.search(line)]
 
 
@@ -72,7 +72,7 @@ class Chain:
                 "METRICS_HTTP_PORT": "0",
                 "SPEEDSCALE_FILTER_RULE": "",
                 "SPOOL_DIR": str(folder / "spool"),
-                "MAX_BATCH_BYTES": str(4 << 20),
+                "FORWARDER_MAX_BATCH_BYTES": str(4 << 20),
                 "DRAIN_TIMEOUT_S": "60",
                 "EXPORTERS": json.dumps({"recording": exporter}),
             },

@@ -8,6 +8,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """The `reason` in the answer, and the label of the metric."""
 
+    HTTP = "http"
     VERSION = "version"
     SENDER = "sender"
     SEQUENCE = "sequence"
@@ -29,6 +30,7 @@ class Reason(StrEnum):
 
 # reason → (status, seconds in Retry-After or None where the same batch would be refused again)
 ANSWERS: dict[Reason, tuple[int, int | None]] = {
+    Reason.HTTP: (400, None),
     Reason.VERSION: (400, None),
     Reason.SENDER: (400, None),
     Reason.SEQUENCE: (400, None),

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
 
-from . import exporters
+from . import exporters, wirelog
 from .access import Access
 from .config import ExporterSpec, Settings
 from .core import Pipeline
@@ -107,6 +107,7 @@ class Forwarder:
             access_log=None,
             shutdown_timeout=_ACCEPT_GRACE_S,
             auto_decompress=False,  # done by the worker, with a limit
+            logger=wirelog.logger(self._metrics.refuse),
         )
 
     def _start_tasks(self, access: Access) -> list[asyncio.Task[None]]:
