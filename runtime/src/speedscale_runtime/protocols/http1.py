@@ -34,13 +34,12 @@ class Observer:
 
     `on_exchange` is called once per exchange, in the order of the requests. Bodies are kept up to `max_body_bytes`
     (0: none); heads and trailers above `max_head_bytes` make the connection opaque. `mode` says what the connection
-    is now, `cause` (a `Cause`) why it went OPAQUE. Once it is TUNNEL, `tunnel_request` and `tunnel_response` are
-    the bytes of the other protocol that were already fed. Times are nanoseconds of any one clock. `known` is
-    what observers of a process may share: what they parsed lately.
+    is now, `active` whether it is ACTIVE and not closed, `cause` (a `Cause`) why it went OPAQUE. Once it is TUNNEL,
+    `tunnel_request` and `tunnel_response` are the bytes of the other protocol that were already fed. Times are
+    nanoseconds of any one clock. `known` is what observers of a process may share: what they parsed lately.
     """
 
     __slots__ = (
-        "_active",
         "_asks",
         "_body_room",
         "_closed",
@@ -62,6 +61,7 @@ class Observer:
         "_response_done",
         "_response_eof",
         "_response_head",
+        "active",
         "cause",
         "mode",
         "tunnel_request",
@@ -101,14 +101,14 @@ class Observer:
         self._response_body: Body | None = None
         self._response_done = False  # and its request is still under way
         self._response_eof = False
-        self._active = True  # mode is ACTIVE and `close` was not called: what the hot path asks
+        self.active = True  # mode is ACTIVE and `close` was not called: what the hot path asks
         self._closed = False
 
     # -- what the connection's owner calls ----------------------------------------------------------------------
 
     def feed_request(self, data: bytes, now_ns: int) -> None:
         """Take bytes that went from the client to the server; `now_ns` is when they came."""
-        if not self._active:
+        if not self.active:
             return
         try:
             pos, end = 0, len(data)
@@ -152,11 +152,11 @@ class Observer:
 
     def feed_response(self, data: bytes, now_ns: int) -> None:
         """Take bytes that went from the server to the client; `now_ns` is when they came."""
-        if not self._active:
+        if not self.active:
             return
         try:
             pos, end = 0, len(data)
-            while pos < end and self._active:
+            while pos < end and self.active:
                 body = self._response_body
                 if body is not None:
                     pos = body.feed(data, pos)
@@ -192,7 +192,7 @@ class Observer:
 
     def request_eof(self, now_ns: int) -> None:
         """The client will send no more; it may still read (half-close)."""
-        if not self._active or self._request_eof:
+        if not self.active or self._request_eof:
             return
         self._request_eof = self._request_stalled = True
         if self._holding is None:
@@ -200,13 +200,13 @@ class Observer:
 
     def response_eof(self, now_ns: int) -> None:
         """The server will send no more: what is not answered now never will be."""
-        if not self._active or self._response_eof:
+        if not self.active or self._response_eof:
             return
         self._response_eof = True
         if isinstance(self._response_body, CloseBody):
             self._response_body.done = True
             self._end_response(now_ns)
-        if self._active:
+        if self.active:
             self._flush(Cause.SERVER_GONE)
 
     def close(self, now_ns: int, cause: str) -> None:
@@ -215,12 +215,17 @@ class Observer:
             return
         self._closed = True
         cause = cause or Cause.CLOSED
-        if self._active and self._holding is not None and self._holding.method != b"CONNECT":
+        if self.active and self._holding is not None and self._holding.method != b"CONNECT":
             self._let_go()  # what waited for an upgrade that never was answered
-        if self._active:
+        if self.active:
             self._cut_request(now_ns, cause)
             self._flush(cause)
         self._forget()
+
+    @property
+    def between(self) -> bool:
+        """Whether HTTP goes on and nothing is begun: neither a request nor an answer."""
+        return self.active and not self._queue and not self._request_head.data
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -299,7 +304,7 @@ class Observer:
         self._request_stalled = self._request_eof = False
         if held:
             self.feed_request(held, self._held_ns)
-        if eof and self._active:
+        if eof and self.active:
             self._request_eof = self._request_stalled = True
             self._cut_request(self._held_ns, Cause.CLIENT_GONE)
 
@@ -404,7 +409,7 @@ class Observer:
 
     def _forget(self) -> None:
         """Give back the memory of a connection that is parsed no more."""
-        self._active = False
+        self.active = False
         self._request = self._request_body = self._response_body = self._holding = self._asks = None
         self._held = b""
         self._request_head.clear()

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from speedscale_runtime import home as homes
 from speedscale_schemas.errors import ConfigError
 
 
@@ -149,7 +150,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         max_head_bytes=v["MAX_HEAD_BYTES"],
         tls_out=v["TLS_OUT_UNWRAP"],
         tls_cert_dir=v["TLS_CERT_DIR"],
-        tls_home=v["SPEEDSCALE_HOME"] or os.path.expanduser("~/.speedscale"),
+        tls_home=str(homes.folder(v)),
         tls_out_ca_file=v["TLS_OUT_CA_FILE"],
         tls_on_reject=v["TLS_ON_REJECT"],
         connect_timeout_s=float(v["CONNECT_TIMEOUT_S"]),

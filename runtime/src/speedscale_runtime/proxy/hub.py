@@ -1,11 +1,19 @@
-"""What all connections of a worker share. Plain state; the driver is `server`, the path of bytes is `relay`."""
+"""What all connections of a worker share, and the moment at which what passed is looked at.
+
+Made by `server`; connections (`relay`) note a copy of what went on, and all that was noted in one turn of the event
+loop is looked at in its end: so looking delays none of the bytes that had come by then. What is noted is
+bounded: `NOTES_MAX` pieces, none over `NOTE_BYTES`; beyond that it is looked at in place, as nothing may be lost.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
+
+from speedscale_runtime.protocols.http1 import Known
 
 from .config import Settings
 from .ledger import Ledger
@@ -13,9 +21,13 @@ from .outbox import Outbox
 
 if TYPE_CHECKING:
     from .intercept import Interceptor
-    from .relay import Flow
+    from .relay import End, Flow
 
+NOTES_MAX = 64
+NOTE_BYTES = 16384
 _FAULTS_LOGGED = 20
+
+_time_ns = time.time_ns
 
 log = structlog.get_logger()
 
@@ -29,6 +41,8 @@ class Hub:
         self.outbox = outbox
         self.loop = loop
         self.flows: set[Flow] = set()
+        self.known = Known()
+        self._notes: list[tuple[End, bytes, int]] = []
         self.own_ports: frozenset[int] = frozenset()
         self.on_idle: Callable[[], None] = lambda: None
         self._number = 0
@@ -39,6 +53,40 @@ class Hub:
         """Return a running number for a connection."""
         self._number += 1
         return self._number
+
+    def note(self, end: End, data: bytes) -> None:
+        """Keep a copy of what came from `end`, with the time, until this turn of the loop ends."""
+        notes = self._notes
+        notes.append((end, data, _time_ns()))
+        if len(data) > NOTE_BYTES or len(notes) >= NOTES_MAX:
+            self.look()
+        elif len(notes) == 1:
+            self.loop.call_soon(self.look)
+
+    def look(self) -> None:
+        """Look at what was noted. Also to be called before a connection's end is looked at: order matters."""
+        notes = self._notes
+        if not notes:
+            return
+        self._notes = []
+        for end, data, now_ns in notes:
+            flow = end.flow
+            observer = flow.observer
+            if observer is None:
+                continue
+            facts = flow.facts
+            try:
+                if end is flow.client:
+                    facts.bytes_in += len(data)
+                    observer.feed_request(data, now_ns)
+                else:
+                    facts.bytes_out += len(data)
+                    observer.feed_response(data, now_ns)
+            except Exception as error:
+                flow.on_fault(error)
+                continue
+            if not observer.active:
+                flow.stop_looking(end, data)
 
     def on_flow_ended(self) -> None:
         """A connection closed."""

@@ -173,7 +173,7 @@ async def _shake_with_client(
     plain, flow.client = flow.client, client
     flow.observe()
     client.other, server.other = server, client
-    client.tap, server.tap = flow.on_request, flow.on_response
+    client.tap = server.tap = flow.hub.note
     flow.release_server_first()
     client.take_over(plain, flow.take_early())
     if not client.handshake.done():

@@ -235,7 +235,7 @@ class OutboundFlow(Flow):
         self._stage = self._request_bytes
         self.observe()
         server.other = self.client
-        server.tap = self.on_response
+        server.tap = self.hub.note
         if first:
             self._send_request(first, True)
         self.release_server_first()
@@ -254,7 +254,7 @@ class OutboundFlow(Flow):
             self._open_requests += 1
         self.server.write(data)
         if self.observer is not None:
-            self.on_request(data)
+            self.hub.note(self.client, data)
 
     def _pump(self) -> None:
         """Send on what waits; a request for another target waits until all before it are answered."""
@@ -289,6 +289,7 @@ class OutboundFlow(Flow):
 
     def leave_server(self) -> None:
         """Close the server's connection and hear no more of it."""
+        self.hub.look()
         old, self.server = self.server, None
         if old is not None:
             old.other = old.tap = None

@@ -1,11 +1,11 @@
-"""What was captured and not yet acknowledged: bounded, rendered off the path of traffic, counted to the last pair.
+"""What was captured and not yet acknowledged: bounded, and counted to the last pair.
 
 Filled by connections (`add`, `add_opaque`), emptied by `sender` (`take`, then `settle`). A pair is in exactly one
-place: pending (observed, not rendered), queue (frames), spill, or the batch under way; all of them but the spill
-share `limit` bytes. Overflow goes to the spill where there is one, else the new pair is dropped and counted.
+place: the queue (frames), the spill, or the batch under way; queue and batch share `limit` bytes. Overflow goes
+to the spill where there is one, else the new pair is dropped and counted.
 
-Rendering comes in slices of `SLICE` between events of traffic, so that a burst delays nobody by much.
-Runs on the event loop's thread only.
+A pair is rendered as soon as it comes, because it comes after the bytes went on (`hub`): what waits is then of
+known size, and closed batches are ready to go. Runs on the event loop's thread only.
 """
 
 from __future__ import annotations
@@ -22,13 +22,9 @@ from .causes import Drop
 from .ledger import CAPTURED, DROPPED, SEEN, SLOTS, TRUNCATED, Ledger
 from .spill import Spill
 
-SLICE = 12
-RENDER_DELAY_S = 0.003
-_HEAD_GUESS = 1200  # bytes that a pair's head takes, until it is rendered
+_HEAD_LEAST = 256  # a frame's head is longer than that: what has no room for it need not be rendered
 _QUEUE_BYTES = SLOTS["queue_bytes"]
 _SPILL_BYTES = SLOTS["spill_bytes"]
-
-Later = Callable[[float, Callable[[], None]], object]
 
 
 class Batch(NamedTuple):
@@ -50,21 +46,17 @@ class Outbox:
         limit: int,
         batch_max_bytes: int,
         spill: Spill | None,
-        later: Later,
     ) -> None:
-        """`later(delay_s, callback)` schedules on the loop; `limit` bounds memory in bytes."""
+        """`limit` bounds memory in bytes."""
         self._recorder = recorder
         self._cells = ledger.cells
         self._limit = limit
         self._batch_max = batch_max_bytes
         self._spill = spill
-        self._later = later
-        self._scheduled = False
-        self._pending: deque[tuple[Facts, Exchange | tuple[int, int], int]] = deque()
-        self._queue: deque[bytes] = deque()
-        self._queued = 0
-        self._pending_bytes = 0
-        self.held = 0  # bytes in pending, queue and the batch under way
+        self._closed: deque[tuple[list[bytes], int]] = deque()  # whole batches: frames, bytes
+        self._open: list[bytes] = []  # the batch that still grows
+        self._open_bytes = 0
+        self.held = 0  # bytes in queue and the batch under way
         self.on_data: Callable[[], None] = lambda: None
 
     # -- what connections call
@@ -73,106 +65,86 @@ class Outbox:
         """Take an exchange that ended."""
         cells = self._cells
         cells[SEEN] += 1
+        request, response = len(exchange.request_body), len(exchange.response_body)
         if exchange.incomplete and not exchange.status:
             cells[DROPPED[_why_incomplete(exchange)]] += 1
             return
-        self._push(facts, exchange, _HEAD_GUESS + len(exchange.request_body) + len(exchange.response_body))
+        if self._spill is None and self.held + request + response + _HEAD_LEAST > self._limit:
+            cells[DROPPED[Drop.QUEUE_FULL]] += 1
+            return
+        try:
+            frame = self._recorder.http(facts, exchange)
+        except Exception as error:
+            self._failed(error)
+            return
+        if exchange.response_body_length > response or exchange.request_body_length > request:
+            cells[TRUNCATED] += 1
+        self._keep(frame)
 
     def add_opaque(self, facts: Facts, started_ns: int, ended_ns: int) -> None:
         """Take the record of a connection that was passed on without being understood."""
         self._cells[SEEN] += 1
-        self._push(facts, (started_ns, ended_ns), _HEAD_GUESS)
+        try:
+            frame = self._recorder.opaque(facts, started_ns, ended_ns)
+        except Exception as error:
+            self._failed(error)
+            return
+        self._keep(frame)
 
     def drop(self, cause: Drop, count: int) -> None:
         """Count pairs that were seen and will not be captured."""
         self._cells[DROPPED[cause]] += count
 
-    def _push(self, facts: Facts, what: Exchange | tuple[int, int], size: int) -> None:
-        if self.held + size > self._limit and (self._spill is None or not self._make_room(size)):
-            self._cells[DROPPED[Drop.QUEUE_FULL]] += 1
-            return
-        self.held += size
-        self._pending_bytes += size
-        self._pending.append((facts, what, size))
-        if not self._scheduled:
-            self._scheduled = True
-            self._later(RENDER_DELAY_S, self._render_slice)
-
-    def _make_room(self, size: int) -> bool:
-        """With a spill only what is pending counts here: it leaves memory as soon as it is rendered."""
-        return self._pending_bytes + size <= self._limit
-
-    # -- rendering
-
-    def _render_slice(self) -> None:
-        pending = self._pending
-        for _ in range(min(SLICE, len(pending))):
-            self._render(*pending.popleft())
-        if pending:
-            self._later(0, self._render_slice)
-        else:
-            self._scheduled = False
-        self._gauge()
-        if self._queue or (self._spill is not None and self._spill.count):
-            self.on_data()
-
-    def _render(self, facts: Facts, what: Exchange | tuple[int, int], size: int) -> None:
-        self.held -= size
-        self._pending_bytes -= size
-        try:
-            if isinstance(what, Exchange):
-                frame = self._recorder.http(facts, what)
-                if what.response_body_length > len(what.response_body) or what.request_body_length > len(
-                    what.request_body
-                ):
-                    self._cells[TRUNCATED] += 1
-            else:
-                frame = self._recorder.opaque(facts, *what)
-        except FrameError:
-            self._cells[DROPPED[Drop.TOO_LARGE]] += 1
-            return
-        except Exception:
-            self._cells[DROPPED[Drop.INTERNAL]] += 1
-            return
-        self._keep(frame)
+    def _failed(self, error: Exception) -> None:
+        self.drop(Drop.TOO_LARGE if isinstance(error, FrameError) else Drop.INTERNAL, 1)
 
     def _keep(self, frame: bytes) -> None:
-        spill = self._spill
-        if spill is not None and (spill.count or self.held + len(frame) > self._limit):
-            if not spill.put(frame):
-                self._cells[DROPPED[Drop.SPILL_FULL]] += 1
+        size, spill = len(frame), self._spill
+        held = self.held + size
+        if spill is not None and (spill.count or held > self._limit):
+            self._cells[DROPPED[Drop.SPILL_FULL]] += not spill.put(frame)
+            self._gauge()
+            self.on_data()
             return
-        self._queue.append(frame)
-        self._queued += len(frame)
-        self.held += len(frame)
+        if held > self._limit:
+            self._cells[DROPPED[Drop.QUEUE_FULL]] += 1
+            return
+        self.held = self._cells[_QUEUE_BYTES] = held
+        total = self._open_bytes + size
+        if total <= self._batch_max:
+            self._open.append(frame)
+            self._open_bytes = total
+            if total == size:  # the first one
+                self.on_data()
+        else:
+            self._close_batch()
+            self._open.append(frame)
+            self._open_bytes = size
+            self.on_data()
+
+    def _close_batch(self) -> None:
+        if self._open:
+            self._closed.append((self._open, self._open_bytes))
+            self._open, self._open_bytes = [], 0
 
     # -- what the sender calls
 
     @property
     def batch_ready(self) -> bool:
         """Whether there is enough for a batch without waiting for more."""
-        return self._queued >= self._batch_max or (self._spill is not None and self._spill.count > 0)
+        return bool(self._closed) or (self._spill is not None and self._spill.count > 0)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits: neither pending, queued nor spilled (a batch under way is the sender's)."""
-        return not self._queue and not self._pending and (self._spill is None or not self._spill.count)
-
-    def render_all(self) -> None:
-        """Render what is pending at once; for the end of the process."""
-        while self._pending:
-            self._render(*self._pending.popleft())
-        self._gauge()
+        """Whether nothing waits: neither queued nor spilled (a batch under way is the sender's)."""
+        return not self._open and not self._closed and (self._spill is None or not self._spill.count)
 
     async def take(self) -> Batch | None:
         """Return the oldest pairs as a batch, None when there are none; `settle` it in the end."""
-        if self._queue:
-            frames: list[bytes] = []
-            size, queue = 0, self._queue
-            while queue and (not frames or size + len(queue[0]) <= self._batch_max):
-                frames.append(queue.popleft())
-                size += len(frames[-1])
-            self._queued -= size
+        if not self._closed:
+            self._close_batch()
+        if self._closed:
+            frames, size = self._closed.popleft()
             return Batch(b"".join(frames), len(frames), size)
         if self._spill is not None:
             found = await self._spill.take()
@@ -194,15 +166,17 @@ class Outbox:
 
     def abandon(self, cause: Drop) -> int:
         """Drop everything that waits and return how many pairs that were."""
-        self.render_all()
-        count = len(self._queue)
+        self._close_batch()
+        count = sum(len(frames) for frames, _ in self._closed)
         if self._spill is not None:
             failed = self._spill.take_failed()
             self.drop(Drop.SPILL_ERROR, failed)
             count += self._spill.count
             self._spill.close()
         self.drop(cause, count)
-        self._queue.clear()
+        self._closed.clear()
+        self.held = 0
+        self._gauge()
         return count
 
     def _gauge(self) -> None:

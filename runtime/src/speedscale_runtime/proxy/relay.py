@@ -3,10 +3,10 @@
 One `Flow` per client connection with two `Ends` (protocol classes of the event loop: no streams, no task or
 coroutine per request). Core and driver are merged here, because on this path a call costs what a request may cost.
 
-Law of this module: bytes go on first. `data_received` writes them to the other end's socket at once (the loop's
-own write would happen after the observer ran), and only what the kernel does not take goes through the loop's
-buffer, whose high-water mark pauses the sender. Whatever goes wrong in looking at bytes is counted and ends the
-looking, never the connection.
+Law of this module: bytes go on first. `data_received` writes them to the other end's socket at once, and only what
+the kernel does not take goes through the loop's buffer, whose high-water mark pauses the sender. The copy waits in
+the hub until all that came in this turn of the loop went on. Whatever goes wrong in looking at bytes is counted and
+ends the looking, never the connection.
 
 What decides where a connection goes is in `inbound` and `outbound`; TLS is in `intercept`.
 """
@@ -19,6 +19,7 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 from speedscale_runtime.protocols import clienthello
@@ -34,7 +35,6 @@ from .hub import Hub
 
 _os_write = os.write
 _time_ns = time.time_ns
-_ACTIVE = Mode.ACTIVE
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s: closing sends RST
 _DETECT_BYTES = 2048
 
@@ -49,7 +49,7 @@ class End(asyncio.Protocol):
         self.transport: Any = None
         self.fd = -1  # -1 from the moment that the transport closes: a number may be reused
         self.other: End | None = None  # None: where bytes go is not known yet, the flow takes them
-        self.tap: Any = None  # called with a copy of what came from here
+        self.tap: Callable[[End, bytes], None] | None = None  # takes a copy of what came from here
         self.buffered = False  # the loop's buffer towards this end may hold bytes
         self.eof = False
         self.bytes = 0
@@ -82,7 +82,7 @@ class End(asyncio.Protocol):
                 other.transport.write(data[sent:])
         tap = self.tap
         if tap is not None:
-            tap(data)
+            tap(self, data)
 
     def write(self, data: bytes) -> None:
         """Write to this end, behind what is buffered."""
@@ -208,7 +208,10 @@ class Flow:
         """Begin to look for HTTP/1 in what passes."""
         hub = self.hub
         self.observer = Observer(
-            self.on_exchange, max_body_bytes=hub.settings.max_body_bytes, max_head_bytes=hub.settings.max_head_bytes
+            self.on_exchange,
+            max_body_bytes=hub.settings.max_body_bytes,
+            max_head_bytes=hub.settings.max_head_bytes,
+            known=hub.known,
         )
 
     def join(self, server: End, first: bytes = b"") -> None:
@@ -218,12 +221,11 @@ class Flow:
         server.other = client
         client.other = server
         if self.observer is not None:
-            client.tap = self.on_request
-            server.tap = self.on_response
+            client.tap = server.tap = self.hub.note
         if first:
             server.write(first)
             if client.tap is not None:
-                client.tap(first)
+                client.tap(client, first)
         self.release_server_first()
         if client.eof and not self.ended:
             server.shut()
@@ -235,7 +237,7 @@ class Flow:
         if data and self.server is not None:
             self.client.write(data)
             if self.server.tap is not None:
-                self.server.tap(data)
+                self.server.tap(self.server, data)
 
     def resume(self, end: End) -> None:
         """Read on from an end that was paused."""
@@ -288,6 +290,7 @@ class Flow:
                 other.close()
         if self.ended:
             return
+        self.hub.look()
         self.ended = True
         now = _time_ns()
         if self.observer is not None:
@@ -330,11 +333,9 @@ class Flow:
 
     @property
     def idle(self) -> bool:
-        """Whether the connection is between two exchanges: nothing passed since the last one ended."""
-        facts, server = self.facts, self.server
-        if self.observer is None or not self.exchanges or server is None:
-            return False
-        return self.client.bytes == facts.bytes_in and server.bytes == facts.bytes_out
+        """Whether the connection is between two exchanges: nothing was begun since the last one ended."""
+        self.hub.look()
+        return self.observer is not None and self.exchanges > 0 and self.observer.between
 
     def close(self) -> None:
         """End the connection after what is buffered was written."""
@@ -352,43 +353,13 @@ class Flow:
 
     # -- looking
 
-    def on_request(self, data: bytes) -> None:
-        """Look at bytes that went from client to server."""
-        observer = self.observer
-        if observer is None:
-            return
-        try:
-            observer.feed_request(data, _time_ns())
-        except Exception as error:
-            self._fault(error)
-            return
-        if observer.mode is not _ACTIVE:
-            self._stop_looking(data, b"")
-
-    def on_response(self, data: bytes) -> None:
-        """Look at bytes that went from server to client."""
-        observer = self.observer
-        if observer is None:
-            return
-        try:
-            observer.feed_response(data, _time_ns())
-        except Exception as error:
-            self._fault(error)
-            return
-        if observer.mode is not _ACTIVE:
-            self._stop_looking(b"", data)
-
     def on_exchange(self, exchange: Exchange) -> None:
         """Take a finished exchange from the observer."""
         self.exchanges += 1
-        facts = self.facts
-        facts.bytes_in = self.client.bytes
-        server = self.server
-        if server is not None:
-            facts.bytes_out = server.bytes
-        self.hub.outbox.add(facts, exchange)
+        self.hub.outbox.add(self.facts, exchange)
 
     def _tell_eof(self, end: End) -> None:
+        self.hub.look()
         observer = self.observer
         if observer is not None:
             told = observer.request_eof if end is self.client else observer.response_eof
@@ -398,9 +369,9 @@ class Flow:
         try:
             call(*args)
         except Exception as error:
-            self._fault(error)
+            self.on_fault(error)
 
-    def _stop_looking(self, from_client: bytes, from_server: bytes) -> None:
+    def stop_looking(self, end: End, data: bytes) -> None:
         """The observer understands no more: count why, name the protocol if possible, pass bytes on unseen."""
         observer = self.observer
         if observer is None:
@@ -410,7 +381,7 @@ class Flow:
         elif self.exchanges:
             cause = Opaque.PARSE_ERROR
         else:
-            self._detect(from_client, from_server)
+            self._detect(data, end is self.client)
             cause = Opaque.TLS_NOT_INTERCEPTED if self.facts.detected == "tls" else Opaque.NOT_HTTP
         self.become_opaque(cause)
 
@@ -423,22 +394,18 @@ class Flow:
         if self.server is not None:
             self.server.tap = None
 
-    def _detect(self, from_client: bytes, from_server: bytes) -> None:
+    def _detect(self, data: bytes, from_client: bool) -> None:
         try:
-            detector = Detector()
-            found = None
-            if from_client:
-                found = detector.feed_client(from_client[:_DETECT_BYTES])
-            elif from_server:
-                found = detector.feed_server(from_server[:_DETECT_BYTES])
+            detector, first = Detector(), data[:_DETECT_BYTES]
+            found = detector.feed_client(first) if from_client else detector.feed_server(first)
             self.facts.detected = found.value if found is not None else ""
             if found is Protocol.TLS:
                 with contextlib.suppress(clienthello.NeedMore, PeerError):
-                    self.facts.sni = clienthello.parse(from_client).sni
+                    self.facts.sni = clienthello.parse(data).sni
         except Exception as error:
             self.hub.on_fault(error)
 
-    def _fault(self, error: Exception) -> None:
+    def on_fault(self, error: Exception) -> None:
         """A bug of ours while looking: traffic is not concerned."""
         self.hub.on_fault(error)
         self.become_opaque(Opaque.INTERNAL)

@@ -88,8 +88,7 @@ class Sender:
                 await self._either(self._full, self._linger_s)
             batch = await self._outbox.take()
             if batch is None:
-                self._outbox.render_all()
-                continue
+                continue  # the spill had nothing readable left
             self.under_way = batch
             cause = await self._deliver(batch)
             self.under_way = None

@@ -58,7 +58,6 @@ class Server:
             limit=settings.queue_max_bytes,
             batch_max_bytes=settings.batch_max_bytes,
             spill=_spill(settings),
-            later=self._later,
         )
         self.client = ForwarderClient(settings.forwarder)
         self.sender = Sender(
@@ -73,11 +72,6 @@ class Server:
         )
         self.hub = Hub(settings, ledger, self.outbox, self._loop)
         self.hub.own_ports = frozenset(s.getsockname()[1] for s in self._listeners.values())
-
-    def _later(self, delay_s: float, callback: Callable[[], None]) -> object:
-        if delay_s <= 0:
-            return self._loop.call_soon(callback)
-        return self._loop.call_later(delay_s, callback)
 
     @property
     def why_not_ready(self) -> str:
@@ -133,7 +127,6 @@ class Server:
         log.info("drained", cut=cut)
 
     async def _flush(self, sending: asyncio.Task[None]) -> None:
-        self.outbox.render_all()
         self.sender.finish()
         try:
             async with asyncio.timeout(self.settings.flush_timeout_s):

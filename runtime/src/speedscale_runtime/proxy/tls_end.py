@@ -154,7 +154,7 @@ class TlsEnd(End):
             return
         other.write(data)
         if self.tap is not None:
-            self.tap(data)
+            self.tap(self, data)
 
     def _on_alert(self, error: ssl.SSLError) -> None:
         self.flow.on_tls_alert(self, error.reason or "")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from speedscale_runtime.proxy import config
 from speedscale_runtime.proxy.causes import Side
-from speedscale_runtime.proxy.hub import Hub
+from speedscale_runtime.proxy.hub import NOTE_BYTES, NOTES_MAX, Hub
 from speedscale_runtime.proxy.inbound import InboundFlow
 from speedscale_runtime.proxy.ledger import Ledger
 from speedscale_runtime.proxy.relay import End
@@ -84,8 +84,14 @@ class Outbox:
 class Loop:
     """Dials nobody: the test plays the server."""
 
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+
     def create_task(self, coroutine: Any) -> None:
         coroutine.close()
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self.soon.append(callback)
 
 
 class Bench:
@@ -93,10 +99,17 @@ class Bench:
 
     def __init__(self, ledger: Ledger) -> None:
         self.outbox = Outbox()
-        hub = Hub(config.parse({}), ledger, self.outbox, Loop())  # type: ignore[arg-type]
+        self.loop = Loop()
+        hub = Hub(config.parse({}), ledger, self.outbox, self.loop)  # type: ignore[arg-type]
         self.flow = InboundFlow(hub)
         self.client, self.server = Transport(), Transport()
         self.flow.client.connection_made(self.client)
+
+    def turn(self) -> None:
+        """End the turn of the loop."""
+        soon, self.loop.soon = self.loop.soon, []
+        for callback in soon:
+            callback()
 
     def reach(self) -> End:
         server = End(self.flow)
@@ -137,7 +150,7 @@ def test_bytes_are_written_before_they_are_looked_at(bench: Bench) -> None:
     server = bench.reach()
     bench.join(server)
     seen: list[bytes] = []
-    bench.flow.client.tap = lambda data: seen.append(bench.server.received())
+    bench.flow.client.tap = lambda end, data: seen.append(bench.server.received())
     bench.flow.client.data_received(REQUEST)
     assert seen == [REQUEST]
 
@@ -147,7 +160,7 @@ def test_fault_while_looking_costs_the_record_and_not_the_traffic(bench: Bench) 
     bench.join(server)
 
     class Broken:
-        mode = None
+        active = True
 
         def feed_request(self, data: bytes, now_ns: int) -> None:
             raise RuntimeError("bug")
@@ -156,6 +169,7 @@ def test_fault_while_looking_costs_the_record_and_not_the_traffic(bench: Bench) 
     bench.flow.client.data_received(REQUEST)
     server.data_received(ANSWER)
     assert (bench.server.received(), bench.client.received()) == (REQUEST, ANSWER)
+    bench.turn()
     assert bench.flow.opaque == "internal"
 
 
@@ -179,6 +193,42 @@ def test_what_the_kernel_does_not_take_is_buffered_in_order_and_slows_the_sender
     assert not bench.flow.client.buffered
     server.data_received(b"direct again")
     assert bench.client.received() == b"direct again"
+
+
+def test_what_came_in_one_turn_goes_on_before_any_of_it_is_looked_at(bench: Bench) -> None:
+    server = bench.reach()
+    bench.join(server)
+    bench.flow.client.data_received(REQUEST)
+    server.data_received(ANSWER)
+    assert (bench.server.received(), bench.client.received()) == (REQUEST, ANSWER)
+    assert bench.outbox.exchanges == []
+    bench.turn()
+    assert len(bench.outbox.exchanges) == 1
+    facts = bench.flow.facts
+    assert (facts.bytes_in, facts.bytes_out) == (len(REQUEST), len(ANSWER))
+
+
+@pytest.mark.parametrize("pieces", [1, NOTES_MAX - 1])
+def test_what_waits_to_be_looked_at_is_bounded(bench: Bench, pieces: int) -> None:
+    server = bench.reach()
+    bench.join(server)
+    bench.flow.client.data_received(REQUEST)
+    body = b"x" * (NOTE_BYTES + 1) if pieces == 1 else b"x"
+    server.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(body) * pieces))
+    for _ in range(pieces):
+        server.data_received(body)
+    assert len(bench.outbox.exchanges) == (1 if pieces == 1 else 0)
+    bench.turn()
+    assert bench.outbox.exchanges[0].response_body_length == len(body) * pieces
+
+
+def test_what_was_noted_is_looked_at_before_the_end_of_its_connection(bench: Bench) -> None:
+    server = bench.reach()
+    bench.join(server)
+    bench.flow.client.data_received(REQUEST)
+    server.data_received(ANSWER)
+    server.connection_lost(None)
+    assert [e.incomplete for e in bench.outbox.exchanges] == [""]
 
 
 def test_idle_only_between_exchanges(bench: Bench) -> None:

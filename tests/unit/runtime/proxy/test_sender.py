@@ -35,9 +35,6 @@ class Box:
     def settle(self, batch: Batch, cause: Drop | None) -> None:
         self.settled.append((batch.body, cause))
 
-    def render_all(self) -> None:
-        pass
-
     def abandon(self, cause: Drop) -> int:
         return len(self.batches)
 
