@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from speedscale_runtime import home as homes
 from speedscale_schemas.errors import ConfigError
 
 from .output import add_output_flag, emit, fail
@@ -42,10 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make or load the CA and print it; 2 when its files cannot be used."""
-    from speedscale_runtime.tls.authority import Authority, default_home
+    from speedscale_runtime.tls.authority import Authority
     from speedscale_runtime.tls.trust import trust_environment
 
-    home = args.home or default_home()
+    home = args.home or homes.folder()
     try:
         authority = Authority.create(home) if args.force else Authority.load_or_create(home)
         environment = trust_environment(authority, os.environ)

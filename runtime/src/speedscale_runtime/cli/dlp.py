@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from speedscale_runtime import home as homes
+from speedscale_runtime import rules
 from speedscale_runtime.rrpair import recording
 from speedscale_schemas.errors import ConfigError
 
@@ -66,30 +66,8 @@ def run(args: argparse.Namespace) -> int:
         return fail(str(error))
 
 
-def _home() -> Path:
-    return Path(os.environ.get("SPEEDSCALE_HOME") or Path.home() / ".speedscale")
-
-
 def _redactor(name: str) -> Any:
-    from speedscale_runtime import dlp, filters
-
-    document = _document(name)
-    keys = dlp.KeyRing.load_or_create(_home())
-    return dlp.compile_rule(document, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)
-
-
-def _document(name: str) -> Any:
-    from speedscale_runtime import dlp
-
-    for path in (Path(name), _home() / "data" / "dlp" / f"{name}.json"):
-        if path.is_file():
-            try:
-                return json.loads(path.read_text("utf-8"))
-            except ValueError as error:
-                raise ConfigError([f"{path}: no JSON: {error}"]) from error
-    if "/" in name or name.endswith(".json"):
-        raise ConfigError([f"{name}: no such file"])
-    return dlp.builtin(name)
+    return rules.redactor(name, homes.folder(), files=True)
 
 
 def _outcomes(args: argparse.Namespace, broken: list[dict[str, str]]) -> Iterator[Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from speedscale_runtime import home as homes
 from speedscale_runtime import interchange, snapshot
 from speedscale_runtime.cli.output import add_output_flag, emit, fail
 from speedscale_runtime.rrpair import RRPair
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.limit < 0:
         return fail(f"--limit {args.limit}: expected 1 or more")
     out = Path(args.out)
-    home = Path(os.environ.get("SPEEDSCALE_HOME", "~/.speedscale")).expanduser()
+    home = homes.folder()
     try:
         source = snapshot.resolve(args.source, home)
         taken = _pairs(source, form, inbound=args.inbound_only, outbound=args.outbound_only)

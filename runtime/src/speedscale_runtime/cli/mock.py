@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from speedscale_runtime import home as homes
 from speedscale_runtime.tls.authority import Authority
 from speedscale_schemas.errors import ConfigError
 
@@ -129,7 +129,7 @@ def _serve(args: argparse.Namespace, command: list[str], work: Path) -> int:
             args.status_file.write_bytes(orjson.dumps(status, option=orjson.OPT_APPEND_NEWLINE))
         _announce(args, status)
         if command:
-            authority = Authority.load_or_create(_home())
+            authority = Authority.load_or_create(homes.folder())
             code = child.run(command, child.proxy_environment(status["proxyPort"], authority))
         else:
             with child.Interrupt() as interrupt:
@@ -147,7 +147,7 @@ def _environment(args: argparse.Namespace, out: Path, status_file: Path, has_com
     port = args.proxy_out_port if args.proxy_out_port is not None else (0 if has_command else 4140)
     return {
         "SNAPSHOT_ID": args.source,
-        "SPEEDSCALE_HOME": str(_home()),
+        "SPEEDSCALE_HOME": str(homes.folder()),
         "PROXY_OUT_PORT": str(port),
         "SERVICE_HTTP_PORT": str(args.http_port),
         "ON_MISS": "fail" if args.no_passthrough else args.on_miss,
@@ -233,7 +233,3 @@ def _shown(value: object) -> str:
 def _default_out() -> Path:
     stamp = datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S.%fZ")
     return Path("results") / f"mocked-{stamp}"
-
-
-def _home() -> Path:
-    return Path(os.environ.get("SPEEDSCALE_HOME", "~/.speedscale")).expanduser()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from speedscale_runtime import home as homes
 from speedscale_runtime.tls.authority import Authority
 from speedscale_schemas.errors import ConfigError
 
@@ -93,7 +93,7 @@ class _Recording:
 
     def __init__(self, args: argparse.Namespace, out: Path) -> None:
         self.args, self.out = args, out
-        self.home = Path(os.environ.get("SPEEDSCALE_HOME") or Path.home() / ".speedscale")
+        self.home = homes.folder()
         self.authority = Authority.load_or_create(self.home)
         self._stack = contextlib.ExitStack()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="speedscale-")))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from speedscale_runtime import home as homes
 from speedscale_runtime import report, snapshot
 from speedscale_runtime.generator.targets import parse_overrides
 from speedscale_runtime.report import goals
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace, work: Path) -> int:
-    home = Path(os.path.expanduser(os.environ.get("SPEEDSCALE_HOME", "~/.speedscale")))
+    home = homes.folder()
     source = snapshot.resolve(args.source, home)
     config = config_of(args, home, source)
     for expression in args.fail_if:

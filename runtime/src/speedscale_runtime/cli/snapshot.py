@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from speedscale_runtime import filters, snapshot
+from speedscale_runtime import home as homes
 from speedscale_runtime.rrpair import recording
 from speedscale_runtime.rrpair.recording import Entry
 from speedscale_runtime.snapshot import Selection, Snapshot
@@ -78,7 +76,7 @@ def _create(args: argparse.Namespace) -> int:
         rule=filters.compile_rule(document) if document else None,
         rule_document=document,
     )
-    out = args.out or snapshot.snapshots_home(_home())
+    out = args.out or snapshot.snapshots_home(homes.folder())
     made = snapshot.create(_entries(args.source), selection, out)
     _print(args, made)
     return 0
@@ -99,20 +97,13 @@ def _rule_document(text: str) -> dict[str, Any]:
     """Return the JSON of a rule given as a file, a built-in rule's id, or a query."""
     if not text:
         return {}
-    path = Path(text)
-    if text.endswith(".json") or path.is_file():
-        try:
-            loaded = orjson.loads(path.read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise ConfigError([f"--filter {text}: {error}"]) from error
-        return dict(loaded)
-    if text in filters.builtin_names():
-        return dict(filters.builtin(text))
+    if text in filters.builtin_names() or text.endswith(".json") or Path(text).is_file():
+        return homes.find("filter-rule", text, homes.folder(), files=True).document
     return dict(filters.parse_query(text))
 
 
 def _show(args: argparse.Namespace) -> int:
-    shown = snapshot.open(snapshot.resolve(args.reference, _home()))
+    shown = snapshot.open(snapshot.resolve(args.reference, homes.folder()))
     shown.verify()
     _print(args, shown)
     return 0
@@ -170,7 +161,3 @@ def _when(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no RFC 3339 time such as 2026-01-31T12:00:00Z") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _home() -> Path:
-    return Path(os.environ.get("SPEEDSCALE_HOME", "~/.speedscale")).expanduser()

@@ -6,15 +6,13 @@ traffic.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from speedscale_schemas import validation
+from speedscale_schemas import builtins, validation
 from speedscale_schemas.errors import ConfigError
 
 from .detectors import DETECTORS, KEY_RULES, Detector, KeyRule
@@ -41,21 +39,9 @@ class RuleSet:
 
 
 @cache
-def names() -> tuple[str, ...]:
-    """Return the names of the built-in rules."""
-    root = resources.files("speedscale_schemas") / _BUILTIN
-    return tuple(sorted(f.name.removesuffix(".json") for f in root.iterdir() if f.name.endswith(".json")))
-
-
 def builtin(name: str) -> Mapping[str, Any]:
     """Return a built-in rule's document; ConfigError with the names there are for an unknown one."""
-    if name not in names():
-        near = validation.nearest(name, names())
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError([f"dlp rule {name!r}: no such built-in rule; there are {', '.join(names())}{hint}"])
-    text = (resources.files("speedscale_schemas") / _BUILTIN / f"{name}.json").read_text("utf-8")
-    loaded: Mapping[str, Any] = json.loads(text)
-    return loaded
+    return builtins.document("dlp-rule", name)
 
 
 def read(rule: Mapping[str, Any]) -> RuleSet:

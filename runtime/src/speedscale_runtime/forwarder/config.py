@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from speedscale_runtime import home as homes
 from speedscale_schemas import settings
 from speedscale_schemas.errors import ConfigError
 
@@ -71,7 +72,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
     """Return the settings; raise ConfigError with every problem found."""
     v = settings.parse("forwarder", environ)
     problems: list[str] = []
-    home = Path(v["SPEEDSCALE_HOME"] or "~/.speedscale").expanduser()
+    home = homes.folder(v)
     specs = v["EXPORTERS"] or {"recording": {"type": "files"}}
     exporters = tuple(_exporter(name, spec, home, environ, problems) for name, spec in sorted(specs.items()))
     _listening(v, problems)

@@ -7,14 +7,11 @@ good one stays. `problem` says what is wrong, for readiness, status and log.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from speedscale_runtime import dlp, filters
-from speedscale_runtime.dlp import KeyRing, Redactor
+from speedscale_runtime import home, rules
+from speedscale_runtime.dlp import Redactor
 from speedscale_runtime.filters import Rule
 from speedscale_schemas.errors import ConfigError
 
@@ -55,54 +52,20 @@ class RuleSet:
         return True
 
     def _filter(self) -> Rule:
-        doc, source = _document("filter rule", self.filter_name, self._home)
-        return filters.compile_rule({**doc, "id": doc.get("id") or self.filter_name}, source=source)
+        return rules.filter_rule(self.filter_name, self._home)
 
     def _redactor(self) -> Redactor:
-        doc, _ = _document("DLP rule", self.dlp_name, self._home)
-        keys = KeyRing.load(Path(self._key_path)) if self._key_path else KeyRing.load_or_create(self._home)
-        return dlp.compile_rule(doc, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)
+        return rules.redactor(self.dlp_name, self._home, key_path=Path(self._key_path) if self._key_path else None)
 
     def _stamps(self) -> tuple[object, ...]:
-        paths = [_path(kind, name, self._home) for kind, name in self._named()]
+        paths = [home.stored_path(kind, name, self._home) for kind, name in self._named()]
         if self._key_path:
             paths.append(Path(self._key_path))
         return tuple(_stamp(p) for p in paths)
 
     def _named(self) -> list[tuple[str, str]]:
-        named = [("filter rule", self.filter_name), ("DLP rule", self.dlp_name)]
+        named = [("filter-rule", self.filter_name), ("dlp-rule", self.dlp_name)]
         return [(kind, name) for kind, name in named if name]
-
-
-def _path(kind: str, name: str, home: Path) -> Path:
-    return home / "data" / _FOLDERS[kind] / f"{name}.json"
-
-
-def _document(kind: str, name: str, home: Path) -> tuple[Mapping[str, Any], str]:
-    if not _NAME.fullmatch(name):
-        raise ConfigError([f"{kind} {name!r}: expected a name of letters, digits, '.', '_' and '-'"])
-    path = _path(kind, name, home)
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return _built_in(kind, name, path), f"{kind} {name!r}"
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    try:
-        doc = json.loads(text)
-    except ValueError as error:
-        raise ConfigError([f"{path}: expected JSON: {error}"]) from error
-    if not isinstance(doc, dict):
-        raise ConfigError([f"{path}: expected an object"])
-    return doc, str(path)
-
-
-def _built_in(kind: str, name: str, path: Path) -> Mapping[str, Any]:
-    try:
-        return filters.builtin(name) if kind == "filter rule" else dlp.builtin(name)
-    except (ConfigError, KeyError) as error:
-        detail = error.problems[0] if isinstance(error, ConfigError) else f"{kind} {name!r}: no such rule"
-        raise ConfigError([f"{detail}; nor is there {path}"]) from error
 
 
 def _stamp(path: Path) -> object:

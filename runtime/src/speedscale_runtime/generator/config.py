@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speedscale_runtime import home as homes
 from speedscale_runtime.transforms import golang
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.settings import parse
@@ -76,7 +76,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         tls_ca_file=values["TLS_CA_FILE"],
         tls_skip_verify=values["TLS_SKIP_VERIFY"],
         max_response_bytes=values["MAX_RESPONSE_BYTES"],
-        home=Path(os.path.expanduser(values["SPEEDSCALE_HOME"])),
+        home=homes.folder(values),
         metrics_host=values["METRICS_HOST"],
         metrics_port=None if values["METRICS_PORT"] < 0 else values["METRICS_PORT"],
         log_level=values["LOG_LEVEL"],

@@ -6,11 +6,10 @@ Fails closed: without the rule or the key, headers and bodies of such a pair are
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from speedscale_runtime import dlp
+from speedscale_runtime import dlp, rules
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.transforms import TransformError
 
@@ -60,18 +59,11 @@ class Redaction:
     def _redactor(self, rule: str) -> dlp.Redactor | None:
         if rule not in self._redactors:
             try:
-                self._redactors[rule] = dlp.compile_rule(self._document(rule), dlp.KeyRing.load_or_create(self._home))
+                self._redactors[rule] = rules.redactor(rule, self._home)
             except Exception as error:  # a broken rule or key must end in dropping, never in writing originals
                 self.failures[rule] = f"{type(error).__name__}: rule or key cannot be used"
                 self._redactors[rule] = None
         return self._redactors[rule]
-
-    def _document(self, rule: str) -> Mapping[str, Any]:
-        stored = self._home / "data" / "dlp" / f"{rule}.json"
-        if "/" not in rule and stored.is_file():
-            document: Mapping[str, Any] = json.loads(stored.read_text("utf-8"))
-            return document
-        return dlp.builtin(rule)
 
 
 def rule_of(recorded: RRPair) -> str:

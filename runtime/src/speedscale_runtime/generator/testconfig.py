@@ -5,16 +5,16 @@ Called by the generator at start and by `speedctl replay` before it. The documen
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from speedscale_runtime import home
 from speedscale_runtime.transforms import golang
 from speedscale_schemas.errors import ConfigError
-from speedscale_schemas.validation import check, nearest
+from speedscale_schemas.validation import check
 
 Timing = Literal["recorded", "multiplied", "full-speed"]
 
@@ -57,35 +57,12 @@ class TestConfig:
         return str(self.document["id"])
 
 
-def builtin_ids() -> list[str]:
-    """Return the ids of the configs that come with the product."""
-    return sorted(entry.name.removesuffix(".json") for entry in _folder().iterdir() if entry.name.endswith(".json"))
-
-
-def load(reference: str, home: Path) -> dict[str, Any]:
-    """Return the document of a built-in id, an id below `home`/data/testconfigs, or a file.
+def load(reference: str, home_folder: Path) -> dict[str, Any]:
+    """Return the document of an id below `home_folder`/data/testconfigs, a built-in id, or a file.
 
     Raises ConfigError for an unknown name (with the nearest one) and for what is no JSON object.
     """
-    path = Path(reference)
-    stored = home / "data" / "testconfigs" / f"{reference}.json"
-    if reference in builtin_ids():
-        return dict(json.loads((_folder() / f"{reference}.json").read_text("utf-8")))
-    if not path.is_file() and "/" not in reference and stored.is_file():
-        path = stored
-    if not path.is_file():
-        near = nearest(reference, builtin_ids())
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(
-            [f"test config {reference!r}: no file and no id; built in are {', '.join(builtin_ids())}{hint}"]
-        )
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"{path}: no readable JSON: {error}"]) from error
-    if not isinstance(document, dict):
-        raise ConfigError([f"{path}: expected a JSON object, found {type(document).__name__}"])
-    return document
+    return home.find("test-config", reference, home_folder, files=True).document
 
 
 def read(document: Mapping[str, Any], source: str = "test config") -> TestConfig:

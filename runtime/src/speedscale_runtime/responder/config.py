@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from speedscale_runtime import home as homes
 from speedscale_schemas import settings as schema_settings
 from speedscale_schemas.errors import ConfigError
 
@@ -76,7 +77,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
     return Settings(
         log_level=values["LOG_LEVEL"],
         snapshot=values["SNAPSHOT_ID"],
-        home=Path(values["SPEEDSCALE_HOME"]).expanduser(),
+        home=homes.folder(values),
         host=values["SERVICE_HOST"],
         http_port=values["SERVICE_HTTP_PORT"],
         https_port=values["SERVICE_HTTPS_PORT"],

@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 
-from speedscale_runtime import filters, signatures, snapshot
+from speedscale_runtime import filters, home, signatures, snapshot
 from speedscale_runtime.snapshot.traffic import key_of
 from speedscale_runtime.tls.authority import Authority
 from speedscale_runtime.transforms import Run, Sources, TransformSet, compile_set
@@ -154,11 +152,4 @@ def _chains(settings: Settings, source: snapshot.Snapshot) -> Chains | None:
 
 
 def _document(settings: Settings) -> dict[str, Any]:
-    path = Path(settings.transform_set).expanduser()
-    if not path.is_file():
-        path = settings.home / "data" / "transforms" / f"{settings.transform_set}.json"
-    try:
-        loaded = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise ConfigError([f"transform set {settings.transform_set!r}: {path}: {error}"]) from error
-    return dict(loaded)
+    return home.find("transform-set", settings.transform_set, settings.home, files=True).document

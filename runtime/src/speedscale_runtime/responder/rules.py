@@ -7,14 +7,11 @@ rule is needed: it costs memory that a responder of unredacted mocks does not ha
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-
+from speedscale_runtime import rules
 from speedscale_runtime.rrpair import RRPair
-from speedscale_schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from speedscale_runtime.dlp import Redactor
@@ -51,29 +48,6 @@ class Rules:
         """Return a rule; ConfigError when there is none of that name or it is wrong."""
         rule = self._compiled.get(name)
         if rule is None:
-            rule = self._compiled[name] = self._compile(name)
+            compiled = rules.redactor(name, self._home, key_path=self._key_path)
+            rule = self._compiled[name] = Rule(name, compiled)
         return rule
-
-    def _compile(self, name: str) -> Rule:
-        from speedscale_runtime import dlp, filters
-
-        def compile_filter(document: Mapping[str, Any]) -> Callable[[RRPair], bool]:
-            return filters.compile_rule(document).matches
-
-        keys = dlp.KeyRing.load(self._key_path) if self._key_path else dlp.KeyRing.load_or_create(self._home)
-        return Rule(name, dlp.compile_rule(self._document(name), keys, compile_filter=compile_filter))
-
-    def _document(self, name: str) -> Mapping[str, Any]:
-        from speedscale_runtime import dlp
-
-        path = self._home / "data" / "dlp" / f"{name}.json"
-        if "/" not in name and path.is_file():
-            try:
-                loaded: Mapping[str, Any] = orjson.loads(path.read_bytes())
-            except (OSError, orjson.JSONDecodeError) as error:
-                raise ConfigError([f"{path}: {error}"]) from error
-            return loaded
-        try:
-            return dlp.builtin(name)
-        except (KeyError, ConfigError) as error:
-            raise ConfigError([f"dlp rule {name!r}: neither built in nor in {path.parent}"]) from error

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,18 +27,12 @@ from speedscale_schemas.errors import ConfigError, PeerError
 from . import storage
 from .roots import client_context, public_roots
 
-__all__ = ["Authority", "client_context", "default_home"]
+__all__ = ["Authority", "client_context"]
 
 LEAF_LIFE_S = 3600
 REFRESH_BEFORE_S = 600  # a context is handed out only while its leaf has this long to live
 SKEW_S = 300  # leaves begin in the past, for clients whose clocks are behind
 CONTEXTS_MAX = 256
-
-
-def default_home(environ: Mapping[str, str] | None = None) -> Path:
-    """Return SPEEDSCALE_HOME, or ~/.speedscale."""
-    given = (os.environ if environ is None else environ).get("SPEEDSCALE_HOME")
-    return Path(given) if given else Path.home() / ".speedscale"
 
 
 class Authority:

@@ -386,7 +386,7 @@ def test_builtin_gives_fresh_copies_and_names_what_there_is() -> None:
     assert "standard" in builtin_names()
     with pytest.raises(ConfigError, match="did you mean 'standard'"):
         builtin("standrad")
-    with pytest.raises(ConfigError, match="built in are"):
+    with pytest.raises(ConfigError, match="there are standard"):
         builtin("none")
 
 

@@ -55,13 +55,13 @@ def test_redaction_makes_its_key_and_keeps_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("filter_name", "dlp_name", "words"),
     [
-        ("none", "", "no such rule"),
+        ("none", "", "no such built-in filter rule"),
         ("standrad", "", "did you mean 'standard'"),
         ("", "nowhere", "nowhere"),
         ("../../etc/passwd", "", "expected a name"),
         ("", "a/b", "expected a name"),
         ("broken", "", "expected JSON"),
-        ("list", "", "expected an object"),
+        ("list", "", "expected a JSON object"),
         ("wrong", "", "unknown keyword"),
     ],
 )
@@ -93,7 +93,7 @@ def test_changes_are_taken_up_and_the_last_good_rule_stays(tmp_path: Path) -> No
     assert not found.drop.matches(SHOP)
     path.unlink()
     assert not found.refresh()
-    assert "no such rule" in found.problem
+    assert "no such built-in filter rule" in found.problem
     assert found.generation == 2
 
 

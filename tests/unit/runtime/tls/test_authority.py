@@ -14,7 +14,7 @@ import pytest
 
 from speedscale_runtime.tls import authority as module
 from speedscale_runtime.tls import roots
-from speedscale_runtime.tls.authority import Authority, client_context, default_home
+from speedscale_runtime.tls.authority import Authority, client_context
 from speedscale_schemas import truststore, x509
 from speedscale_schemas.errors import ConfigError, PeerError
 
@@ -260,8 +260,3 @@ def test_upstream_is_verified_with_the_roots_of_ssl_cert_file(authority: Authori
         client_context(environ={"SSL_CERT_FILE": str(tmp_path / "missing.pem")})
     with pytest.raises(ConfigError, match="client certificate"):
         client_context(certificate=tmp_path / "missing.pem", environ={})
-
-
-def test_home() -> None:
-    assert default_home({"SPEEDSCALE_HOME": "/x"}) == Path("/x")
-    assert default_home({}) == Path.home() / ".speedscale"

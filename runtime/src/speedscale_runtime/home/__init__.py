@@ -1,0 +1,9 @@
+"""SPEEDSCALE_HOME: where a user's own rules, configs, snapshots, keys and certificates are kept.
+
+The one place that knows its default and how a name becomes a document.
+"""
+
+from .documents import Found, find, stored_path
+from .location import folder
+
+__all__ = ["Found", "find", "folder", "stored_path"]

@@ -1,0 +1,36 @@
+"""Rules by name, compiled: the step from what a setting or a flag says to what a service applies.
+
+Forwarder, responder, generator and verbs all call this, so that one name means one rule everywhere and chains inside
+DLP rules can use filters. Hyperscan and the detectors are loaded only when a rule is compiled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speedscale_runtime import home as homes
+
+if TYPE_CHECKING:
+    from speedscale_runtime.dlp import Redactor
+    from speedscale_runtime.filters import Rule
+
+
+def filter_rule(reference: str, home: Path, *, files: bool = False) -> Rule:
+    """Return a compiled filter rule; ConfigError when there is none of that name or it is wrong."""
+    from speedscale_runtime import filters
+
+    document, source = homes.find("filter-rule", reference, home, files=files)
+    return filters.compile_rule({**document, "id": document.get("id") or reference}, source=source)
+
+
+def redactor(reference: str, home: Path, *, key_path: Path | None = None, files: bool = False) -> Redactor:
+    """Return a compiled DLP rule; ConfigError when there is none of that name, or rule or key are wrong.
+
+    The key comes from `key_path` (a file or a mounted Secret), else from `home`, where it is made when missing.
+    """
+    from speedscale_runtime import dlp, filters
+
+    document = homes.find("dlp-rule", reference, home, files=files).document
+    keys = dlp.KeyRing.load(key_path) if key_path else dlp.KeyRing.load_or_create(home)
+    return dlp.compile_rule(document, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)
