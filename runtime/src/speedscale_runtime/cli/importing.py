@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from speedscale_runtime import interchange, signatures
+from speedscale_runtime import home as homes
+from speedscale_runtime import interchange, rules, signatures
 from speedscale_runtime.cli.output import Progress, add_output_flag, emit, fail
 from speedscale_runtime.rrpair import recording
 from speedscale_schemas.errors import ConfigError
@@ -22,7 +23,7 @@ examples:
 exit code: 0 something was taken over, 2 nothing was, or the file is not of that format
 
 What cannot be taken over is listed with its reason. A curl command is a request without an answer: it can be sent, and
-has nothing to be compared with. Nothing is redacted on import: run `speedctl dlp` on the recording before it is shared.
+has nothing to be compared with. Nothing is redacted on import unless you say so: --dlp-config standard.
 """
 _SHOWN = 20
 _BESIDE_MAX = 256 * 1024 * 1024
@@ -46,6 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="",
         help="IN: tests, OUT: mocks (default: OUT for wiremock, IN for the others)",
     )
+    parser.add_argument(
+        "--dlp-config", default="none", metavar="ID|FILE", help="redact what is imported by this rule (default: none)"
+    )
     add_output_flag(parser)
 
 
@@ -60,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     count = 0
     progress = Progress("importing")
     try:
+        redactor = None if args.dlp_config == "none" else rules.redactor(args.dlp_config, homes.folder(), files=True)
         with recording.Writer(Path(args.out), args.out_format) as writer:
             for file, beside in _files(form, path):
                 found = interchange.load(
@@ -72,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
                 )
                 problems += [f"{file.name}: {p}" for p in found.problems]
                 count += found.problem_count
-                for pair in found.pairs:
+                for imported in found.pairs:
+                    pair = redactor.redact_pair(imported).pair if redactor else imported
                     signatures.annotate(pair)
                     writer.write(pair)
                     pairs += 1

@@ -86,3 +86,25 @@ def test_nothing_taken_over_leaves_no_folder_behind(tmp_path: Path) -> None:
     (tmp_path / "no.har").write_text("no JSON")
     assert root.main(["import", "har", str(tmp_path / "no.har"), "--out", str(tmp_path / "rec")]) == 2
     assert not (tmp_path / "rec").exists()
+
+
+def test_what_is_imported_can_be_redacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEEDSCALE_HOME", str(tmp_path / "home"))
+    script = tmp_path / "in.sh"
+    script.write_text("curl http://shop:8080/a -H 'Authorization: Basic am86aHVudGVyMjI=' -d email=jo@example.com\n")
+    command = ["import", "curl", str(script), "--out", str(tmp_path / "rec"), "--dlp-config", "standard"]
+    assert root.main(command) == 0
+    written = b"".join(p.read_bytes() for p in (tmp_path / "rec").rglob("*.md"))
+    assert b"REDACTED-EMAIL-" in written
+    assert b"jo@example.com" not in written
+    assert b"jo%40example.com" not in written
+    assert b"am86aHVudGVyMjI" not in written
+
+
+def test_an_unknown_redaction_rule_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEEDSCALE_HOME", str(tmp_path / "home"))
+    script = tmp_path / "in.sh"
+    script.write_text("curl http://shop:8080/a\n")
+    command = ["import", "curl", str(script), "--out", str(tmp_path / "rec"), "--dlp-config", "standrad"]
+    assert root.main(command) == 2
+    assert not (tmp_path / "rec").exists()
