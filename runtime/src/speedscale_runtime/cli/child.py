@@ -80,6 +80,19 @@ class Child:
             return next((said for line in reversed(lines) if (said := _complaint(line))), "")
         return ""
 
+    @property
+    def group_running(self) -> bool:
+        """Whether anything that the process started in its group is still there, the process gone or not."""
+        if self.running:
+            return True
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
     def terminate(self) -> None:
         """Ask the process to end; do not wait."""
         self._signal(signal.SIGTERM)

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from speedscale_runtime import home as homes
+from speedscale_runtime.rrpair import recording
 from speedscale_runtime.tls.authority import Authority
 from speedscale_schemas.errors import ConfigError
 
 from . import child, units
+from .keeper import Keeper
 from .output import Progress, add_output_flag, emit, fail
 
 _SPILL_BYTES = 4 << 30
@@ -33,6 +35,7 @@ _WHY = {
     "client_rejects": "; a client does not trust the CA: `speedctl certs` prints the variables and files for it",
     "not_http": "; another protocol: addresses and sizes are recorded",
     "upgraded": "; WebSocket or another upgrade: the handshake is recorded",
+    "worker_restarting": "; passed on while the proxy's worker was started again",
     "upstream_unverified": "; the server's certificate is not trusted: name its CA in SSL_CERT_FILE",
     "client_certificate": "; the server asks for a client certificate",
     "no_http1_alpn": "; the client speaks HTTP/2 only",
@@ -77,15 +80,16 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path("proxymock") / f"recorded-{datetime.now(UTC):%Y-%m-%d_%H-%M-%S.%fZ}"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with _Recording(args, out) as recording, child.Interrupt() as interrupt:
-            code = recording.run(interrupt)
-            summary = recording.finish()
+        with _Recording(args, out) as session, child.Interrupt() as interrupt:
+            code = session.run(interrupt)
+            summary = session.finish()
+            problem = session.problem
     except ConfigError as error:
         return fail("; ".join(error.problems), "the services' logs are in " + str(_logs(args, out)))
     except OSError as error:
         return fail(f"{error.filename or out}: {error.strerror}")
     emit(args, summary, _text(summary))
-    return code
+    return fail(problem, "the services' logs are in " + str(_logs(args, out))) if problem else code
 
 
 class _Recording:
@@ -99,6 +103,7 @@ class _Recording:
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="speedscale-")))
         self._logs = _logs(args, out)
         self._logs.mkdir(parents=True, exist_ok=True)
+        self.problem = ""  # why the recording ended before its time
 
     def __enter__(self) -> _Recording:
         try:
@@ -113,29 +118,28 @@ class _Recording:
 
     def _start(self) -> None:
         args = self.args
-        status = self._folder / "forwarder.json"
-        self.forwarder = self._stack.enter_context(
-            child.service("forwarder", self._forwarder_environment(status), log=self._logs / "forwarder.log")
-        )
-        self.receiver = child.wait_for_status(self.forwarder, status, "the forwarder")
-        if self.receiver.get("problem"):
-            raise ConfigError([str(self.receiver["problem"])])
+        self.forwarder = Keeper(self._stack, self._forwarder_environment, self._folder, self._logs / "forwarder.log")
         status = self._folder / "goproxy.json"
         self.proxy = self._stack.enter_context(
             child.service("proxy", self._proxy_environment(status), log=self._logs / "goproxy.log")
         )
         self.ports = child.wait_for_status(self.proxy, status, "the proxy")
-        self.ready = {**self.ports, "forwarderPort": self.receiver["port"], "out": str(self.out)}
+        self.ready = {
+            **self.ports,
+            "forwarderPort": self.forwarder.port,
+            "forwarderPid": self.forwarder.document["pid"],
+            "out": str(self.out),
+        }
         if args.status_file:
             units.write_atomically(args.status_file, json.dumps(self.ready))
 
-    def _forwarder_environment(self, status: Path) -> dict[str, str]:
+    def _forwarder_environment(self, status: Path, port: int) -> dict[str, str]:
         args = self.args
         exporter = {"type": "files", "path": str(self.out.absolute()), "format": args.out_format}
         redacting = args.dlp_config != "none"
         return {
             "FORWARDER_HOST": "127.0.0.1",
-            "FORWARDER_PORT": "0",
+            "FORWARDER_PORT": str(port),
             "METRICS_HTTP_PORT": "0",
             "STATUS_FILE": str(status),
             "SPEEDSCALE_HOME": str(self.home),
@@ -162,7 +166,7 @@ class _Recording:
             "HEALTH_PORT": "0",
             "METRICS_HTTP_PORT": "0",
             "SERVICE_NAME": args.svc_name,
-            "FORWARDER_ADDR": f"127.0.0.1:{self.receiver['port']}",
+            "FORWARDER_ADDR": f"127.0.0.1:{self.forwarder.port}",
             "TLS_OUT_UNWRAP": str(not args.no_tls).lower(),
             "SPEEDSCALE_HOME": str(self.home),
             "MAX_BODY_BYTES": str(args.max_body),
@@ -188,11 +192,13 @@ class _Recording:
         return (128 - code if code < 0 else code) if ended else 0
 
     def _watch(self, done: Callable[[], bool], interrupt: child.Interrupt) -> None:
-        services = (self.proxy, self.forwarder)
-        child.watch(lambda: done() or not all(s.running for s in services), interrupt, self.args.timeout)
-        for service, name in zip(services, ("the proxy", "the forwarder"), strict=True):
-            if not service.running:
-                raise ConfigError([f"{name} ended with code {service.process.returncode} while recording"])
+        def over() -> bool:
+            return done() or not self.proxy.running or not self.forwarder.keep()
+
+        child.watch(over, interrupt, self.args.timeout)
+        for service, name in ((self.proxy, "the proxy"), (self.forwarder.process, "the forwarder")):
+            if not service.running and not interrupt.seen:
+                self.problem = f"{name} ended with code {service.process.returncode} while recording"
 
     def finish(self) -> dict[str, Any]:
         """Let the proxy hand over and the forwarder write what they hold; return the summary."""
@@ -200,7 +206,7 @@ class _Recording:
         progress = Progress("handing over pairs")
         child.watch(lambda: self._step(progress, lambda s: s["received"]["pairs"], self.proxy), child.Interrupt())
         self.proxy.stop()
-        stats = json.loads((self._folder / "stats.json").read_text())
+        stats = units.read_json(self._folder / "stats.json")
         progress.close()
         last = self._status() or {}
         progress = Progress("writing pairs", last.get("stored", {}).get("pairs"))
@@ -209,11 +215,11 @@ class _Recording:
             nonlocal last
             last = self._status() or last
             progress.update(_exported(last))
-            return not self.forwarder.running or _behind(last) == 0
+            return not self.forwarder.keep() or _behind(last) == 0
 
         child.watch(written, child.Interrupt())
         progress.close()
-        if self.forwarder.stop() == 0 and _behind(last) == 0:
+        if self.forwarder.process.stop() == 0 and _behind(last) == 0:
             shutil.rmtree(self.out / _SPOOL, ignore_errors=True)
         return self._summary(stats, last)
 
@@ -221,10 +227,10 @@ class _Recording:
         status = self._status()
         if status:
             progress.update(count(status))
-        return not service.running
+        return not self.forwarder.keep() or not service.group_running
 
     def _status(self) -> dict[str, Any] | None:
-        url = f"http://127.0.0.1:{self.receiver['port']}/v1/status"
+        url = f"http://127.0.0.1:{self.forwarder.port}/v1/status"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(url, timeout=5) as answer:
@@ -235,16 +241,24 @@ class _Recording:
 
     def _summary(self, stats: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
         dropped = {k: v for k, v in stats.get("dropped", {}).items() if v}
+        opaque = {k: v for k, v in stats.get("opaque", {}).items() if v}
+        if passed := sum(stats.get("supervised", {}).values()):
+            opaque["worker_restarting"] = passed
+        recorded = status.get("stored", {}).get("pairs", 0)
+        if self.forwarder.restarts:  # the counts of those before are gone
+            recorded = sum(e.pair is not None for e in recording.read(self.out))
         return {
             "out": str(self.out),
             "seen": stats.get("seen", 0),
             "captured": stats.get("captured", 0),
             "dropped": dropped,
-            "recorded": status.get("stored", {}).get("pairs", 0),
+            "recorded": recorded,
             "filtered": status.get("filtered", {}),
             "redacted": status.get("redacted", {}),
             "lost": status.get("dropped", {}),
-            "opaque": {k: v for k, v in stats.get("opaque", {}).items() if v},
+            "opaque": opaque,
+            "connectionsCut": sum(stats.get("cut", {}).values()),
+            "forwarderRestarts": self.forwarder.restarts,
         }
 
     def _say(self) -> None:
@@ -280,6 +294,10 @@ def _text(summary: dict[str, Any]) -> str:
             lines.append(f"  {count:,} dropped: {cause}")
     for cause, count in summary["opaque"].items():
         lines.append(f"  {count:,} connections not looked into: {cause}{_WHY.get(cause, '')}")
+    if summary["connectionsCut"]:
+        lines.append(f"  {summary['connectionsCut']:,} connections cut: the proxy's worker ended and was started again")
+    if summary["forwarderRestarts"]:
+        lines.append("  the forwarder was started again; what is filtered and redacted is counted since then")
     total = sum(summary["redacted"].values())
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(summary["redacted"].items(), key=lambda kv: -kv[1]))
     lines.append(f"  {total:,} values redacted" + (f": {kinds}" if kinds else ""))
