@@ -204,7 +204,8 @@ def _wrk(where: Path, port: int, seconds: int, rate: float) -> Load:
     result, lasted = re.search(r"RESULT (\d+) (\d+) (\d+)", text), re.search(r"LASTED ([\d.]+)", text)
     if result is None or lasted is None:
         raise PermanentError("wrk", text)
-    return Load(*(int(n) for n in result.groups()), seconds=float(lasted[1]))
+    sent, answered, errors = (int(n) for n in result.groups())
+    return Load(sent, answered, errors, float(lasted[1]))
 
 
 def _nginx(stack: contextlib.ExitStack, where: Path) -> int:

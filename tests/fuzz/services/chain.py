@@ -15,6 +15,9 @@ from typing import Any
 
 PREFIXES = ("PROXY_", "REVERSE_", "FORWARDER_", "SPEEDSCALE_", "SPOOL_", "TLS_", "HEALTH_", "METRICS_", "EXPORTERS")
 
+_FAULTS = r"fault|worker_\w+|task_failed|http_fault|batch_failed|spool_damaged"
+_COMPLAINT = re.compile(rf'Traceback|"event": ?"({_FAULTS})"|^\w*Error\b')
+
 
 class Service:
     """One service as a process; what it logged is in `log`."""
@@ -52,8 +55,7 @@ class Service:
 
     def complaints(self) -> list[str]:
         """Lines of the log that tell of a fault of ours."""
-        found = re.compile(r'Traceback|"event": ?"(fault|worker_\w+|task_failed|http_fault|batch_failed|spool_damaged)"|^\w*Error\b')
-        return [line for line in self.log.read_text("utf-8", "replace").splitlines() if found.search(line)]
+        return [line for line in self.log.read_text("utf-8", "replace").splitlines() if _COMPLAINT.search(line)]
 
 
 class Chain:
