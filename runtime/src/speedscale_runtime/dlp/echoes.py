@@ -14,11 +14,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .edits import Note
+from .memory import Memory
 from .traverse.escapes import escape
 from .traverse.percent import quote
 
 _SHORTEST, _LONGEST = 8, 512
 _PLAIN = re.compile(rb"[A-Za-z0-9_.~\-]+")
+_SPACED = re.compile(rb"[A-Za-z0-9_.~ \-]+")
+_MEMORY_BYTES = 4 * 1024 * 1024
 _WORD = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
 
 
@@ -31,22 +34,54 @@ class Echo(NamedTuple):
     forms: tuple[tuple[bytes, bytes], ...]
 
 
-def of(notes: Iterable[Note], by_name: frozenset[str]) -> list[Echo]:
-    """Return the values to look for; `by_name` are the detectors that go by names."""
-    found: dict[bytes, Echo] = {}
-    for note in notes:
-        if note.detector not in by_name:
-            continue
-        value = note.value.strip()
-        if value not in found and _distinct(value):
-            found[value] = Echo(note.kind, len(value), note.token, _forms(value, note.token.encode("ascii")))
-    return list(found.values())
+class Echoes:
+    """Makes the values to look for; a bounded memory (`evictions` counts what was dropped) keeps those of sessions."""
+
+    __slots__ = ("_by_name", "_known")
+
+    def __init__(self, by_name: frozenset[str]) -> None:
+        """`by_name` are the detectors that go by names."""
+        self._by_name = by_name
+        self._known: Memory[tuple[str, bytes], tuple[Echo | None]] = Memory(_MEMORY_BYTES)
+
+    @property
+    def evictions(self) -> int:
+        """How many values were dropped from memory."""
+        return self._known.evictions
+
+    def of(self, notes: Iterable[Note]) -> list[Echo]:
+        """Return the values to look for, the longest first: one may be a part of another."""
+        found: dict[bytes, Echo] = {}
+        for note in notes:
+            value = note[6]
+            if note[4] not in self._by_name or len(value) < _SHORTEST or value in found:
+                continue
+            at = (note[3], value)
+            known = self._known.get(at)
+            if known is None:
+                known = (_echo(note),)
+                self._known.put(at, known, 4 * len(value) + 256)
+            if known[0] is not None:
+                found[value] = known[0]
+        echoes = list(found.values())
+        if len(echoes) > 1:
+            echoes.sort(key=lambda e: (-e.length, e.forms))
+        return echoes
+
+
+def _echo(note: Note) -> Echo | None:
+    value = note.value.strip()
+    if not _distinct(value):
+        return None
+    return Echo(note.kind, len(value), note.token, _forms(value, note.token.encode("ascii")))
 
 
 def _forms(value: bytes, token: bytes) -> tuple[tuple[bytes, bytes], ...]:
     coded = base64.b64encode(value)
     if _PLAIN.fullmatch(value) is not None:  # written alike in JSON and in a URL
         return ((value, token), (coded, base64.b64encode(token)))
+    if _SPACED.fullmatch(value) is not None:
+        return ((value, token), (value.replace(b" ", b"%20"), token), (coded, base64.b64encode(token)))
     forms = {
         value: token,
         escape(value): token,

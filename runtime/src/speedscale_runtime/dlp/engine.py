@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .detectors import Detector, KeyRule
+from .detectors import DETECTORS, Detector, KeyRule
 from .edits import Edit, Edits, Note, merge
 from .keynames import KeyNames
+from .memory import Memory
 from .prefilter import ENTITY, ESCAPE, FIRST, KEY, PERCENT, RUN, UTF16, Prefilter
 from .tokens import TOKEN, Tokeniser
 from .traverse import auth, entities, escapes, json_text, key_values, percent, runs, sql, utf16, xml
 
 MAX_DEPTH = 8
 UNDECODABLE = "UNDECODABLE"
-_CACHE_LIMIT = 16_384
+_CACHE_BYTES = 16 * 1024 * 1024
 _CACHED_BYTES = 1024
+_ENTRY_BYTES = 256  # what an entry costs besides its text
 _LONG = 1024
 _RUN_ONLY = {RUN}
 _NO_KEYS: frozenset[str] = frozenset()
@@ -30,17 +32,19 @@ Hits = Sequence[tuple[int, int]]
 class Engine:
     """One compiled rule: prefilter, detectors by prefilter id, names, tokens.
 
-    A bounded cache (16,384 texts of at most 1 KB, emptied when full, `evictions` counts) keeps repeated traffic cheap.
+    A bounded memory (16 MiB of texts of at most 1 KB; `evictions` counts what was dropped) keeps repeats cheap.
     """
 
     def __init__(self, prefilter: Prefilter, detectors: Sequence[Detector], names: KeyNames, tokens: Tokeniser) -> None:
         self.prefilter = prefilter
         self.detectors = {FIRST + i: d for i, d in enumerate(detectors)}
         self.keyed = frozenset(i for i, d in self.detectors.items() if d.skip_keys)
+        # texts may be searched joined by line feeds: no pattern of a user's own asks where a text begins or ends
+        self.joinable = all(d in DETECTORS for d in detectors)
         self.names = names
         self.tokens = tokens
-        self.evictions = 0
-        self._cache: dict[tuple[bytes, bytes, int], Edits] = {}
+        self._texts: Memory[tuple[bytes, bytes, int], Edits] = Memory(_CACHE_BYTES)
+        self._values: Memory[tuple[str, bytes], tuple[Edits | None]] = Memory(_CACHE_BYTES)
         self._views = (
             (ESCAPE, escapes.view, "escape"),
             (PERCENT, percent.view, "percent"),
@@ -49,8 +53,14 @@ class Engine:
         )
 
     def forget(self) -> None:
-        """Empty the cache of texts; for measurements and for rules that are about to go."""
-        self._cache.clear()
+        """Forget all texts; for measurements and for rules that are about to go."""
+        self._texts.clear()
+        self._values.clear()
+
+    @property
+    def evictions(self) -> int:
+        """How many entries the memories of texts, tokens and names have dropped."""
+        return self._texts.evictions + self._values.evictions + self.tokens.evictions + self.names.evictions
 
     def hits(self, data: bytes) -> Hits:
         """Return what the prefilter sees in the data; empty when it is clean."""
@@ -71,7 +81,16 @@ class Engine:
 
     def by_key(self, data: bytes, rule: KeyRule) -> Edits | None:
         """Return the edit that a key rule makes of a whole value; None when the rule does not take it."""
-        if TOKEN.fullmatch(data.strip()):
+        at = (rule.name, data)
+        known = self._values.get(at)
+        if known is None:
+            known = (self._by_key(data, rule),)
+            if len(data) <= _CACHED_BYTES:
+                self._values.put(at, known, len(data) + _ENTRY_BYTES)
+        return known[0]
+
+    def _by_key(self, data: bytes, rule: KeyRule) -> Edits | None:
+        if b"REDACTED-" in data and TOKEN.fullmatch(data.strip()):
             return []
         why = rule.accept(data)
         if not why:
@@ -86,17 +105,14 @@ class Engine:
 
     def text(self, data: bytes, depth: int = 0, hits: Hits | None = None, key: bytes = b"") -> Edits:
         """Return the edits of a decoded text of unknown shape; `hits` where the caller has scanned it already."""
-        if len(data) <= _CACHED_BYTES:
-            at = (key, data, depth)
-            known = self._cache.get(at)
-            if known is None:
-                known = self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
-                if len(self._cache) >= _CACHE_LIMIT:
-                    self._cache.clear()
-                    self.evictions += 1
-                self._cache[at] = known
-            return known
-        return self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
+        if len(data) > _CACHED_BYTES:
+            return self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
+        at = (key, data, depth)
+        known = self._texts.get(at)
+        if known is None:
+            known = self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
+            self._texts.put(at, known, len(data) + _ENTRY_BYTES)
+        return known
 
     def _text(self, data: bytes, depth: int, hits: Hits, key: bytes) -> Edits:
         if not hits:

@@ -7,37 +7,49 @@ the place, the length and the token, which is enough to count, to explain and to
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas.frames import Frame
+
+# place, kind, length, token, detector, why; and where a place that was put off is worked out from
+Found = tuple[str, str, int, str, str, str, "Later | None"]
+Settle = Callable[[str, "Later | None"], str]
+
+
+class Later(NamedTuple):
+    """Where a finding in a body stands: worked out from the redacted body when somebody asks.
+
+    `spots` says that its place is the JSON path of what stands at `offset`.
+    """
+
+    where: str
+    body: bytes
+    offset: int
+    spots: bool
 
 
 class Finding:
     """One value that was taken out.
 
-    `place` reads like `http.req.headers.Authorization[0]` or `http.res.body:$.user.email`; it may be worked out only
-    when it is asked for, from what is redacted. `length` is that of the original in bytes as it stood; `token` is
-    what stands there now; `detector` and `why` say who decided, on what.
+    `place` reads like `http.req.headers.Authorization[0]` or `http.res.body:$.user.email`; it is worked out only when
+    it is asked for, from what is redacted. `length` is that of the original in bytes as it stood; `token` is what
+    stands there now; `detector` and `why` say who decided, on what.
     """
 
-    __slots__ = ("_place", "detector", "kind", "length", "token", "why")
+    __slots__ = ("_later", "_place", "_settle", "detector", "kind", "length", "token", "why")
 
-    def __init__(
-        self, kind: str, place: str | Callable[[], str], length: int, token: str, detector: str, why: str
-    ) -> None:
-        self.kind = kind
-        self._place = place
-        self.length = length
-        self.token = token
-        self.detector = detector
-        self.why = why
+    def __init__(self, found: Found, settle: Settle) -> None:
+        self._place, self.kind, self.length, self.token, self.detector, self.why, self._later = found
+        self._settle: Settle | None = settle
 
     @property
     def place(self) -> str:
         """Where the value stood."""
-        if not isinstance(self._place, str):
-            self._place = self._place()
+        if self._settle is not None:
+            self._place = self._settle(self._place, self._later)
+            self._settle = self._later = None
         return self._place
 
     def __repr__(self) -> str:
@@ -50,20 +62,34 @@ class Outcome:
     Where nothing was found, `frame` (or `pair`) is the very object that came in, so its bytes are the same.
     """
 
-    __slots__ = ("_frame", "_pair", "findings", "modified")
+    __slots__ = ("_findings", "_found", "_frame", "_pair", "_settle", "modified")
 
     def __init__(
         self,
-        findings: tuple[Finding, ...],
-        modified: bool,
+        found: Sequence[Found],
+        settle: Settle,
         *,
         frame: Frame | None = None,
         pair: RRPair | None = None,
     ) -> None:
-        self.findings = findings
-        self.modified = modified
+        self.modified = bool(found)
+        self._found = found
+        self._settle = settle
+        self._findings: tuple[Finding, ...] | None = None
         self._frame = frame
         self._pair = pair
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each finding: for those who only count."""
+        return [f[1] for f in self._found]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found."""
+        if self._findings is None:
+            self._findings = tuple(Finding(f, self._settle) for f in self._found)
+        return self._findings
 
     @property
     def frame(self) -> Frame:
@@ -82,7 +108,7 @@ class Outcome:
         return self._pair
 
     def __repr__(self) -> str:
-        return f"<Outcome modified={self.modified} findings={len(self.findings)}>"
+        return f"<Outcome modified={self.modified} findings={len(self._found)}>"
 
 
 def with_content(pair: RRPair, doc: dict[str, object], request: bytes | None, response: bytes | None) -> RRPair:

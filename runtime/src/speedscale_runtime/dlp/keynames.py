@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .detectors import KeyRule
+from .memory import Memory
 from .tokens import TOKEN
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CACHE_LIMIT = 16_384
+_LONGEST = 128
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -22,15 +24,15 @@ def words(name: str) -> tuple[str, ...]:
 
 
 class KeyNames:
-    """Looks up the rule behind a name; a bounded cache (emptied when full) holds what was looked up."""
+    """Looks up the rule behind a name; a bounded memory holds what was looked up."""
 
     __slots__ = ("_by_first", "_cache", "_exact", "_words_cache")
 
     def __init__(self, rules: Sequence[KeyRule]) -> None:
         self._by_first: dict[str, list[tuple[tuple[str, ...], KeyRule]]] = {}
         self._exact: dict[str, KeyRule] = {}
-        self._cache: dict[bytes, KeyRule | None] = {}
-        self._words_cache: dict[bytes, frozenset[str]] = {}
+        self._cache: Memory[bytes, tuple[KeyRule | None]] = Memory(_CACHE_LIMIT)
+        self._words_cache: Memory[bytes, frozenset[str]] = Memory(_CACHE_LIMIT)
         for rule in rules:
             for name in (*rule.names, *rule.exact):
                 self._exact.setdefault("".join(words(name)), rule)
@@ -40,27 +42,29 @@ class KeyNames:
 
     def rule(self, key: bytes) -> KeyRule | None:
         """Return the rule for a name as it stands (bytes, decoded), or None."""
-        try:
-            return self._cache[key]
-        except KeyError:
-            found = self._look_up(key)
-            if len(self._cache) >= _CACHE_LIMIT:
-                self._cache.clear()
-            self._cache[key] = found
-            return found
+        known = self._cache.get(key)
+        if known is None:
+            known = (self._look_up(key),)
+            if len(key) <= _LONGEST:
+                self._cache.put(key, known)
+        return known[0]
+
+    @property
+    def evictions(self) -> int:
+        """How many names were dropped from memory."""
+        return self._cache.evictions + self._words_cache.evictions
 
     def words(self, key: bytes) -> frozenset[str]:
         """Return the words of a name as a set, cached."""
         known = self._words_cache.get(key)
         if known is None:
             known = frozenset(words(key.decode("utf-8", "replace")))
-            if len(self._words_cache) >= _CACHE_LIMIT:
-                self._words_cache.clear()
-            self._words_cache[key] = known
+            if len(key) <= _LONGEST:
+                self._words_cache.put(key, known)
         return known
 
     def _look_up(self, key: bytes) -> KeyRule | None:
-        if len(key) > 128:
+        if len(key) > _LONGEST:
             return None
         if b"REDACTED-" in key:
             key = TOKEN.sub(b"", key)  # the kind in a token is no name

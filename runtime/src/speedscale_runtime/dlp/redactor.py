@@ -22,7 +22,7 @@ from .chains import Chains, CompileFilter
 from .edits import Edit, Edits, Note, apply, join, merge
 from .engine import UNDECODABLE, Engine
 from .explain import Candidate, explain
-from .findings import Finding, Outcome, with_content
+from .findings import Finding, Found, Later, Outcome, with_content
 from .keynames import KeyNames
 from .keynames import prefilter as key_patterns
 from .keys import KeyRing
@@ -40,21 +40,6 @@ Json = dict[str, Any]
 Bodies = list[bytes | None]
 
 
-class _Later:
-    """Where a finding in a body stands, worked out from the redacted body when it is asked for."""
-
-    __slots__ = ("body", "offset", "where")
-
-    def __init__(self, where: str, body: bytes, offset: int) -> None:
-        self.where, self.body, self.offset = where, body, offset
-
-    def place(self, note: Note) -> str:
-        inner = note.place
-        if inner.startswith(json_spots.LATER):
-            inner = json_spots.settled(inner, json_spots.place(self.body, self.offset))
-        return join(self.where, inner)
-
-
 class Redactor:
     """One compiled rule under one key ring. Not for several threads at once."""
 
@@ -65,7 +50,12 @@ class Redactor:
         self._scope = Scope(rule)
         self._head = Head(engine, rule.structural, self._scope.filter if self._scope.limits else None)
         self._chains = chains
-        self._by_name = frozenset(k.name for k in rule.key_rules) | _NAMED
+        self._echoes = echoes.Echoes(frozenset(k.name for k in rule.key_rules) | _NAMED)
+
+    @property
+    def evictions(self) -> int:
+        """How many entries the bounded memories of this rule have dropped to make room."""
+        return self.engine.evictions + self._head.evictions + self._echoes.evictions
 
     def redact_frame(self, frame: Frame) -> Outcome:
         """Redact a captured frame. The very frame comes back when nothing was found in it.
@@ -75,17 +65,19 @@ class Redactor:
         doc = orjson.loads(frame.head)
         if not isinstance(doc, dict):
             raise ValueError("the head of a frame has to be a JSON object")
-        new, bodies, findings = self._redact(doc, [frame.request_body, frame.response_body])
-        if not findings:
-            return Outcome((), False, frame=frame)
-        return Outcome(findings, True, frame=Frame(dump(new), bodies[0] or b"", bodies[1] or b""))
+        given: Bodies = [frame.request_body, frame.response_body]
+        new, bodies, found, head = self._redact(doc, given)
+        if not found:
+            return Outcome((), self._settle, frame=frame)
+        redacted = Frame(head or dump(new), bodies[0] or b"", bodies[1] or b"")
+        return Outcome(found, self._settle, frame=redacted)
 
     def redact_pair(self, pair: RRPair) -> Outcome:
         """Redact a record. The very record comes back when nothing was found; else a new one, the old unchanged."""
-        new, bodies, findings = self._redact(pair.doc, [pair.request_body, pair.response_body])
-        if not findings:
-            return Outcome((), False, pair=pair)
-        return Outcome(findings, True, pair=with_content(pair, new, bodies[0], bodies[1]))
+        new, bodies, found, _ = self._redact(pair.doc, [pair.request_body, pair.response_body])
+        if not found:
+            return Outcome((), self._settle, pair=pair)
+        return Outcome(found, self._settle, pair=with_content(pair, new, bodies[0], bodies[1]))
 
     def redact_request(self, pair: RRPair) -> Outcome:
         """Redact a live request before its signature is computed, so that it can match redacted mocks.
@@ -100,70 +92,60 @@ class Redactor:
         if not found:
             return data, ()
         edits = self._scope.filter(json_spots.resolve(found, data), "")
-        return apply(data, edits), tuple(self._finding(n) for e in edits for n in e.notes)
+        return apply(data, edits), tuple(Finding((*n[:6], None), self._settle) for e in edits for n in e.notes)
 
     def explain(self, data: bytes) -> list[Candidate]:
         """Return why each candidate of a text is taken or left."""
         return explain(self.engine, data)
 
-    def _redact(self, doc: Json, given: Bodies) -> tuple[Json, Bodies, tuple[Finding, ...]]:
-        """Return document, bodies and findings; the very ones given when nothing was found."""
+    def _redact(self, doc: Json, given: Bodies) -> tuple[Json, Bodies, list[Found], bytes]:
+        """Return document, bodies, findings, and the document as bytes where it was written already.
+
+        The very document and bodies come back when nothing was found.
+        """
         notes: list[Note] = []
         chained, request, response = self._chains.apply(doc, given[0], given[1], notes)
         new = self._head.read(chained, notes)
-        findings = [self._finding(n) for n in notes]
+        found: list[Found] = [(n[0], n[1], n[2], n[3], n[4], n[5], None) for n in notes]
         bodies: Bodies = [request, response]
         for i, (side, tag) in enumerate(_SIDES):
             data = bodies[i]
-            edits = self._body(chained, side, tag, data) if data else []
-            if data and edits:
-                bodies[i] = redacted = apply(data, edits)
-                notes += [n for e in edits for n in e.notes]
-                findings += self._in_body(f"http.{side}.body", redacted, edits)
-        if not findings:
-            return doc, given, ()
+            if data:
+                edits = self._body(chained, side, tag, data)
+                if edits:
+                    bodies[i] = _spliced(data, edits, f"http.{side}.body", notes, found)
+        if not found:
+            return doc, given, found, b""
         new = dict(new)
-        found = echoes.of(notes, self._by_name)
-        if found:
-            new = self._echoes(new, bodies, found, findings)
+        echoed = self._echoes.of(notes)
+        if echoed:
+            for i, (side, _) in enumerate(_SIDES):
+                data = bodies[i]
+                if data:
+                    bodies[i], heard = _silenced(data, _codings(new, side), echoed)
+                    found += [_echo(e, f"http.{side}.body") for e in heard]
         for i, (side, _) in enumerate(_SIDES):
             was = given[i]
             if bodies[i] is not was and was is not None:
-                _agree(new, side, was, bodies[i] or b"", undecodable=_replaced(findings, side))
+                _agree(new, side, was, bodies[i] or b"", undecodable=_replaced(found, side))
         new["dlpModified"] = True
         new["dlpRule"] = self.rule_id
-        return new, bodies, tuple(findings)
+        if not echoed:
+            return new, bodies, found, b""
+        head, heard = echoes.silence(dump(new), echoed)
+        if heard:
+            found += [_echo(e, "head") for e in heard]
+            new = {**json.loads(head), "dlpModified": True, "dlpRule": self.rule_id}
+            head = b""
+        return new, bodies, found, head
 
-    def _echoes(self, doc: Json, bodies: Bodies, found: list[echoes.Echo], findings: list[Finding]) -> Json:
-        """Take out of head and bodies what a name gave away elsewhere; `bodies` and `findings` are changed."""
-        quiet, heard = echoes.silence(dump(doc), found)
-        for i, (side, _) in enumerate(_SIDES):
-            data = bodies[i]
-            if data:
-                bodies[i], more = _silenced(data, _codings(doc, side), found)
-                findings += [_echo(e, f"http.{side}.body") for e in more]
-        findings += [_echo(e, "head") for e in heard]
-        if not heard:
-            return doc
-        again: Json = json.loads(quiet)
-        return again
-
-    def _in_body(self, where: str, redacted: bytes, edits: Edits) -> list[Finding]:
-        out: list[Finding] = []
-        grown = 0
-        for edit in edits:
-            later = _Later(where, redacted, edit.start + grown)
-            grown += len(edit.new) - (edit.end - edit.start)
-            out += [self._finding(n, later) for n in edit.notes]
-        return out
-
-    def _finding(self, note: Note, later: _Later | None = None) -> Finding:
-        """Return a note as a finding; its place is settled when somebody asks for it."""
-
-        def place() -> str:
-            return self._place(note.place if later is None else later.place(note))
-
-        return Finding(note.kind, place, note.length, note.token, note.detector, note.why)
+    def _settle(self, place: str, later: Later | None) -> str:
+        """Return the place of a finding as it is shown: names that are values themselves (an address) are redacted."""
+        if later is not None:
+            if later.spots:
+                place = join(json_spots.place(later.body, later.offset), place)
+            place = join(later.where, place)
+        return self._place(place)
 
     def _place(self, place: str) -> str:
         """Return a place in which a name that is a value itself (an address, say) is redacted, too."""
@@ -172,9 +154,8 @@ class Redactor:
         return apply(raw, edits).decode("utf-8", "replace") if edits else place
 
     def _body(self, doc: Json, side: str, tag: str, data: bytes) -> Edits:
-        headers = _headers(doc, side)
-        kind = body.content_type(headers)
-        edits = body.edits(self.engine, data, kind, body.codings(headers), strict=self._rule.replace_undecodable)
+        kind, codings = body.content(_headers(doc, side))
+        edits = body.edits(self.engine, data, kind, codings, strict=self._rule.replace_undecodable)
         if self._scope.limits:
             edits = self._scope.filter(json_spots.resolve(edits, data), f"http.{side}.body")
         tags = doc.get("tags")
@@ -212,6 +193,19 @@ def dump(doc: Json) -> bytes:
         return json.dumps(doc, separators=(",", ":")).encode("ascii")
 
 
+def _spliced(data: bytes, edits: Edits, where: str, notes: list[Note], found: list[Found]) -> bytes:
+    """Return a body after its edits; add their notes, and what is said of them outside."""
+    redacted = apply(data, edits)
+    spots = isinstance(edits, json_spots.Spots)
+    grown = 0
+    for start, end, new, mine in edits:
+        later = Later(where, redacted, start + grown, spots)
+        grown += len(new) - (end - start)
+        found += [(n[0], n[1], n[2], n[3], n[4], n[5], later) for n in mine]
+        notes += mine
+    return redacted
+
+
 def _headers(doc: Json, side: str) -> Json:
     http = doc.get("http")
     part = http.get(side) if isinstance(http, dict) else None
@@ -234,8 +228,8 @@ def _silenced(data: bytes, codings: list[str], found: list[echoes.Echo]) -> tupl
     return (compression.compress(codings[-1], quiet, data), heard) if heard else (data, [])
 
 
-def _echo(echo: echoes.Echo, place: str) -> Finding:
-    return Finding(echo.kind, place, echo.length, echo.token, "echo", "a name elsewhere gave it away")
+def _echo(echo: echoes.Echo, place: str) -> Found:
+    return (place, echo.kind, echo.length, echo.token, "echo", "a name elsewhere gave it away", None)
 
 
 def _fired(engine: Engine, data: bytes, edits: Edits) -> bool:
@@ -246,8 +240,12 @@ def _json_marker(edit: Edit) -> Edit:
     return edit._replace(new=b'"' + edit.new + b'"')
 
 
-def _replaced(findings: list[Finding], side: str) -> bool:
-    return any(f.kind == UNDECODABLE and f.place == f"http.{side}.body" for f in findings)
+def _replaced(found: list[Found], side: str) -> bool:
+    where = f"http.{side}.body"
+    return any(
+        kind == UNDECODABLE and later is not None and later.where == where and not place and not later.spots
+        for place, kind, _, _, _, _, later in found
+    )
 
 
 def _agree(doc: Json, side: str, old: bytes, new: bytes, *, undecodable: bool) -> None:

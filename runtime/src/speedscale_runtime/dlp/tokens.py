@@ -12,11 +12,14 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from .memory import Memory
+
 TOKEN = re.compile(rb"REDACTED-(?:[A-Z][A-Z0-9_]*-)?[0-9a-f]{20,64}(?![0-9a-f])")
 _HEX_DIGITS = 20
 _BLOCK = 64
 _SEPARATORS = bytes.maketrans(b"", b"")
 _DROP = b" \t\r\n-.()/\xa0\xc2\xe2\x80\x89\x90\x91\x92\xaf"
+_NO_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
 _DIGIT_KINDS = frozenset(("CREDIT_CARD", "SSN"))
 _FOLDED_KINDS = frozenset(("EMAIL", "NAME", "ADDRESS", "MAC", "IP6"))
 _NUMBER = re.compile(rb"(-?)(\d+)(?:\.(\d+))?(?:[eE][+-]?\d+)?")
@@ -43,7 +46,7 @@ def canonical(kind: str, value: bytes) -> bytes:
 
 
 def _phone(value: bytes) -> bytes:
-    digits = bytes(c for c in value if 48 <= c <= 57)
+    digits = value.translate(None, _NO_DIGITS)
     if value.startswith(b"00") and len(digits) > 11:
         digits = digits[2:]
     return b"1" + digits if len(digits) == 10 and not value.startswith(b"+") else digits
@@ -73,21 +76,24 @@ def _ip6(value: bytes) -> bytes:
 
 
 class Tokeniser:
-    """Makes tokens under one key; keeps a bounded cache (`limit` entries, emptied when full, `evictions` counts).
+    """Makes tokens under one key; keeps the last ones (`limit` entries; `evictions` counts what was dropped).
 
     `actions` are a rule's opt-outs by kind: `mask` shows the last four characters, `keep` is settled by the engine.
     """
 
-    __slots__ = ("_cache", "_inner", "_limit", "_outer", "actions", "evictions")
+    __slots__ = ("_cache", "_inner", "_outer", "actions")
 
     def __init__(self, key: bytes, *, actions: Mapping[str, str] | None = None, limit: int = 65_536) -> None:
         block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
         self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in block))
         self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in block))
         self.actions = dict(actions or {})
-        self._limit = limit
-        self._cache: dict[tuple[str, bytes], bytes] = {}
-        self.evictions = 0
+        self._cache: Memory[tuple[str, bytes], bytes] = Memory(limit)
+
+    @property
+    def evictions(self) -> int:
+        """How many tokens were dropped from memory."""
+        return self._cache.evictions
 
     def token(self, kind: str, value: bytes) -> bytes:
         """Return the token of a value; `kind` matches [A-Z][A-Z0-9_]*."""
@@ -96,11 +102,12 @@ class Tokeniser:
             return known
         if self.actions.get(kind) == "mask":
             return b"*" * max(len(value) - 4, 0) + value[-4:] if len(value) > 8 else b"*" * len(value)
-        made = f"REDACTED-{kind}-{self.digest(canonical(kind, value)).hex()[:_HEX_DIGITS]}".encode("ascii")
-        if len(self._cache) >= self._limit:
-            self._cache.clear()
-            self.evictions += 1
-        self._cache[(kind, value)] = made
+        inner = self._inner.copy()
+        inner.update(canonical(kind, value))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        made = f"REDACTED-{kind}-{outer.hexdigest()[:_HEX_DIGITS]}".encode("ascii")
+        self._cache.put((kind, value), made)
         return made
 
     def digest(self, value: bytes) -> bytes:

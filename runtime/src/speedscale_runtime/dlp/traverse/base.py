@@ -16,6 +16,7 @@ Hits = Sequence[tuple[int, int]]
 class Asks(Protocol):
     """The engine as traversal sees it."""
 
+    joinable: bool
     keyed: frozenset[int]
     names: KeyNames
     tokens: Tokeniser

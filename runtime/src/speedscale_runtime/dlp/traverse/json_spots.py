@@ -10,15 +10,14 @@ from __future__ import annotations
 import re
 
 from speedscale_runtime.dlp.detectors import KeyRule
-from speedscale_runtime.dlp.edits import Edit, Edits, Note
+from speedscale_runtime.dlp.edits import Edit, Edits, merge, under
 from speedscale_runtime.dlp.prefilter import FIRST, KEY
 
 from .base import Asks, Hits
 from .escapes import escape
 
-# What a place is until somebody asks; never seen outside, `place` resolves it.
-LATER = "$@"
 _QUOTE = 34
+_BLANK = b" \t\r\n"
 _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _NUMBER = re.compile(rb"-?\d[\d.eE+\-]*")
 _BARE_NAME = re.compile(rb'"(?:name|display[^A-Za-z0-9"]{0,2}name)"', re.IGNORECASE)
@@ -31,6 +30,10 @@ class _Structure(Exception):
     """The document's structure decides; a full reading is needed."""
 
 
+class Spots(list[Edit]):
+    """Edits in order and without overlaps whose places are those of their own bytes: `place` works them out."""
+
+
 def edits(engine: Asks, data: bytes, depth: int, hits: Hits) -> Edits | None:
     """Return the edits of a valid JSON document without backslashes, or None where it has to be read in full."""
     try:
@@ -40,9 +43,12 @@ def edits(engine: Asks, data: bytes, depth: int, hits: Hits) -> Edits | None:
 
 
 class _Spots:
+    __slots__ = ("bare_names", "data", "depth", "engine", "hits")
+
     def __init__(self, engine: Asks, data: bytes, depth: int, hits: Hits) -> None:
         self.engine, self.data, self.depth, self.hits = engine, data, depth, hits
-        self.bare_names = _BARE_NAME.search(data) is not None
+        # no regular expression over what does not even end like one
+        self.bare_names = (b'ame"' in data or b'AME"' in data) and _BARE_NAME.search(data) is not None
         if self.bare_names and _MAIL.search(data):
             raise _Structure
 
@@ -59,41 +65,54 @@ class _Spots:
             position = end - 1
             if data[position] == _QUOTE:
                 position -= 1
-            quotes += data.count(b'"', at, position) if position > at else 0
-            at = max(at, position)
+            if position > at:
+                quotes += data.count(b'"', at, position)
+                at = position
             first = i
+            i += 1
             if quotes & 1:
                 start, stop = data.rfind(b'"', 0, position) + 1, data.find(b'"', position)
                 while i < count and hits[i][1] <= stop + 1:
                     i += 1
-                done = self.string(start, stop, [(p, min(e, stop) - start) for p, e in hits[first:i]], out)
+                done = self.string(start, stop, first, i, out)
             else:
-                start, stop = self.number(position, hits, first, out)
-                done = stop
-                i += 1
-        return out
+                done = self.number(position, hits, first, out)
+        return _in_order(out)
 
-    def string(self, start: int, stop: int, hits: list[tuple[int, int]], out: Edits) -> int:
-        """Judge one string; return up to where nothing has to be looked at again."""
-        raw = self.data[start:stop]
-        after = _COLON.match(self.data, stop + 1)
-        named = any(p == KEY for p, _ in hits)
+    def string(self, start: int, stop: int, first: int, last: int, out: Edits) -> int:
+        """Judge one string with the hits [first, last); return up to where nothing has to be looked at again."""
+        data, hits, engine = self.data, self.hits, self.engine
+        raw = data[start:stop]
+        after = _COLON.match(data, stop + 1)
         if after is None:
-            if named and self.engine.names.rule(raw) is not None:
-                raise _Structure  # a name in the place of a value: `{"name": "password", "value": …}`
             key = self.key_before(start - 1)
-            if key is None and any(p in self.engine.keyed for p, _ in hits):
-                raise _Structure  # what such a detector finds depends on the list's name
-            self.add(self.engine.text(raw, self.depth, hits, key or b""), start, out)
+            for j in range(first, last):
+                pattern = hits[j][0]
+                if pattern == KEY:
+                    if engine.names.rule(raw) is not None:
+                        raise _Structure  # a name in the place of a value: `{"name": "password", "value": …}`
+                elif key is None and pattern in engine.keyed:
+                    raise _Structure  # what such a detector finds depends on the list's name
+            mine = [(p, e - start if e < stop else stop - start) for p, e in hits[first:last]]
+            found = engine.text(raw, self.depth, mine, key or b"")
+            if found:
+                add(found, start, out)
             return stop
-        rest = [h for h in hits if h[0] != KEY]
-        if any(p >= FIRST for p, _ in rest):
-            self.add(self.engine.text(raw, self.depth, rest), start, out)
-        rule = self.engine.names.rule(raw) if named else None
+        named = look = False
+        for j in range(first, last):
+            pattern = hits[j][0]
+            if pattern == KEY:
+                named = True
+            elif pattern >= FIRST:
+                look = True
+        if look:
+            mine = [(p, e - start if e < stop else stop - start) for p, e in hits[first:last] if p != KEY]
+            add(engine.text(raw, self.depth, mine), start, out)
+        rule = engine.names.rule(raw) if named else None
         if rule is None or rule.person:
             return stop
-        if rule.kind in _PERSON_KINDS:
-            self.person()
+        if self.bare_names and rule.kind in _PERSON_KINDS:
+            raise _Structure  # a bare name beside a mark of a person
         return self.under(rule, raw, after.end(), stop, out)
 
     def under(self, rule: KeyRule, key: bytes, value: int, stop: int, out: Edits) -> int:
@@ -103,7 +122,8 @@ class _Spots:
             found = self.engine.by_key(self.data[value + 1 : end], rule)
             if found is None:
                 return stop
-            self.add(found, value + 1, out)
+            if found:
+                add(found, value + 1, out)
             return end
         if first in (b"{", b"["):
             if rule.nested or first == b"[":
@@ -112,59 +132,58 @@ class _Spots:
         number = _NUMBER.match(self.data, value)
         if number is not None and rule.numbers:
             found = self.engine.number(number.group(), value, rule, (), key)
-            self.add(found, 0, out)
+            add(found, 0, out)
             return number.end() if found else stop
         return stop
 
-    def number(self, position: int, hits: Hits, first: int, out: Edits) -> tuple[int, int]:
+    def number(self, position: int, hits: Hits, first: int, out: Edits) -> int:
         start = max(self.data.rfind(c, 0, position) for c in (b":", b",", b"[", b" ", b"\n", b"\t", b"\r")) + 1
         match = _NUMBER.match(self.data, start)
         if match is None:
-            return position, hits[first][1]
+            return hits[first][1]
         stop = match.end()
-        mine = [(p, min(e, stop) - start) for p, e in hits[first:] if e <= stop + 1]
+        last = first
+        while last < len(hits) and hits[last][1] <= stop + 1:
+            last += 1
+        mine = [(p, min(e, stop) - start) for p, e in hits[first:last]]
         key = self.key_before(start)
         if key is None and any(p in self.engine.keyed for p, _ in mine):
             raise _Structure
-        self.add(self.engine.number(match.group(), start, None, mine, key or b""), 0, out)
-        return start, stop
+        add(self.engine.number(match.group(), start, None, mine, key or b""), 0, out)
+        return stop
 
     def key_before(self, at: int) -> bytes | None:
         """Return the name of the value that begins at `at`; None when it is in a list."""
-        before = self.data[max(0, at - 8) : at].rstrip()
-        if not before.endswith(b":"):
-            return None if at and before[-1:] in (b"[", b",") else b""
-        colon = self.data.rfind(b":", 0, at)
-        close = self.data.rfind(b'"', 0, colon)
-        return self.data[self.data.rfind(b'"', 0, close) + 1 : close]
-
-    def person(self) -> None:
-        """Raise when the document has a bare name beside a mark of a person."""
-        if self.bare_names:
-            raise _Structure
-
-    def add(self, found: Edits, by: int, out: Edits) -> None:
-        for start, end, new, notes in found:
-            later = tuple([Note(LATER + n[0], n[1], n[2], n[3], n[4], n[5], n[6]) for n in notes])
-            if b'"' in new or b"\\" in new:
-                new = escape(new)
-            out.append(Edit(start + by, end + by, new, later))
+        data = self.data
+        colon = at - 1
+        while colon >= 0 and data[colon] in _BLANK:
+            colon -= 1
+        if colon < 0 or data[colon] != 58:
+            return None if colon >= 0 and data[colon] in b"[," else b""
+        close = data.rfind(b'"', 0, colon)
+        return data[data.rfind(b'"', 0, close) + 1 : close]
 
 
-def resolve(edits_: Edits, data: bytes) -> Edits:
+def add(found: Edits, by: int, out: Edits) -> None:
+    """Add edits of a string's content, moved right by `by` bytes and written as JSON."""
+    for start, end, new, notes in found:
+        out.append(Edit(start + by, end + by, escape(new) if b'"' in new or b"\\" in new else new, notes))
+
+
+def _in_order(found: Edits) -> Spots:
+    end = 0
+    for edit in found:
+        if edit[0] < end:
+            return Spots(merge(found))
+        end = edit[1]
+    return Spots(found)
+
+
+def resolve(found: Edits, data: bytes) -> Edits:
     """Return edits of `data` with their places worked out."""
-    if not any(n.place.startswith(LATER) for e in edits_ for n in e.notes):
-        return edits_
-    out: Edits = []
-    for e in edits_:
-        where = place(data, e.start)
-        out.append(e._replace(notes=tuple(n._replace(place=settled(n.place, where)) for n in e.notes)))
-    return out
-
-
-def settled(unsettled: str, where: str) -> str:
-    """Return a place that was put off, now that it is known."""
-    return where + unsettled[len(LATER) :] if unsettled.startswith(LATER) else unsettled
+    if not isinstance(found, Spots):
+        return found
+    return [e._replace(notes=under(e.notes, place(data, e.start))) for e in found]
 
 
 def place(data: bytes, offset: int) -> str:

@@ -1,0 +1,298 @@
+"""The hot path of heads: what was seen at a place before is a look-up, what is new is searched in one go.
+
+Heads of one service look alike: the same names in the same places, most values seen before. Each place is therefore
+a node that knows the clean values that stood there; all values that are new are joined and run through the prefilter
+once, and only those it points at are judged. Where a document has an unusual shape (a value's name decides about what
+stands below it, labels, derived fields), `read` returns None and `head` does it in full; both agree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from speedscale_runtime.dlp.edits import Note
+
+from . import form, readers
+from .places import BIG, CACHED_CHARS, HEADER_MAPS, MARKS, SKIPPED_HEADERS, TIME, URLS, UUID, below, top_reader
+from .readers import Reader
+
+if TYPE_CHECKING:
+    from .head import Head
+
+_TOP, _HTTP, _SIDE, _HEADERS, _OBJECT, _NOTHING = range(6)
+_SPOTS = 4096  # places that are known at once
+_GENERATION_CHARS = 2 * 1024 * 1024
+_ENTRY_CHARS = 128
+_LIST = 16
+_DEPTH = 12
+_NEW: Any = object()
+_DERIVED = frozenset(("signature", "mutableSignature", "tokenList", "replacementValue"))
+Known = tuple[str, tuple[Note, ...]] | None
+
+
+class _InFull(Exception):
+    """The document has to be read in full."""
+
+
+class _Spot:
+    """One place: how its texts are read, what stands below, and which of its texts are known (None: clean)."""
+
+    __slots__ = ("batch", "children", "key", "known", "mode", "number", "old", "place", "reader", "strict")
+
+    def __init__(self, place: str, key: str, mode: int, reader: Reader | None, *, batch: bool) -> None:
+        self.place, self.key, self.mode, self.reader = place, key, mode, reader
+        self.batch = batch  # a text without a hit is clean
+        self.strict = False  # objects and lists here have to be read in full
+        self.number = False  # numbers here have to be read in full
+        self.children: dict[str | int, _Spot] = {}
+        self.known: dict[str, Known] = {}
+        self.old: dict[str, Known] = {}
+
+
+# spot, text, the object or list it stands in, its key or index there, what is known of it
+_Todo = tuple[_Spot, str, Any, Any, Any]
+
+
+class _Task:
+    """What one walk gathers: texts that are not known to be clean, big numbers, and what stands in what."""
+
+    __slots__ = ("numbers", "parents", "todo")
+
+    def __init__(self) -> None:
+        self.todo: list[_Todo] = []
+        self.numbers: list[str] = []
+        self.parents: dict[int, tuple[Any, Any]] = {}
+
+    def enter(self, inner: Any, outer: Any, key: Any, depth: int) -> None:
+        """Note where an object or list stands; one that stands in two places is none of ours."""
+        at = id(inner)
+        if at in self.parents or depth >= _DEPTH:
+            raise _InFull
+        self.parents[at] = (outer, key)
+
+    def number(self, spot: _Spot, value: float) -> None:
+        """Note a number, where it is long enough to be a value."""
+        if spot.number:
+            raise _InFull
+        if not -BIG < value < BIG:
+            self.numbers.append(repr(value))
+
+    def own(self, container: Any, copies: dict[int, Any]) -> Any:
+        """Return our copy of an object or list of the document, its parents' copies pointing at it."""
+        at = id(container)
+        known = copies.get(at)
+        if known is not None:
+            return known
+        made = copies[at] = container.copy()
+        above = self.parents.get(at)
+        if above is not None:
+            self.own(above[0], copies)[above[1]] = made
+        return made
+
+
+class Walk:
+    """Walks over heads under one rule; `evictions` counts what was dropped from its bounded memory."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._engine = head.engine
+        self.evictions = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._spots: list[_Spot] = []
+        self._room = _GENERATION_CHARS
+        self._root = _Spot("", "", _TOP, None, batch=False)
+
+    def read(self, doc: dict[str, Any], notes: list[Note]) -> dict[str, Any] | None:
+        """Return the redacted document (the same object when nothing was found) and add to `notes`.
+
+        None, and nothing added, where the document has to be read in full.
+        """
+        task = _Task()
+        try:
+            self._walk(doc, self._root, task, 0)
+            if not task.todo and not task.numbers:
+                return doc
+            settled = self._settle(task.todo, task.numbers)
+        except _InFull:
+            return None
+        copies: dict[int, Any] = {}
+        for (_, _, container, key, _), known in zip(task.todo, settled, strict=True):
+            if known is not None:
+                notes += known[1]
+                task.own(container, copies)[key] = known[0]
+        changed: dict[str, Any] = copies.get(id(doc), doc)
+        return changed
+
+    def _walk(self, container: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
+        children, todo = at.children, task.todo
+        for key, value in container.items():
+            spot = children.get(key)
+            if spot is None:
+                spot = self._child(at, key)
+            kind = type(value)
+            if kind is str:
+                known = spot.known.get(value, _NEW)
+                if known is not None:
+                    todo.append((spot, value, container, key, known))
+            elif kind is dict:
+                if spot.strict or "value" in value:
+                    raise _InFull
+                task.enter(value, container, key, depth)
+                if spot.mode == _HEADERS:
+                    self._headers(value, spot, task, depth + 1)
+                else:
+                    self._walk(value, spot, task, depth + 1)
+            elif kind is list:
+                if spot.strict or spot.mode != _OBJECT or len(value) > _LIST:
+                    raise _InFull
+                task.enter(value, container, key, depth)
+                self._list(value, spot, task, depth)
+            elif kind is int or kind is float:
+                task.number(spot, value)
+
+    def _headers(self, headers: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
+        children, todo = at.children, task.todo
+        for name, values in headers.items():
+            spot = children.get(name)
+            if spot is None:
+                spot = self._child(at, name)
+            if type(values) is not list or len(values) > _LIST:
+                raise _InFull
+            task.enter(values, headers, name, depth)
+            for i, value in enumerate(values):
+                if type(value) is not str:
+                    raise _InFull
+                item = spot.children.get(i) or self._item(spot, i)
+                known = item.known.get(value, _NEW)
+                if known is not None:
+                    todo.append((item, value, values, i, known))
+
+    def _list(self, values: list[Any], at: _Spot, task: _Task, depth: int) -> None:
+        for i, value in enumerate(values):
+            spot = at.children.get(i) or self._item(at, i)
+            kind = type(value)
+            if kind is str:
+                known = spot.known.get(value, _NEW)
+                if known is not None:
+                    task.todo.append((spot, value, values, i, known))
+            elif kind is dict:
+                if "value" in value:
+                    raise _InFull
+                task.enter(value, values, i, depth)
+                self._walk(value, spot, task, depth + 1)
+            elif kind is int or kind is float:
+                task.number(spot, value)
+            elif kind is list:
+                raise _InFull
+
+    def _child(self, at: _Spot, key: str) -> _Spot:
+        """Return the new node for a name below a place."""
+        head = self._head
+        if head.name(key, at.place, []) != key:
+            raise _InFull  # the name is a value itself
+        mode, reader = _OBJECT, None
+        if at.mode == _TOP:
+            mode = _NOTHING if key in MARKS else _HTTP if key == "http" else _OBJECT
+            reader = top_reader(key)
+        elif at.mode == _HTTP:
+            mode = _SIDE
+        elif at.mode == _SIDE:
+            mode = _HEADERS if key in HEADER_MAPS else _OBJECT
+            reader = form.url if key in URLS else None
+        elif at.mode == _HEADERS:
+            mode = _NOTHING if key.lower() in SKIPPED_HEADERS else _OBJECT
+            reader = readers.HEADERS.get(key.lower())
+        spot = self._made(at, key, below(at.place, key), key, mode, reader)
+        rule = head.rule(key)
+        spot.strict = key in _DERIVED or (rule is not None and mode == _OBJECT)
+        return spot
+
+    def _item(self, at: _Spot, index: int) -> _Spot:
+        return self._made(at, index, f"{at.place}[{index}]", at.key, at.mode, at.reader)
+
+    def _made(self, at: _Spot, segment: str | int, place: str, key: str, mode: int, reader: Reader | None) -> _Spot:
+        if len(self._spots) >= _SPOTS:
+            self.evictions += len(self._spots) + sum(len(s.known) + len(s.old) for s in self._spots)
+            self._reset()
+            raise _InFull
+        rule = self._head.rule(key)
+        batch = self._engine.joinable and reader in (None, form.url) and (rule is None or rule.person)
+        spot = _Spot(place, key, mode, reader, batch=batch)
+        spot.number = rule is not None and rule.numbers
+        self._spots.append(spot)
+        at.children[segment] = spot
+        return spot
+
+    def _settle(self, todo: list[_Todo], numbers: list[str]) -> list[Known]:
+        """Return for each text what becomes of it, None where nothing does; one search for all that are new."""
+        out: list[Known] = []
+        fresh: list[int] = []
+        texts: list[bytes] = []
+        for i, (spot, text, _, _, known) in enumerate(todo):
+            if known is _NEW:
+                known = spot.old.pop(text, _NEW)
+                if known is not _NEW:
+                    self._remember(spot, text, known)
+                elif _plain(spot, text):
+                    known = None
+                elif spot.batch:
+                    known = None
+                    fresh.append(i)
+                    texts.append(text.encode("utf-8", "surrogatepass"))
+                else:
+                    known = self._judged(spot, text)
+            out.append(known)
+        if texts or numbers:
+            fired = self._fired(texts, numbers)
+            for j, i in enumerate(fresh):
+                spot, text = todo[i][0], todo[i][1]
+                if j in fired:
+                    out[i] = self._judged(spot, text)
+                else:
+                    self._remember(spot, text, None)
+        return out
+
+    def _fired(self, texts: list[bytes], numbers: list[str]) -> set[int]:
+        """Return which texts the prefilter has hits in; a number with one has to be read in full."""
+        count = len(texts)
+        texts += [n.encode("ascii") for n in numbers]
+        hits = self._engine.hits(b"\n".join(texts))
+        fired: set[int] = set()
+        if not hits:
+            return fired
+        j, end = 0, len(texts[0]) + 1  # a pattern may take the line feed behind the text with it
+        for _, at in hits:
+            while at > end:
+                j += 1
+                end += len(texts[j]) + 1
+            fired.add(j)
+        if any(j >= count for j in fired):
+            raise _InFull
+        return fired
+
+    def _judged(self, spot: _Spot, text: str) -> Known:
+        notes: list[Note] = []
+        new = self._head.judge(text, spot.place, spot.key, notes, spot.reader)
+        known = (new, tuple(notes)) if notes else None
+        self._remember(spot, text, known)
+        return known
+
+    def _remember(self, spot: _Spot, text: str, known: Known) -> None:
+        if len(text) > CACHED_CHARS:
+            return
+        self._room -= len(text) + _ENTRY_CHARS
+        if self._room < 0:
+            self._room = _GENERATION_CHARS
+            for s in self._spots:
+                self.evictions += len(s.old)
+                s.old, s.known = s.known, {}
+        spot.known[text] = known
+
+
+def _plain(spot: _Spot, text: str) -> bool:
+    """Say whether a text needs no look: nothing, a time, a uuid, what we wrote ourselves."""
+    if not text or spot.mode == _NOTHING or TIME.fullmatch(text) is not None:
+        return True
+    return spot.place == "uuid" and UUID.fullmatch(text) is not None
