@@ -45,8 +45,8 @@ class Exchange:
     `*_body_length` is the true length. `interim` holds the 1xx statuses before the final one. `incomplete` is ""
     or a `Cause`: an exchange that lacks a part is handed over all the same. `method` is empty when even the request
     line never ended, `status` 0 when there was no response head. `upgraded` means that the connection left HTTP
-    with this exchange. `*_line` and `*_block` are the bytes of first line and fields from which the rest was read, for
-    who wants to work on them once per content; empty where they were never whole.
+    with this exchange. `request_line`, `request_block` (fields) and `response_head` are the bytes from which the rest
+    was read, as keys for who works on them once per content; line ends apart, empty where they were never whole.
     """
 
     __slots__ = (
@@ -62,12 +62,11 @@ class Exchange:
         "request_headers",
         "request_line",
         "request_trailers",
-        "response_block",
         "response_body",
         "response_body_length",
         "response_end_ns",
+        "response_head",
         "response_headers",
-        "response_line",
         "response_start_ns",
         "response_trailers",
         "response_version",
@@ -82,7 +81,7 @@ class Exchange:
         self.target = target
         self.http_version = version  # b"1.1" or b"1.0", as the client said
         self.request_headers = headers
-        self.request_line = self.request_block = self.response_line = self.response_block = b""
+        self.request_line = self.request_block = self.response_head = b""
         self.request_trailers: Headers = []
         self.request_body = b""
         self.request_body_length = 0

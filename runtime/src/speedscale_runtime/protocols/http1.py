@@ -26,6 +26,7 @@ from .http1_head import ABSENT, CHUNKED, UNSURE, UNTIL_CLOSE, HeadBuffer, Known,
 __all__ = ["Cause", "Exchange", "Headers", "Known", "Mode", "Observer"]
 
 PIPELINE_MAX = 64
+FAST_MAX = 65536  # bytes of an answer in the fast lane: its body is cut off before it is known to be whole
 INTERIM_MAX = 16  # 1xx statuses kept of one exchange
 
 
@@ -108,7 +109,7 @@ class Observer:
 
     def feed_request(self, data: bytes, now_ns: int) -> None:
         """Take bytes that went from the client to the server; `now_ns` is when they came."""
-        if not self.active:
+        if not self.active or self._repeated_request(data, now_ns):
             return
         try:
             pos, end = 0, len(data)
@@ -126,7 +127,7 @@ class Observer:
                     return
                 found = None if self._request_head.data else heads.request_at(data, pos, self._max_head, self._known)
                 if found is not None:
-                    (line, method, target, version), (block, headers, length, upgrade), pos = found
+                    line, (method, target, version, _), block, (headers, length, upgrade, _), pos = found
                     started_ns = now_ns
                 else:
                     head, pos = self._request_head.take(data, pos, now_ns)
@@ -135,7 +136,7 @@ class Observer:
                     started_ns = self._request_head.started_ns
                     method, target, version, start = heads.request_line(head)
                     headers = heads.fields(head, start)
-                    line, block, length, upgrade = head[:start], head[start:], UNSURE, False
+                    line, block, length, upgrade = head[:start].rstrip(b"\r\n"), head[start:], UNSURE, False
                 exchange = Exchange(method, target, version, headers, started_ns)
                 exchange.request_line, exchange.request_block = line, block
                 self._queue.append(exchange)
@@ -152,7 +153,7 @@ class Observer:
 
     def feed_response(self, data: bytes, now_ns: int) -> None:
         """Take bytes that went from the server to the client; `now_ns` is when they came."""
-        if not self.active:
+        if not self.active or self._repeated_response(data, now_ns):
             return
         try:
             pos, end = 0, len(data)
@@ -168,7 +169,7 @@ class Observer:
                     return
                 found = None if self._response_head.data else heads.response_at(data, pos, self._max_head, self._known)
                 if found is not None:
-                    (line, version, status, reason), (block, headers, length, _), pos = found
+                    raw, (version, status, reason, headers, length, _), pos = found
                     started_ns = now_ns
                 else:
                     head, pos = self._response_head.take(data, pos, now_ns)
@@ -177,7 +178,7 @@ class Observer:
                     started_ns = self._response_head.started_ns
                     version, status, reason, start = heads.status_line(head)
                     headers = heads.fields(head, start)
-                    line, block, length = head[:start], head[start:], UNSURE
+                    raw, length = head.removesuffix(b"\r\n\r\n"), UNSURE
                 exchange = self._queue[0]
                 if status < 200 and status != 101:
                     if len(exchange.interim) < INTERIM_MAX:
@@ -185,7 +186,7 @@ class Observer:
                     continue
                 exchange.response_version, exchange.status, exchange.reason = version, status, reason
                 exchange.response_headers, exchange.response_start_ns = headers, started_ns
-                exchange.response_line, exchange.response_block = line, block
+                exchange.response_head = raw
                 pos = self._begin_body(exchange, length, data, pos, now_ns)
         except ParseError as error:
             self._go_opaque(error.cause)
@@ -226,6 +227,62 @@ class Observer:
     def between(self) -> bool:
         """Whether HTTP goes on and nothing is begun: neither a request nor an answer."""
         return self.active and not self._queue and not self._request_head.data
+
+    # -- the fast lane: one whole message in one piece, whose parts were met before -----------------------------
+    #
+    # A key of `Known` is a line or block that ends where it says, so no byte has to be searched behind it. Whatever
+    # is not plainly ordinary is left to the way around, which gives the same for it.
+
+    def _repeated_request(self, data: bytes, now_ns: int) -> bool:
+        """Take a request without a body; False when it must go the way around."""
+        if self._request_body is not None or self._request_stalled or self._request_head.data:
+            return False
+        line, _, block = data.partition(b"\r\n")
+        known, queue = self._known, self._queue
+        first, fields = known.lines.get(line), known.blocks.get(block)
+        if first is None or fields is None or len(queue) >= PIPELINE_MAX or len(data) > self._max_head:
+            return False
+        method, target, version, may_be_plain = first
+        headers, _, _, plain = fields
+        if not plain or not may_be_plain:
+            return False
+        exchange = Exchange(method, target, version, headers, now_ns)
+        exchange.request_line, exchange.request_block, exchange.request_end_ns = line, block, now_ns
+        queue.append(exchange)
+        return True
+
+    def _repeated_response(self, data: bytes, now_ns: int) -> bool:
+        """Take an answer whose whole body came with it; False when it must go the way around."""
+        queue = self._queue
+        if not queue or self._response_body is not None or self._response_head.data or len(data) > FAST_MAX:
+            return False
+        head, _, body = data.partition(b"\r\n\r\n")
+        answer = self._known.answers.get(head)
+        if answer is None:
+            return False
+        version, status, reason, headers, length, has_body = answer
+        exchange = queue[0]
+        if (
+            not has_body
+            or length != len(body)
+            or length > self._max_body
+            or len(head) + 4 > self._max_head
+            or exchange is self._request  # it is not ended yet, or
+            or exchange is self._holding  # asked for something else than HTTP, or
+            or self._early  # was never whole, or
+            or self._response_eof
+            or exchange.method == b"HEAD"  # the length is that of another answer
+            or exchange.method == b"CONNECT"
+        ):
+            return False
+        exchange.response_version, exchange.status, exchange.reason = version, status, reason
+        exchange.response_headers, exchange.response_head = headers, head
+        exchange.response_body, exchange.response_body_length = body, length
+        exchange.response_start_ns = exchange.response_end_ns = now_ns
+        del queue[0]
+        self._body_room += len(exchange.request_body)
+        self._on_exchange(exchange)
+        return True
 
     # -- requests -----------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ _LENGTH_DIGITS_MAX = 18
 CHUNKED = -1
 UNTIL_CLOSE = -2
 ABSENT = -3
-UNSURE = -4  # in a `Block`: `framing` has to say, and may raise
+UNSURE = -4  # `framing` has to say, and may raise
 
 
 class ParseError(Exception):
@@ -45,80 +45,91 @@ class ParseError(Exception):
         super().__init__(cause.value)
 
 
-Line = tuple[bytes, bytes, bytes, bytes]  # as it came, method, target, version
-Status = tuple[bytes, bytes, int, bytes]  # as it came, version, status, reason
-Block = tuple[bytes, Headers, int, bool]  # as it came, fields, length (or UNSURE) and upgrade under HTTP/1.1
+# What is known of a request line: method, target, version, and whether it may stand before a request without a body.
+Line = tuple[bytes, bytes, bytes, bool]
+# Of the fields of a request: they, length (or UNSURE) and upgrade under HTTP/1.1, and whether nothing follows them.
+Block = tuple[Headers, int, bool, bool]
+# Of the head of an answer: version, status, reason, fields, length (or UNSURE), whether that many bytes of body follow.
+Answer = tuple[bytes, int, bytes, Headers, int, bool]
 
 
 class Known:
-    """First lines and field blocks seen lately, for all connections of a process; bounded as `recall` says."""
+    """What was parsed lately, for all connections of a process; bounded as `recall` says.
 
-    __slots__ = ("blocks", "lines", "statuses")
+    Keys are the bytes on the wire: first lines without their line end, fields with the blank line that ends them,
+    heads of answers without it. Only heads with CRLF everywhere and in need of no closer look are in here.
+    """
+
+    __slots__ = ("answers", "blocks", "lines")
 
     def __init__(self) -> None:
         self.lines: Recall[Line] = Recall(key_max=1024)
-        self.statuses: Recall[Status] = Recall(key_max=1024)
         self.blocks: Recall[Block] = Recall()
+        self.answers: Recall[Answer] = Recall()
 
 
-def request_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[Line, Block, int] | None:
-    """Return first line, fields and the position behind a head that is whole and ordinary.
+def request_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[bytes, Line, bytes, Block, int] | None:
+    """Return first line, fields (both as they came and as parsed) and the position behind a whole, ordinary head.
 
-    None for any other: one that does not end in `data`, is longer than `limit`, or needs a closer look. Hot path.
+    None for any other: one that does not end in `data`, is longer than `limit`, or needs a closer look.
     """
     start = data.find(b"\r\n", pos) + 2
     stop = data.find(b"\r\n\r\n", start - 2) + 4
     if start < 2 or stop < 4 or stop - pos > limit:
         return None
-    raw = data[pos:start]
-    line = known.lines.get(raw) or known.lines.older(raw)
+    first, raw = data[pos : start - 2], data[start:stop]
+    line = known.lines.get(first) or known.lines.older(first)
     if line is None:
-        match = _REQUEST_LINE.fullmatch(raw)
-        if match is None:
+        match = _REQUEST_LINE.match(data, pos, start)
+        if match is None or match.end() != start:
             return None
         method, target, version = match.groups()
-        line = (raw, method, target, version)
-        known.lines.put(raw, line)
-    raw = data[start:stop]
-    block = known.blocks.get(raw) or _block(raw, known)
-    return None if block is None else (line, block, stop)
-
-
-def response_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[Status, Block, int] | None:
-    """Return status line, fields and the position behind a head, as `request_at` does."""
-    start = data.find(b"\r\n", pos) + 2
-    stop = data.find(b"\r\n\r\n", start - 2) + 4
-    if start < 2 or stop < 4 or stop - pos > limit:
-        return None
-    raw = data[pos:start]
-    line = known.statuses.get(raw) or known.statuses.older(raw)
-    if line is None:
-        match = _STATUS_LINE.fullmatch(raw)
-        if match is None:
+        line = (method, target, version, method != b"CONNECT")
+        known.lines.put(first, line)
+    block = known.blocks.get(raw) or known.blocks.older(raw)
+    if block is None:
+        headers = _whole_lines(raw)
+        if headers is None:
             return None
-        version, status, reason = match.groups()
-        line = (raw, version, int(status), reason or b"")
-        known.statuses.put(raw, line)
-    raw = data[start:stop]
-    block = known.blocks.get(raw) or _block(raw, known)
-    return None if block is None else (line, block, stop)
+        length, upgrade = _surely(headers)
+        block = (headers, length, upgrade, length == ABSENT and not upgrade)
+        known.blocks.put(raw, block)
+    return first, line, raw, block, stop
 
 
-def _block(raw: bytes, known: Known) -> Block | None:
-    """Return the fields of a block that was not met lately, None when its lines need a closer look."""
-    block = known.blocks.older(raw)
-    if block is not None:
-        return block
-    headers: Headers = _FIELDS.findall(raw)
-    if len(headers) + 1 != raw.count(b"\n"):
+def response_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[bytes, Answer, int] | None:
+    """Return the head of an answer, as it came and as parsed, and the position behind it, as `request_at` does."""
+    stop = data.find(b"\r\n\r\n", pos) + 4
+    if stop < 4 or stop - pos > limit:
         return None
+    raw = data[pos : stop - 4]
+    answer = known.answers.get(raw) or known.answers.older(raw)
+    if answer is None:
+        match = _STATUS_LINE.match(data, pos, stop)
+        if match is None or not match[0].endswith(b"\r\n"):
+            return None
+        headers = _whole_lines(data[match.end() : stop])
+        if headers is None:
+            return None
+        version, status, reason = match[1], int(match[2]), match[3] or b""
+        length, _ = _surely(headers)
+        body = length >= 0 and version != b"1.0" and status >= 200 and status not in (204, 304)
+        answer = (version, status, reason, headers, length, body)
+        known.answers.put(raw, answer)
+    return raw, answer, stop
+
+
+def _whole_lines(raw: bytes) -> Headers | None:
+    """Return the fields of a block, None when its lines need a closer look."""
+    headers: Headers = _FIELDS.findall(raw)
+    return headers if len(headers) + 1 == raw.count(b"\n") else None
+
+
+def _surely(headers: Headers) -> tuple[int, bool]:
     try:
-        length, upgrade = framing(headers, b"1.1")
+        return framing(headers, b"1.1")
     except ParseError:
-        length, upgrade = UNSURE, False
-    block = (raw, headers, length, upgrade)
-    known.blocks.put(raw, block)
-    return block
+        return UNSURE, False
 
 
 def request_line(head: bytes) -> tuple[bytes, bytes, bytes, int]:

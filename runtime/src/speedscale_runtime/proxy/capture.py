@@ -36,7 +36,7 @@ _RECENT = 4096
 # Pieces of JSON, kept as plain tuples because these unpack fastest.
 Rendered = tuple[str, str, str, str, str, str, str]  # of a connection, see `_render`
 Asked = tuple[str, str, str]  # of a request line: what stands before the request, its beginning, its end
-Answered = tuple[str, str]  # of a response's fields: what stands before and behind what the status line gives
+Answered = tuple[str, str]  # of a response's head: the status, and the response without its body
 
 
 class Facts:
@@ -104,8 +104,7 @@ class Recorder:
         self._older: set[int] = set()
         self._lines: Recall[Asked] = Recall(key_max=1024)
         self._asking: Recall[str] = Recall()
-        self._statuses: Recall[tuple[str, str]] = Recall(key_max=1024)
-        self._answering: Recall[Answered] = Recall()
+        self._answers: Recall[Answered] = Recall()
 
     def http(self, facts: Facts, exchange: Exchange) -> bytes:
         """Return the frame of an exchange; FrameError when its head is over the format's limit."""
@@ -120,13 +119,11 @@ class Recorder:
         else:
             raw = exchange.request_block
             asking = self._asking.get(raw) or self._fields_asking(raw, exchange)
-        raw = exchange.response_line
-        status, message = self._statuses.get(raw) or self._status(raw, exchange)
         if exchange.response_trailers:
-            kind, end = _answering(exchange.response_headers, exchange.response_trailers)
+            status, answer = _answered(exchange)
         else:
-            raw = exchange.response_block
-            kind, end = self._answering.get(raw) or self._fields_answering(raw, exchange)
+            raw = exchange.response_head
+            status, answer = self._answers.get(raw) or self._answered(raw, exchange)
         request, response = exchange.request_body, exchange.response_body
         if (
             exchange.incomplete
@@ -140,7 +137,7 @@ class Recorder:
         duration = f',"duration":{ms}' if ms > 0 else ""
         head = (
             f"{before_ts}{ts}{after_ts}{duration}{tags}{self._sequence}{more_tags}{uuid}{after_uuid}"
-            f"{command}{status}{begin}{asking}{params}{kind}{message}{end}"
+            f"{command}{status}{begin}{asking}{params}{answer}"
             f'{netinfo}{ts}{downstream}{facts.bytes_in}{upstream}{facts.bytes_out}"}}}}}}'
         )
         return frames.pack(head.encode(), request, response)
@@ -183,21 +180,12 @@ class Recorder:
                 self._asking.put(raw, found)
         return found
 
-    def _status(self, raw: bytes, exchange: Exchange) -> tuple[str, str]:
-        found = self._statuses.older(raw)
+    def _answered(self, raw: bytes, exchange: Exchange) -> Answered:
+        found = self._answers.older(raw)
         if found is None:
-            message = quote(f"{exchange.status} {_text(exchange.reason)}".rstrip())
-            found = f',"status":"{exchange.status}"', f'"statusCode":{exchange.status},"statusMessage":{message},'
+            found = _answered(exchange)
             if raw:
-                self._statuses.put(raw, found)
-        return found
-
-    def _fields_answering(self, raw: bytes, exchange: Exchange) -> Answered:
-        found = self._answering.older(raw)
-        if found is None:
-            found = _answering(exchange.response_headers, [])
-            if raw:
-                self._answering.put(raw, found)
+                self._answers.put(raw, found)
         return found
 
     def _render(self, facts: Facts) -> Rendered:
@@ -288,12 +276,17 @@ def _asking(fields: Headers, trailers: Headers) -> str:
     return f'"host":{quote(host)},"headers":{dumps(headers).decode()}'
 
 
-def _answering(fields: Headers, trailers: Headers) -> Answered:
-    """Render the fields of a response."""
-    headers = _headers(fields)
+def _answered(exchange: Exchange) -> Answered:
+    """Render the head of a response."""
+    headers = _headers(exchange.response_headers)
     kind = _first(headers, "content-type")
-    _merge(headers, trailers)
-    return (f'{{"contentType":{quote(kind)},', f'"headers":{dumps(headers).decode()}}}}}')
+    _merge(headers, exchange.response_trailers)
+    message = f"{exchange.status} {_text(exchange.reason)}".rstrip()
+    return (
+        f',"status":"{exchange.status}"',
+        f'{{"contentType":{quote(kind)},"statusCode":{exchange.status},"statusMessage":{quote(message)},'
+        f'"headers":{dumps(headers).decode()}}}}}',
+    )
 
 
 def _first(headers: dict[str, list[str]], wanted: str) -> str:

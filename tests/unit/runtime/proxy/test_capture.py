@@ -262,5 +262,5 @@ def test_what_was_rendered_before_changes_nothing(rounds: list[tuple[bytes, Head
         remembering._random = lambda n: bytes(n)
         plain = fresh.http(facts(), one)
         one.request_line, one.request_block = b"GET %b" % target, repr(asked).encode()
-        one.response_line, one.response_block = b"200 %b" % reason, repr(answered).encode()
+        one.response_head = reason + repr(answered).encode()
         assert remembering.http(where, one) == plain
