@@ -26,12 +26,12 @@ _WORD = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
 
 
 class Echo(NamedTuple):
-    """One value to look for, in each of its forms with what takes their place."""
+    """One value to look for in each of its forms, the last of them in base64."""
 
     kind: str
     length: int
     token: str
-    forms: tuple[tuple[bytes, bytes], ...]
+    forms: tuple[bytes, ...]
 
 
 class Echoes:
@@ -73,23 +73,17 @@ def _echo(note: Note) -> Echo | None:
     value = note.value.strip()
     if not _distinct(value):
         return None
-    return Echo(note.kind, len(value), note.token, _forms(value, note.token.encode("ascii")))
+    return Echo(note.kind, len(value), note.token, _forms(value))
 
 
-def _forms(value: bytes, token: bytes) -> tuple[tuple[bytes, bytes], ...]:
+def _forms(value: bytes) -> tuple[bytes, ...]:
     coded = base64.b64encode(value)
     if _PLAIN.fullmatch(value) is not None:  # written alike in JSON and in a URL
-        return ((value, token), (coded, base64.b64encode(token)))
+        return (value, coded)
     if _SPACED.fullmatch(value) is not None:
-        return ((value, token), (value.replace(b" ", b"%20"), token), (coded, base64.b64encode(token)))
-    forms = {
-        value: token,
-        escape(value): token,
-        json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii"): token,
-        quote(value): token,
-        coded: base64.b64encode(token),
-    }
-    return tuple(forms.items())
+        return (value, value.replace(b" ", b"%20"), coded)
+    written = json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii")
+    return (*dict.fromkeys((value, escape(value), written, quote(value))), coded)
 
 
 def _distinct(value: bytes) -> bool:
@@ -103,9 +97,10 @@ def silence(data: bytes, echoes: Iterable[Echo]) -> tuple[bytes, list[Echo]]:
     heard: list[Echo] = []
     for echo in echoes:
         before = data
-        for form, instead in echo.forms:
+        for i, form in enumerate(echo.forms):
             if form in data:
-                data = _replace(data, form, instead)
+                token = echo.token.encode("ascii")
+                data = _replace(data, form, base64.b64encode(token) if i == len(echo.forms) - 1 else token)
         if data is not before and data != before:
             heard.append(echo)
     return data, heard

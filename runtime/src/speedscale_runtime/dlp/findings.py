@@ -8,26 +8,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas.frames import Frame
 
-# place, kind, length, token, detector, why; and where a place that was put off is worked out from
-Found = tuple[str, str, int, str, str, str, "Later | None"]
-Settle = Callable[[str, "Later | None"], str]
-
-
-class Later(NamedTuple):
-    """Where a finding in a body stands: worked out from the redacted body when somebody asks.
-
-    `spots` says that its place is the JSON path of what stands at `offset`.
-    """
-
-    where: str
-    body: bytes
-    offset: int
-    spots: bool
+# Where a finding in a body stands: the body's own place, the redacted body, the offset in it, and whether the finding's
+# place is the JSON path of what stands there. Worked out when somebody asks.
+Later = tuple[str, bytes, int, bool]
+# place, kind, length, token, detector, why; and what its place is worked out from
+Found = tuple[str, str, int, str, str, str, Later | None]
+Settle = Callable[[str, Later | None], str]
 
 
 class Finding:

@@ -142,9 +142,10 @@ class Redactor:
     def _settle(self, place: str, later: Later | None) -> str:
         """Return the place of a finding as it is shown: names that are values themselves (an address) are redacted."""
         if later is not None:
-            if later.spots:
-                place = join(json_spots.place(later.body, later.offset), place)
-            place = join(later.where, place)
+            where, redacted, offset, spots = later
+            if spots:
+                place = join(json_spots.place(redacted, offset), place)
+            place = join(where, place)
         return self._place(place)
 
     def _place(self, place: str) -> str:
@@ -199,7 +200,7 @@ def _spliced(data: bytes, edits: Edits, where: str, notes: list[Note], found: li
     spots = isinstance(edits, json_spots.Spots)
     grown = 0
     for start, end, new, mine in edits:
-        later = Later(where, redacted, start + grown, spots)
+        later = (where, redacted, start + grown, spots)
         grown += len(new) - (end - start)
         found += [(n[0], n[1], n[2], n[3], n[4], n[5], later) for n in mine]
         notes += mine
@@ -243,7 +244,7 @@ def _json_marker(edit: Edit) -> Edit:
 def _replaced(found: list[Found], side: str) -> bool:
     where = f"http.{side}.body"
     return any(
-        kind == UNDECODABLE and later is not None and later.where == where and not place and not later.spots
+        kind == UNDECODABLE and later is not None and later[0] == where and not place and not later[3]
         for place, kind, _, _, _, _, later in found
     )
 

@@ -11,6 +11,7 @@ import binascii
 import re
 
 from speedscale_runtime.dlp.edits import Edit, Edits, apply, shift, under
+from speedscale_runtime.dlp.prefilter import FIRST
 from speedscale_runtime.dlp.tokens import TOKEN
 
 from .base import Asks
@@ -40,7 +41,8 @@ def opaque(engine: Asks, value: bytes, detector: str, why: str) -> Edits:
     secret = value[start:end]
     if not secret.strip() or _spent(secret):
         return []
-    for edit in engine.text(secret):
+    hits = engine.hits(secret)
+    for edit in engine.text(secret, 0, hits) if any(i >= FIRST for i, _ in hits) else ():
         if edit.start == 0 and edit.end == len(secret) and edit.notes[0].kind in _FULLER:
             return shift([edit], start)
     return [engine.edit(start, end, "SECRET", secret, detector, why)]

@@ -35,9 +35,12 @@ class _InFull(Exception):
 
 
 class _Spot:
-    """One place: how its texts are read, what stands below, and which of its texts are known (None: clean)."""
+    """One place: how its texts are read, what stands below, which texts are clean, and what became of others.
 
-    __slots__ = ("batch", "children", "key", "known", "mode", "number", "old", "place", "reader", "strict")
+    `old` is the generation before, of both (None: clean).
+    """
+
+    __slots__ = ("batch", "children", "clean", "key", "known", "mode", "number", "old", "place", "reader", "strict")
 
     def __init__(self, place: str, key: str, mode: int, reader: Reader | None, *, batch: bool) -> None:
         self.place, self.key, self.mode, self.reader = place, key, mode, reader
@@ -45,21 +48,23 @@ class _Spot:
         self.strict = False  # objects and lists here have to be read in full
         self.number = False  # numbers here have to be read in full
         self.children: dict[str | int, _Spot] = {}
+        self.clean: set[str] = set()
         self.known: dict[str, Known] = {}
         self.old: dict[str, Known] = {}
 
 
-# spot, text, the object or list it stands in, its key or index there, what is known of it
-_Todo = tuple[_Spot, str, Any, Any, Any]
+# spot, text, the object or list it stands in, its key or index there
+_Todo = tuple[_Spot, str, Any, Any]
 
 
 class _Task:
     """What one walk gathers: texts that are not known to be clean, big numbers, and what stands in what."""
 
-    __slots__ = ("numbers", "parents", "todo")
+    __slots__ = ("numbers", "parents", "single", "todo")
 
     def __init__(self) -> None:
         self.todo: list[_Todo] = []
+        self.single: set[int] = set()  # which of them are the only text of a list at their key
         self.numbers: list[str] = []
         self.parents: dict[int, tuple[Any, Any]] = {}
 
@@ -118,24 +123,24 @@ class Walk:
         except _InFull:
             return None
         copies: dict[int, Any] = {}
-        for (_, _, container, key, _), known in zip(task.todo, settled, strict=True):
+        for i, known in enumerate(settled):
             if known is not None:
+                _, _, container, key = task.todo[i]
                 notes += known[1]
-                task.own(container, copies)[key] = known[0]
+                task.own(container, copies)[key] = [known[0]] if i in task.single else known[0]
         changed: dict[str, Any] = copies.get(id(doc), doc)
         return changed
 
     def _walk(self, container: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
-        children, todo = at.children, task.todo
+        children = at.children
+        if not children.keys() >= container.keys():
+            self._grow(at, container)
         for key, value in container.items():
-            spot = children.get(key)
-            if spot is None:
-                spot = self._child(at, key)
+            spot = children[key]
             kind = type(value)
             if kind is str:
-                known = spot.known.get(value, _NEW)
-                if known is not None:
-                    todo.append((spot, value, container, key, known))
+                if value not in spot.clean:
+                    task.todo.append((spot, value, container, key))
             elif kind is dict:
                 if spot.strict or "value" in value:
                     raise _InFull
@@ -153,30 +158,42 @@ class Walk:
                 task.number(spot, value)
 
     def _headers(self, headers: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
-        children, todo = at.children, task.todo
+        children = at.children
+        if not children.keys() >= headers.keys():
+            self._grow(at, headers)
         for name, values in headers.items():
-            spot = children.get(name)
-            if spot is None:
-                spot = self._child(at, name)
+            spot = children[name]
             if type(values) is not list or len(values) > _LIST:
                 raise _InFull
+            if len(values) == 1:  # nearly all; no need to remember where the list stands
+                value = values[0]
+                if type(value) is not str:
+                    raise _InFull
+                first = spot.children.get(0) or self._item(spot, 0)
+                if value not in first.clean:
+                    task.todo.append((first, value, headers, name))
+                    task.single.add(len(task.todo) - 1)
+                continue
             task.enter(values, headers, name, depth)
             for i, value in enumerate(values):
                 if type(value) is not str:
                     raise _InFull
                 item = spot.children.get(i) or self._item(spot, i)
-                known = item.known.get(value, _NEW)
-                if known is not None:
-                    todo.append((item, value, values, i, known))
+                if value not in item.clean:
+                    task.todo.append((item, value, values, i))
+
+    def _grow(self, at: _Spot, container: dict[str, Any]) -> None:
+        for key in container:
+            if key not in at.children:
+                self._child(at, key)
 
     def _list(self, values: list[Any], at: _Spot, task: _Task, depth: int) -> None:
         for i, value in enumerate(values):
             spot = at.children.get(i) or self._item(at, i)
             kind = type(value)
             if kind is str:
-                known = spot.known.get(value, _NEW)
-                if known is not None:
-                    task.todo.append((spot, value, values, i, known))
+                if value not in spot.clean:
+                    task.todo.append((spot, value, values, i))
             elif kind is dict:
                 if "value" in value:
                     raise _InFull
@@ -214,7 +231,7 @@ class Walk:
 
     def _made(self, at: _Spot, segment: str | int, place: str, key: str, mode: int, reader: Reader | None) -> _Spot:
         if len(self._spots) >= _SPOTS:
-            self.evictions += len(self._spots) + sum(len(s.known) + len(s.old) for s in self._spots)
+            self.evictions += len(self._spots) + sum(len(s.clean) + len(s.known) + len(s.old) for s in self._spots)
             self._reset()
             raise _InFull
         rule = self._head.rule(key)
@@ -230,8 +247,9 @@ class Walk:
         out: list[Known] = []
         fresh: list[int] = []
         texts: list[bytes] = []
-        for i, (spot, text, _, _, known) in enumerate(todo):
-            if known is _NEW:
+        for i, (spot, text, _, _) in enumerate(todo):
+            known = spot.known.get(text)
+            if known is None:
                 known = spot.old.pop(text, _NEW)
                 if known is not _NEW:
                     self._remember(spot, text, known)
@@ -287,8 +305,12 @@ class Walk:
             self._room = _GENERATION_CHARS
             for s in self._spots:
                 self.evictions += len(s.old)
-                s.old, s.known = s.known, {}
-        spot.known[text] = known
+                s.old = dict.fromkeys(s.clean) | s.known
+                s.clean, s.known = set(), {}
+        if known is None:
+            spot.clean.add(text)
+        else:
+            spot.known[text] = known
 
 
 def _plain(spot: _Spot, text: str) -> bool:
