@@ -87,3 +87,33 @@ def test_kill_9_of_the_proxy_ends_the_recording_and_keeps_it(tmp_path: Path, ori
     assert "the proxy ended with code -9 while recording" in err
     assert summary["recorded"] == COUNT  # the worker hands over what it holds when its supervisor is gone
     assert recorded(out) == Counter(f"/item/{n}" for n in range(COUNT))
+
+
+def test_a_recording_that_cannot_be_written_says_so_and_keeps_the_pairs(
+    tmp_path: Path, origins, speedctl: Callable
+) -> None:
+    out, port = tmp_path / "recording", origins.http.rpartition(":")[2]
+    (out / "raw.jsonl").mkdir(parents=True)  # what the recording would be written to
+    flags = ("--app-port", port, "--proxy-in-port", "0", "--proxy-out-port", "0", "--out", str(out))
+    session = speedctl("record", *flags, "--out-format", "jsonl")
+    ready = session.ready()
+    with client() as requests_of:
+        ask(requests_of, ready["inPort"], 0)
+    session.process.send_signal(signal.SIGINT)
+    assert session.process.stderr is not None
+    seen = ""
+    while "pairs cannot be written" not in seen:
+        seen = session.process.stderr.readline()
+        assert seen, "it ended without a word"
+    code, summary, err = session.end()  # the second Ctrl-C
+    assert code == 2
+    assert "1 pairs are not written yet" in err
+    assert summary["captured"] == 1
+    assert summary["recorded"] == 0
+    (out / "raw.jsonl").rmdir()
+    session.status_file.unlink()
+    again = speedctl("record", *flags, "--out-format", "jsonl")
+    again.ready()
+    assert again.end()[0] == 0
+    assert recorded(out) == Counter({"/item/0": 1})
+    assert not (out / ".spool").exists()

@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,10 +27,12 @@ from speedscale_schemas.errors import ConfigError
 from . import child, units
 from .keeper import Keeper
 from .output import Progress, add_output_flag, emit, fail
+from .trouble import Trouble
 
 _SPILL_BYTES = 4 << 30
 _CATCH_UP_S = 3600
 _SPOOL = ".spool"
+_LOOK_S = 2.0
 
 _WHY = {
     "client_rejects": "; a client does not trust the CA: `speedctl certs` prints the variables and files for it",
@@ -103,7 +106,9 @@ class _Recording:
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="speedscale-")))
         self._logs = _logs(args, out)
         self._logs.mkdir(parents=True, exist_ok=True)
-        self.problem = ""  # why the recording ended before its time
+        self.problem = ""  # why the recording ended before its time, or is not whole
+        self._trouble = Trouble()
+        self._looked_at = time.monotonic()
 
     def __enter__(self) -> _Recording:
         try:
@@ -193,6 +198,9 @@ class _Recording:
 
     def _watch(self, done: Callable[[], bool], interrupt: child.Interrupt) -> None:
         def over() -> bool:
+            if time.monotonic() - self._looked_at > _LOOK_S:
+                self._looked_at = time.monotonic()
+                self._status()
             return done() or not self.proxy.running or not self.forwarder.keep()
 
         child.watch(over, interrupt, self.args.timeout)
@@ -201,10 +209,17 @@ class _Recording:
                 self.problem = f"{name} ended with code {service.process.returncode} while recording"
 
     def finish(self) -> dict[str, Any]:
-        """Let the proxy hand over and the forwarder write what they hold; return the summary."""
+        """Let the proxy hand over and the forwarder write what they hold; return the summary.
+
+        Ctrl-C gives up what is not handed over or written by then; what was handed over stays in the spool.
+        """
+        with child.Interrupt() as impatient:
+            return self._finish(impatient)
+
+    def _finish(self, impatient: child.Interrupt) -> dict[str, Any]:
         self.proxy.terminate()
         progress = Progress("handing over pairs")
-        child.watch(lambda: self._step(progress, lambda s: s["received"]["pairs"], self.proxy), child.Interrupt())
+        child.watch(lambda: self._step(progress, lambda s: s["received"]["pairs"], self.proxy), impatient)
         self.proxy.stop()
         stats = units.read_json(self._folder / "stats.json")
         progress.close()
@@ -217,9 +232,13 @@ class _Recording:
             progress.update(_exported(last))
             return not self.forwarder.keep() or _behind(last) == 0
 
-        child.watch(written, child.Interrupt())
+        child.watch(written, impatient)
         progress.close()
-        if self.forwarder.process.stop() == 0 and _behind(last) == 0:
+        code = self.forwarder.process.stop()
+        if waiting := _behind(last):
+            again = f"`speedctl record --out {self.out}` with the same flags writes them"
+            self.problem = f"{waiting:,} pairs are not written yet; they are in {self.out / _SPOOL}: {again}"
+        elif code == 0:
             shutil.rmtree(self.out / _SPOOL, ignore_errors=True)
         return self._summary(stats, last)
 
@@ -237,6 +256,7 @@ class _Recording:
                 status: dict[str, Any] = json.load(answer)
         except (OSError, ValueError):
             return None
+        self._trouble.look(status)
         return status
 
     def _summary(self, stats: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +264,7 @@ class _Recording:
         opaque = {k: v for k, v in stats.get("opaque", {}).items() if v}
         if passed := sum(stats.get("supervised", {}).values()):
             opaque["worker_restarting"] = passed
-        recorded = status.get("stored", {}).get("pairs", 0)
+        recorded = status.get("stored", {}).get("pairs", 0) - _behind(status)
         if self.forwarder.restarts:  # the counts of those before are gone
             recorded = sum(e.pair is not None for e in recording.read(self.out))
         return {
