@@ -104,10 +104,11 @@ class Child:
             code = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             code = -signal.SIGKILL
-        self._signal(signal.SIGKILL)
-        self.process.wait()
-        if self._log:
-            self._log.close()
+        finally:  # also when the user would not wait any longer: nothing is left behind
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+            if self._log:
+                self._log.close()
         return code
 
     def _signal(self, number: signal.Signals) -> None:

@@ -99,3 +99,18 @@ def test_the_first_signal_is_a_wish_and_the_second_an_order() -> None:
         assert interrupt.seen
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_nothing_is_left_when_the_user_does_not_wait_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = child.Child(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"], {})
+    wait = started.process.wait
+
+    def impatient(timeout: float | None = None) -> int:
+        if timeout is not None:
+            raise KeyboardInterrupt
+        return wait()
+
+    monkeypatch.setattr(started.process, "wait", impatient)
+    with pytest.raises(KeyboardInterrupt):
+        started.stop()
+    assert not started.group_running
