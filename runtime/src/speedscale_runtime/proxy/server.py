@@ -26,7 +26,7 @@ from .ledger import HEARTBEAT, Ledger
 from .outbox import Outbox
 from .relay import End
 from .sender import Sender
-from .spill import Spill
+from .spill import STAGE_BYTES, Spill
 
 _BACKLOG = 4096
 _HEARTBEAT_S = 1.0
@@ -144,7 +144,12 @@ class Server:
 def _spill(settings: Settings) -> Spill | None:
     if not settings.spill_max_bytes:
         return None
-    return Spill(max_bytes=settings.spill_max_bytes, block_bytes=settings.batch_max_bytes, directory=settings.spill_dir)
+    return Spill(
+        max_bytes=settings.spill_max_bytes,
+        block_bytes=settings.batch_max_bytes,
+        directory=settings.spill_dir,
+        stage_bytes=max(STAGE_BYTES, settings.queue_max_bytes // 4),
+    )
 
 
 def _token_reader(path: str) -> Callable[[], str]:

@@ -6,7 +6,7 @@ unredacted byte may rest on a disk readable, hence AES-256-CTR under a key made 
 running number and is never used again. What is in the file dies with the process.
 
 Bounds: the file never exceeds `max_bytes` (a ring of blocks); in memory, what waits to be written stays below
-`STAGE_BYTES` beside the block being written. When nothing more fits, `put` says no and the caller counts.
+`stage_bytes` beside the block being written. When nothing more fits, `put` says no and the caller counts.
 """
 
 from __future__ import annotations
@@ -105,8 +105,10 @@ class Ring:
 class Spill:
     """A first-in, first-out store of frames: `put` on one side, `take` (whole blocks) on the other."""
 
-    def __init__(self, *, max_bytes: int, block_bytes: int, directory: str) -> None:
+    def __init__(self, *, max_bytes: int, block_bytes: int, directory: str, stage_bytes: int = STAGE_BYTES) -> None:
+        """`stage_bytes` bridges the moments in which the disk stands still, the first use of the cipher among them."""
         self._ring = Ring(max_bytes)
+        self._stage_bytes = stage_bytes
         self._block_bytes = min(block_bytes, max_bytes)
         self._directory = directory
         self._vault: Vault | None = None
@@ -124,7 +126,7 @@ class Spill:
         """Keep a frame; False when it does not fit. Call on the loop's thread, with the loop running."""
         if self.bytes + len(frame) > self._ring.size:
             return False
-        if self._staged and self._staged + len(frame) > STAGE_BYTES:
+        if self._staged and self._staged + len(frame) > self._stage_bytes:
             return False  # the disk is slower than what comes in
         if self._filling and self._filling_bytes + len(frame) > self._block_bytes:
             self._seal()

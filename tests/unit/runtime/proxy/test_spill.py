@@ -89,3 +89,17 @@ async def test_disk_that_fails_costs_pairs_and_nothing_else(tmp_path: Path) -> N
     assert got + spill.take_failed() == 50
     assert spill.count == spill.bytes == 0
     spill.close()
+
+
+async def test_while_the_disk_stands_still_only_so_much_waits_in_memory(tmp_path: Path) -> None:
+    spill = Spill(max_bytes=100_000, block_bytes=1000, directory=str(tmp_path), stage_bytes=5000)
+    taken = 0
+    while spill.put(bytes(500)):  # the writer's task does not run before the first await
+        taken += 1
+    assert taken * 500 == 5000
+    found = b""
+    while (block := await spill.take()) is not None:
+        found += block[0]
+    assert len(found) == 5000
+    assert spill.put(bytes(500))
+    spill.close()
