@@ -6,7 +6,9 @@ Results go to stdout, everything else to stderr, so that `--output json | jq` al
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,11 +27,18 @@ def add_output_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def emit(args: argparse.Namespace, data: Mapping[str, Any], text: str) -> None:
-    """Print `data` as JSON or `text`, as the user chose."""
-    if getattr(args, "output", "text") == "json":
-        print(json.dumps(data, ensure_ascii=False, indent=2))
-    else:
-        print(text)
+    """Print `data` as JSON or `text`, as the user chose; a reader that left (`| head`) changes no exit code."""
+    as_json = getattr(args, "output", "text") == "json"
+    try:
+        print(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text, flush=True)
+    except BrokenPipeError:
+        mute()
+
+
+def mute() -> None:
+    """Send the rest of stdout nowhere: its reader left, and the flush at exit would complain again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str, remedy: str = "") -> int:

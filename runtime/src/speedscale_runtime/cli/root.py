@@ -14,6 +14,8 @@ from importlib.metadata import entry_points
 
 from speedscale_schemas.verbs import Verb
 
+from .output import fail, mute
+
 
 def verbs() -> dict[str, Verb]:
     """Return every registered verb by name; ValueError when two members claim one."""
@@ -69,7 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
+        mute()
         return 0
+    except OSError as error:  # what no verb has a better word for: a full disk, a folder without permission
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(f"{where}{error.strerror or error}", "is there room, and permission, where it reads and writes?")
 
 
 if __name__ == "__main__":

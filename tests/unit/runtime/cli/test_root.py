@@ -68,3 +68,30 @@ def test_every_verb_has_help_with_an_example(name: str, capsys: pytest.CaptureFi
     assert f"usage: speedctl {name}" in text
     if name != "version":
         assert f"speedctl {name}" in text.split("usage:", 1)[1].split("\n", 1)[1], "an example in the epilog"
+
+
+def test_a_disk_without_room_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from speedscale_runtime.cli import version
+
+    def full(_: object) -> int:
+        raise OSError(28, "No space left on device", "snap/unsorted")
+
+    monkeypatch.setattr(version, "run", full)
+    assert root.main(["version"]) == 2
+    assert "snap/unsorted: No space left on device" in capsys.readouterr().err
+
+
+def test_a_reader_that_left_changes_no_exit_code() -> None:
+    """More is printed than a pipe holds; the reader is gone before."""
+    code = (
+        "import argparse, sys; from speedscale_runtime.cli.output import emit;"
+        "emit(argparse.Namespace(output='text'), {}, 'x' * 1_000_000); sys.exit(1)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        assert (process.wait(30), said) == (1, b"")
