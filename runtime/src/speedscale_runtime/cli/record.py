@@ -46,6 +46,11 @@ _WHY = {
 }
 """What a reason for not looking into a connection means to the user; a reason without an entry speaks for itself."""
 
+_WHY_REFUSED = {
+    "connect_failed": "; the application (--app-host, --app-port) or a dependency does not listen where it was called",
+    "loop": "; the destination was this proxy itself: is --app-port the application's own port?",
+}
+
 _EPILOG = """examples:
   speedctl record --app-port 8080 --out recording -- ./my-app
       starts ./my-app with its outbound calls going through port 4140; send your requests to port 4143
@@ -277,6 +282,7 @@ class _Recording:
             "redacted": status.get("redacted", {}),
             "lost": status.get("dropped", {}),
             "opaque": opaque,
+            "refused": {k: v for k, v in stats.get("refused", {}).items() if v},
             "connectionsCut": sum(stats.get("cut", {}).values()),
             "forwarderRestarts": self.forwarder.restarts,
         }
@@ -314,6 +320,8 @@ def _text(summary: dict[str, Any]) -> str:
             lines.append(f"  {count:,} dropped: {cause}")
     for cause, count in summary["opaque"].items():
         lines.append(f"  {count:,} connections not looked into: {cause}{_WHY.get(cause, '')}")
+    for cause, count in summary["refused"].items():
+        lines.append(f"  {count:,} connections had nowhere to go: {cause}{_WHY_REFUSED.get(cause, '')}")
     if summary["connectionsCut"]:
         lines.append(f"  {summary['connectionsCut']:,} connections cut: the proxy's worker ended and was started again")
     if summary["forwarderRestarts"]:
@@ -323,7 +331,7 @@ def _text(summary: dict[str, Any]) -> str:
     lines.append(f"  {total:,} values redacted" + (f": {kinds}" if kinds else ""))
     if summary["seen"]:
         lines.append(f"next: speedctl inspect --in {summary['out']}")
-    else:
+    elif not summary["refused"]:
         lines.append("  nothing came through the proxy: send requests to its inbound port, and start the application")
         lines.append("  with `-- CMD` or set HTTP_PROXY and HTTPS_PROXY for it (speedctl certs prints the rest)")
     return "\n".join(lines)

@@ -113,4 +113,5 @@ def test_nothing_is_left_when_the_user_does_not_wait_for_the_end(monkeypatch: py
     monkeypatch.setattr(started.process, "wait", impatient)
     with pytest.raises(KeyboardInterrupt):
         started.stop()
+    child.watch(lambda: not started.group_running, child.Interrupt(), 10)  # killed; init takes a moment to reap
     assert not started.group_running
