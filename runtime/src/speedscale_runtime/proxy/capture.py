@@ -110,8 +110,9 @@ class Recorder:
         """Return the frame of an exchange; FrameError when its head is over the format's limit."""
         before_ts, after_ts, tags, after_uuid, netinfo, downstream, upstream = facts.rendered or self._render(facts)
         self._sequence += 1
-        ms = (exchange.response_end_ns - exchange.started_ns) // 1_000_000
-        ts = self._stamp(self._unique(exchange.started_ns))
+        started_ns = exchange.started_ns
+        ms = (exchange.response_end_ns - started_ns) // 1_000_000
+        ts = self._stamp(self._unique(started_ns))
         raw = exchange.request_line
         command, begin, params = self._lines.get(raw) or self._asked(raw, exchange)
         if exchange.request_trailers:

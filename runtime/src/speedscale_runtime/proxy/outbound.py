@@ -235,7 +235,7 @@ class OutboundFlow(Flow):
         self._stage = self._request_bytes
         self.observe()
         server.other = self.client
-        server.tap = self.hub.note
+        server.tap = self._note_answer
         if first:
             self._send_request(first, True)
         self.release_server_first()
@@ -247,6 +247,12 @@ class OutboundFlow(Flow):
             return
         self._queue.extend(self._rewriter.feed(data))
         self._pump()
+
+    def _note_answer(self, end: End, data: bytes) -> None:
+        """A request for another target waits for the end of this answer: look for it at once."""
+        self.hub.note(end, data)
+        if self._queue:
+            self.hub.look()
 
     def _send_request(self, data: bytes, begins: bool) -> None:
         assert self.server is not None
@@ -263,6 +269,7 @@ class OutboundFlow(Flow):
         while self._queue and not self.ended:
             forward = self._queue[0]
             if forward.new_request and (forward.host, forward.port) != self._target:
+                self.hub.look()
                 if self._open_requests:
                     self.client.transport.pause_reading()
                 else:

@@ -5,7 +5,7 @@ coroutine per request). Core and driver are merged here, because on this path a 
 
 Law of this module: bytes go on first. `data_received` writes them to the other end's socket at once, and only what
 the kernel does not take goes through the loop's buffer, whose high-water mark pauses the sender. The copy waits in
-the hub until all that came in this turn of the loop went on. Whatever goes wrong in looking at bytes is counted and
+the hub for a quiet moment. Whatever goes wrong in looking at bytes is counted and
 ends the looking, never the connection.
 
 What decides where a connection goes is in `inbound` and `outbound`; TLS is in `intercept`.

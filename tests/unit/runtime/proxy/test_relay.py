@@ -90,7 +90,7 @@ class Loop:
     def create_task(self, coroutine: Any) -> None:
         coroutine.close()
 
-    def call_soon(self, callback: Callable[[], None]) -> None:
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> None:
         self.soon.append(callback)
 
 
@@ -105,8 +105,8 @@ class Bench:
         self.client, self.server = Transport(), Transport()
         self.flow.client.connection_made(self.client)
 
-    def turn(self) -> None:
-        """End the turn of the loop."""
+    def wait(self) -> None:
+        """Let the time pass after which is looked at what was noted."""
         soon, self.loop.soon = self.loop.soon, []
         for callback in soon:
             callback()
@@ -169,7 +169,7 @@ def test_fault_while_looking_costs_the_record_and_not_the_traffic(bench: Bench) 
     bench.flow.client.data_received(REQUEST)
     server.data_received(ANSWER)
     assert (bench.server.received(), bench.client.received()) == (REQUEST, ANSWER)
-    bench.turn()
+    bench.wait()
     assert bench.flow.opaque == "internal"
 
 
@@ -195,14 +195,14 @@ def test_what_the_kernel_does_not_take_is_buffered_in_order_and_slows_the_sender
     assert bench.client.received() == b"direct again"
 
 
-def test_what_came_in_one_turn_goes_on_before_any_of_it_is_looked_at(bench: Bench) -> None:
+def test_what_came_goes_on_before_any_of_it_is_looked_at(bench: Bench) -> None:
     server = bench.reach()
     bench.join(server)
     bench.flow.client.data_received(REQUEST)
     server.data_received(ANSWER)
     assert (bench.server.received(), bench.client.received()) == (REQUEST, ANSWER)
     assert bench.outbox.exchanges == []
-    bench.turn()
+    bench.wait()
     assert len(bench.outbox.exchanges) == 1
     facts = bench.flow.facts
     assert (facts.bytes_in, facts.bytes_out) == (len(REQUEST), len(ANSWER))
@@ -218,7 +218,7 @@ def test_what_waits_to_be_looked_at_is_bounded(bench: Bench, pieces: int) -> Non
     for _ in range(pieces):
         server.data_received(body)
     assert len(bench.outbox.exchanges) == (1 if pieces == 1 else 0)
-    bench.turn()
+    bench.wait()
     assert bench.outbox.exchanges[0].response_body_length == len(body) * pieces
 
 
