@@ -22,7 +22,6 @@ UNDECODABLE = "UNDECODABLE"
 _CACHE_BYTES = 16 * 1024 * 1024
 _CACHED_BYTES = 1024
 _ENTRY_BYTES = 256  # what an entry costs besides its text
-_LONG = 1024
 _RUN_ONLY = {RUN}
 _NO_KEYS: frozenset[str] = frozenset()
 
@@ -149,41 +148,56 @@ class Engine:
         return edits
 
     def values(self, data: bytes, hits: Hits, key: bytes = b"") -> Edits:
-        """Return the edits of the detectors whose prefilter fired, validated; existing tokens are left alone."""
-        out: Edits = []
-        done: dict[int, int] = {}
-        words = _NO_KEYS
+        """Return the edits of the detectors whose prefilter fired, validated; existing tokens are left alone.
+
+        In the order of the detectors: of two that take one span the first names it.
+        """
+        fired: dict[int, list[int]] = {}
         for pattern, end in hits:
-            detector = self.detectors.get(pattern)
-            if detector is None or end <= done.get(pattern, 0):
-                continue
+            if pattern >= FIRST:
+                ends = fired.get(pattern)
+                if ends is None:
+                    fired[pattern] = [end]
+                else:
+                    ends.append(end)
+        if not fired:
+            return []
+        out: Edits = []
+        words = _NO_KEYS
+        for pattern in sorted(fired) if len(fired) > 1 else fired:
+            detector = self.detectors[pattern]
             if detector.skip_keys and key:
                 words = words or self.names.words(key)
                 if not detector.skip_keys.isdisjoint(words):
                     continue
-            self._matches(detector, data, end, pattern, done, out)
+            self._matches(detector, data, fired[pattern], out)
         if out and b"REDACTED-" in data:
             return outside_tokens(data, out)
         return out
 
-    def _matches(
-        self, detector: Detector, data: bytes, end: int, pattern: int, done: dict[int, int], out: Edits
-    ) -> None:
-        at = max(done.get(pattern, 0), end - detector.before, 0)
-        stop = min(len(data), end + detector.after)
-        search = detector.grammar.search
-        while (match := search(data, at, stop)) is not None and match.start() < end:
-            verdict = detector.validate(match, data)
-            if isinstance(verdict, str):
-                at = done[pattern] = match.start() + 1  # refused once, refused for every later hit
-                continue
-            value = data[verdict.start : verdict.end]
-            kind = verdict.kind or detector.kind
-            out.append(self.edit(verdict.start, verdict.end, kind, value, detector.name, verdict.why, data))
-            at = done[pattern] = verdict.end
-        if match is None and detector.after >= _LONG:
-            # nothing begins in the window: later hits in its first half need no search of their own
-            done[pattern] = max(done.get(pattern, 0), stop if stop == len(data) else stop - detector.after // 2)
+    def _matches(self, detector: Detector, data: bytes, ends: list[int], out: Edits) -> None:
+        """Search around the hits of one detector; what several of them reach is searched once."""
+        before, after = detector.before, detector.after
+        search, validate = detector.grammar.search, detector.validate
+        at = i = 0
+        count, size = len(ends), len(data)
+        while i < count:
+            at = max(at, ends[i] - before)
+            stop = ends[i] + after
+            i += 1
+            while i < count and ends[i] - before <= stop:
+                stop = ends[i] + after
+                i += 1
+            if stop > size:
+                stop = size
+            while (match := search(data, at, stop)) is not None:
+                verdict = validate(match, data)
+                if isinstance(verdict, str):
+                    at = match.start() + 1
+                    continue
+                start, at = verdict.start, max(verdict.end, match.start() + 1)
+                kind, value = verdict.kind or detector.kind, data[start : verdict.end]
+                out.append(self.edit(start, verdict.end, kind, value, detector.name, verdict.why, data))
 
     def edit(self, start: int, end: int, kind: str, value: bytes, detector: str, why: str, around: bytes = b"") -> Edit:
         """Return the edit that puts the value's token at [start, end); a bare JSON number gets a surrogate.

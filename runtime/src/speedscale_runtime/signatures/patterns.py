@@ -42,14 +42,33 @@ _WHOLE = re.compile(
 _EPOCH = range(946_684_800, 4_102_444_800)
 
 
+_MARKS = (b"REDACTED-", b"eyJ", b"@", b"://", b"\\")
+_DASHED = re.compile(rb"-(?:[0-9a-fA-F]{4}-|\d\d-)")
+_DOTTED = re.compile(rb"\.\d{1,3}\.\d")
+_DATE_WORDS = ("time", "epoch", "date", "expires", "_at")
+_DATE_MARKS = tuple(w.encode() for w in _DATE_WORDS)
+
+
+def could_hold(body: bytes) -> bool:
+    """Say of a JSON text, unparsed, whether a value in it could be recognised: False is certain."""
+    for mark in _MARKS:
+        if mark in body:
+            return True
+    if not body.isascii() or _DASHED.search(body) is not None or _DOTTED.search(body) is not None:
+        return True
+    folded = body.lower()
+    return any(mark in folded for mark in _DATE_MARKS)
+
+
 def recognise(value: str) -> Found | None:
     """Return what a string as a whole is, or None; a bearer prefix is isolated by a regex."""
     if not 7 <= len(value) <= 4096:
         return None
-    redacted = _REDACTED.search(value)
-    if redacted is not None:
-        regex = BEARER if value.startswith("Bearer ") else ""
-        return Found(redacted.group(1) or UNRECOGNIZED, redacted.group(0), regex)
+    if "REDACTED-" in value:
+        redacted = _REDACTED.search(value)
+        if redacted is not None:
+            regex = BEARER if value.startswith("Bearer ") else ""
+            return Found(redacted.group(1) or UNRECOGNIZED, redacted.group(0), regex)
     if value.startswith("Bearer "):
         inner = _WHOLE.fullmatch(value[7:])
         return Found(inner.lastgroup or UNRECOGNIZED, value[7:], BEARER) if inner is not None else None
@@ -72,7 +91,7 @@ def traceparent(value: str) -> list[Found]:
 def epoch(key: str, value: int) -> Found | None:
     """Return a whole number as a date where its key says so and it lies between 2000 and 2100 (seconds or ms)."""
     folded = key.lower()
-    if not any(word in folded for word in ("time", "epoch", "date", "expires", "_at")):
+    if not any(word in folded for word in _DATE_WORDS):
         return None
     seconds = value // 1000 if value >= 100_000_000_000 else value
     return Found("DATETIME", str(value)) if seconds in _EPOCH else None

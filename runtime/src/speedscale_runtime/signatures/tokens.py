@@ -10,18 +10,22 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Union
 
 import orjson
 
 from speedscale_runtime.rrpair import RRPair
 
 from . import patterns
-from .patterns import Found
+from .patterns import Found, recognise
+
+# what stands above, and the name or index there
+_Way = tuple[Union["_Way", None], str | int]
 
 TOKENS_MAX = 64
 BODY_MAX = 256 * 1024
 _LEAVES_MAX = 5000
+_EPOCH_MIN = 900_000_000  # below it no whole number is a date of ours
 _HEADERS = frozenset(
     ("authorization", "cookie", "set-cookie", "traceparent", "location", "x-request-id", "x-correlation-id", "etag")
 )
@@ -64,7 +68,7 @@ def _search(pair: RRPair) -> Iterator[tuple[str, Found]]:
         params = part.get("queryParams")
         if isinstance(params, dict):
             yield from _in_tree(f"http.{side}.queryParams", params)
-        if body and len(body) <= BODY_MAX and body[:1] in (b"{", b"["):
+        if body and len(body) <= BODY_MAX and body[:1] in (b"{", b"[") and patterns.could_hold(body):
             try:
                 tree = orjson.loads(body)
             except orjson.JSONDecodeError:
@@ -76,9 +80,7 @@ def _search(pair: RRPair) -> Iterator[tuple[str, Found]]:
 def _in_headers(prefix: str, headers: object) -> Iterator[tuple[str, Found]]:
     if not isinstance(headers, dict):
         return
-    for name in sorted(headers):
-        if name.lower() not in _HEADERS:
-            continue
+    for name in sorted(n for n in headers if n.lower() in _HEADERS):
         values = headers[name] if isinstance(headers[name], list) else [headers[name]]
         for index, value in enumerate(values):
             if not isinstance(value, str):
@@ -87,30 +89,59 @@ def _in_headers(prefix: str, headers: object) -> Iterator[tuple[str, Found]]:
             if name.lower() == "traceparent":
                 yield from ((at, found) for found in patterns.traceparent(value))
                 continue
-            found = patterns.recognise(value)
+            found = recognise(value)
             if found is not None:
                 yield at, found
 
 
-def _in_tree(prefix: str, tree: object) -> Iterator[tuple[str, Found]]:
-    """Walk a JSON value in document order, at most _LEAVES_MAX values of it."""
-    stack: list[tuple[str, str, object]] = [(prefix, "", tree)]
-    seen = 0
-    while stack and seen < _LEAVES_MAX:
-        at, key, value = stack.pop()
-        seen += 1
-        if isinstance(value, str):
-            found = patterns.recognise(value)
-        elif type(value) is int:
-            found = patterns.epoch(key, value)
+def _in_tree(prefix: str, tree: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Found]]:
+    """Walk a JSON object or array in document order, at most _LEAVES_MAX values of it.
+
+    Where a value stands is written out only for those that are found: most are not.
+    """
+    way: _Way | None = None
+    name, items = "", _items(tree)
+    above: list[tuple[_Way | None, str, Iterator[tuple[Any, Any]]]] = []
+    left = _LEAVES_MAX - 1
+    while True:
+        for key, value in items:
+            left -= 1
+            if left < 0:
+                return
+            kind = type(value)
+            if kind is str:
+                found = None
+                if len(value) > 6 and ("-" in value or "." in value or ":" in value):  # each pattern has one of them
+                    found = recognise(value)
+            elif kind is dict or kind is list:
+                above.append((way, name, items))
+                way, items = (way, key), _items(value)
+                if type(key) is str:
+                    name = key
+                break
+            elif kind is int and value > _EPOCH_MIN:
+                found = patterns.epoch(key if type(key) is str else name, value)
+            else:
+                continue
+            if found is not None:
+                yield prefix + _written((way, key)), found
         else:
-            found = None
-            if isinstance(value, dict):
-                stack += [(f"{at}.{k}", k, v) for k, v in reversed(value.items())]
-            elif isinstance(value, list):
-                stack += [(f"{at}.{i}", key, v) for i, v in reversed(list(enumerate(value)))]
-        if found is not None:
-            yield at, found
+            if not above:
+                return
+            way, name, items = above.pop()
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterator[tuple[Any, Any]]:
+    return iter(value.items()) if isinstance(value, dict) else enumerate(value)
+
+
+def _written(way: _Way) -> str:
+    parts: list[str] = []
+    at: _Way | None = way
+    while at is not None:
+        parts.append(f".{at[1]}")
+        at = at[0]
+    return "".join(reversed(parts))
 
 
 def _in_sql(postgres: object) -> Iterator[tuple[str, Found]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import pytest
 
 from speedscale_runtime.dlp import Redactor
-from speedscale_runtime.dlp.detectors import DETECTORS, KEY_RULES, Detector, KeyRule
+from speedscale_runtime.dlp.detectors import DETECTORS, KEY_RULES, Detector, KeyRule, card
 from speedscale_runtime.dlp.prefilter import FIRST, KEY
 
 
@@ -65,3 +68,40 @@ def test_every_detector_has_both_kinds_of_examples() -> None:
     for item in (*DETECTORS, *KEY_RULES):
         assert item.examples, item.name
         assert item.counter_examples, item.name
+
+
+class _Counting:
+    """A grammar that counts how often it is asked."""
+
+    def __init__(self, grammar: re.Pattern[bytes]) -> None:
+        self.grammar, self.asked = grammar, 0
+
+    def search(self, data: bytes, start: int, stop: int) -> re.Match[bytes] | None:
+        self.asked += 1
+        return self.grammar.search(data, start, stop)
+
+
+@pytest.mark.parametrize(("name", "unit"), [("email", b"a@b."), ("email", b"a.b@"), ("phone_nanp", b"415-555-")])
+def test_what_many_hits_reach_is_searched_once(standard: Redactor, name: str, unit: bytes) -> None:
+    engine = standard.engine
+    ((pattern, detector),) = [(i, d) for i, d in engine.detectors.items() if d.name == name]
+    counting = _Counting(detector.grammar)
+    engine.detectors[pattern] = dataclasses.replace(detector, grammar=counting)  # type: ignore[arg-type]
+    try:
+        data = unit * 5000
+        hits = engine.hits(data)
+        assert len(hits) > 4000
+        engine.values(data, hits)
+    finally:
+        engine.detectors[pattern] = detector
+    assert counting.asked < 10
+
+
+def test_a_card_is_judged_by_the_lengths_of_its_issuer() -> None:
+    assert card.issuer(b"4111111111111111")
+    assert not card.issuer(b"411111111111111")
+    assert card.issuer(b"2720990000000007")
+    assert not card.issuer(b"2721000000000004")
+    assert card.luhn(b"4111111111111111")
+    assert not card.luhn(b"4111111111111112")
+    assert card.luhn(b"79927398713")

@@ -7,9 +7,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from speedscale_runtime import signatures
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.signatures import patterns, tokens
 from speedscale_runtime.signatures.tech import tech
 
 TOKEN = "REDACTED-JWT-0123456789abcdef0123"
@@ -164,3 +167,23 @@ def test_sql_is_a_token_of_its_statement() -> None:
 )
 def test_tech(given: RRPair, label: str) -> None:
     assert tech(given) == label
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2_000_000_000_000) | st.text(max_size=9) | st.sampled_from(
+        ["eyJhbGciOiJub25lIn0.eyJleHAiOjF9.", "6f1f7e5a-1c9d-4b49-b5ab-7ac4db2f4a0e", "2026-01-02T03:04:05Z", "a@b.co",
+         "203.0.113.9", "https://x.example/y", "REDACTED-EMAIL-" + "0" * 20, "Bearer eyJh.eyJi.c", "plain words here"]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["a", "createdAt", "created_at", "Time", "EXPIRES", "epoch", "x-y"]), inner, max_size=3
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(_JSON, st.booleans())
+def test_what_is_not_searched_holds_nothing(document: object, ascii_only: bool) -> None:
+    body = json.dumps({"d": document}, ensure_ascii=ascii_only).encode()
+    if not patterns.could_hold(body):
+        assert list(tokens._in_tree("x", json.loads(body))) == []

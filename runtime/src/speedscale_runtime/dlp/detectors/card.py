@@ -38,8 +38,20 @@ _ISSUERS: tuple[tuple[int, int, int, frozenset[int]], ...] = tuple(
         (4, 6761, 6763, (12, 13, 16, 18, 19)),
     )
 )
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-_DIGIT = re.compile(rb"\d")
+
+
+def _by_prefix() -> list[tuple[int, ...]]:
+    """Return, for each first four digits, the lengths that a card may have, the longest first."""
+    table: list[set[int]] = [set() for _ in range(10_000)]
+    for width, low, high, lengths in _ISSUERS:
+        step = 10 ** (4 - width)
+        for four in range(low * step, (high + 1) * step):
+            table[four] |= lengths
+    return [tuple(sorted(found, reverse=True)) for found in table]
+
+
+_LENGTHS = _by_prefix()
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 # space, dash, and their typographic kin (no-break space, U+2009, U+2010 to U+2012, U+202F) in UTF-8
 _SEPARATOR = rb"(?:[ \-]|\xc2\xa0|\xe2\x80[\x89\x90-\x92\xaf])"
 _GRAMMAR = re.compile(
@@ -51,36 +63,37 @@ _GRAMMAR = re.compile(
 
 def luhn(digits: bytes) -> bool:
     """Say whether ASCII digits pass the Luhn check (ISO/IEC 7812-1 annex B)."""
-    total = 0
-    for i, c in enumerate(reversed(digits)):
-        total += _DOUBLED[c - 48] if i & 1 else c - 48
-    return total % 10 == 0
+    backwards = digits[::-1]
+    doubled = backwards[1::2].translate(_DOUBLED)
+    return (sum(backwards[::2]) + sum(doubled) - 48 * len(digits)) % 10 == 0
 
 
 def issuer(digits: bytes) -> bool:
     """Say whether prefix and length belong to a card scheme."""
-    return any(low <= int(digits[:width]) <= high and len(digits) in lengths for width, low, high, lengths in _ISSUERS)
+    return len(digits) >= 12 and len(digits) in _LENGTHS[int(digits[:4])]
 
 
 def _validate(match: re.Match[bytes], data: bytes) -> Verdict:
     text = match.group()
-    positions = [m.start() for m in _DIGIT.finditer(text)]
-    digits = bytes(text[p] for p in positions)
-    bare = len(positions) == len(text)
-    for count in range(min(len(digits), 19), 11, -1):
+    positions = [i for i, c in enumerate(text) if 48 <= c <= 57]
+    digits = text if len(positions) == len(text) else bytes(text[p] for p in positions)
+    bare = digits is text
+    why = "no issuer's prefix and length"
+    for count in _LENGTHS[int(digits[:4])]:
+        if count > len(digits):
+            continue
+        why = "fails the Luhn check"
         end = positions[count - 1] + 1
         if end < len(text) and text[end : end + 1].isdigit():
             continue  # would cut a group of digits in two
-        if issuer(digits[:count]) and luhn(digits[:count]):
+        if luhn(digits[:count]):
             if len(set(digits[:count])) == 1:
                 return "one digit repeated"
             following = data[match.start() + end : match.start() + end + 1]
             if bare and count == len(digits) and following.isalnum():
                 return "digits go on into a word"
             return Take(match.start(), match.start() + end, "issuer prefix and length, Luhn")
-    if not any(issuer(digits[:n]) for n in range(12, min(len(digits), 19) + 1)):
-        return "no issuer's prefix and length"
-    return "fails the Luhn check"
+    return why
 
 
 def _accept(value: bytes) -> str:
