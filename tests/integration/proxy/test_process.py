@@ -251,6 +251,32 @@ async def test_health_and_metrics(launch: Launch) -> None:
         writer.close()
 
 
+async def test_the_last_numbers_are_left_in_the_stats_file(
+    launch: Launch, origin: Origin, forwarder: Any, tmp_path: Path
+) -> None:
+    port, left = await origin(serve), tmp_path / "last.json"
+    proxy = await launch(
+        REVERSE_PROXY_PORT=str(port), FORWARDER_ADDR=f"127.0.0.1:{forwarder.port}", STATS_FILE=str(left)
+    )
+    await proxy.until("serving")
+    for _ in range(3):
+        assert await ask(proxy.status["inPort"]) == b"ok"
+    assert not left.exists()
+    assert await proxy.stop() == 0
+    stats = json.loads(left.read_text())
+    assert (stats["seen"], stats["captured"], stats["in_flight"]) == (3, 3, 0)
+    assert stats["opened"] == stats["closed"] == {"in": 3, "out": 0}
+    assert not any(stats["dropped"].values())
+
+
+async def test_settings_that_are_not_served_are_named(launch: Launch) -> None:
+    proxy = await launch(TLS_IN_UNWRAP="true", TLS_MUTUAL_PUBLIC_KEY="tls.crt", TLS_IN_PUBLIC_KEY="")
+    await proxy.until("serving")
+    named = {e["name"]: e for e in proxy.events if e["event"] == "setting_not_served"}
+    assert set(named) == {"TLS_IN_UNWRAP", "TLS_MUTUAL_PUBLIC_KEY"}
+    assert all(entry["reason"] and entry["level"] == "warning" for entry in named.values())
+
+
 async def test_worker_that_keeps_dying_leaves_health_and_traffic(launch: Launch, origin: Origin) -> None:
     port = await origin(serve)
     proxy = await launch(REVERSE_PROXY_PORT=str(port))

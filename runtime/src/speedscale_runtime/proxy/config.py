@@ -18,6 +18,16 @@ from urllib.parse import urlsplit
 from speedscale_runtime import home as homes
 from speedscale_schemas.errors import ConfigError
 
+_INBOUND_TLS = "inbound TLS is passed on to the application as it is; such connections are counted, not recorded"
+_MUTUAL_TLS = "no client certificate is shown to servers; connections that need one are passed on and counted"
+_NOT_SERVED = {
+    "TLS_IN_UNWRAP": _INBOUND_TLS,
+    "TLS_IN_PUBLIC_KEY": _INBOUND_TLS,
+    "TLS_IN_PRIVATE_KEY": _INBOUND_TLS,
+    "TLS_MUTUAL_PUBLIC_KEY": _MUTUAL_TLS,
+    "TLS_MUTUAL_PRIVATE_KEY": _MUTUAL_TLS,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -159,6 +169,15 @@ def parse(environ: Mapping[str, str]) -> Settings:
         status_file=v["STATUS_FILE"],
         stats_file=v["STATS_FILE"],
     )
+
+
+def not_served(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of the sidecar that are given but have no effect here, each with what happens instead."""
+    return {
+        name: reason
+        for name, reason in _NOT_SERVED.items()
+        if environ.get(name, "").strip().lower() not in ("", "false", "0", "no", "off")
+    }
 
 
 def _identity(v: Mapping[str, Any]) -> Identity:

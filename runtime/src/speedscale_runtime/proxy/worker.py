@@ -22,13 +22,14 @@ if not sys.stderr.isatty():
 import uvloop
 
 from speedscale_runtime.telemetry import logs
+from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
 
 from .causes import Side
 from .child import ORDERS
 from .config import Settings
 from .ledger import Ledger
-from .metrics import StatsEndpoints
+from .metrics import endpoints as stats_endpoints
 from .server import Server
 
 _GC_THRESHOLD = (20_000, 20, 50)  # connections break their cycles themselves; full passes would only cost time
@@ -80,9 +81,9 @@ async def _serve(settings: Settings, orders: dict[str, Any]) -> None:
             endpoint.stop()
 
 
-def _endpoints(ledger: Ledger, server: Server, host: str, port: int) -> StatsEndpoints:
+def _endpoints(ledger: Ledger, server: Server, host: str, port: int) -> Endpoints:
     try:
-        return StatsEndpoints(ledger, lambda: server.why_not_ready, host=host, port=port)
+        return stats_endpoints(ledger, lambda: server.why_not_ready, host=host, port=port)
     except OSError as error:
         raise ConfigError(
             [f"cannot listen on {host} port {port}: {error.strerror}; set HEALTH_PORT or METRICS_HTTP_PORT"]

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from speedscale_runtime.proxy import ledger as slots
 from speedscale_runtime.proxy.causes import Drop, Side
 from speedscale_runtime.proxy.ledger import Ledger
-from speedscale_runtime.proxy.metrics import registry
+from speedscale_runtime.proxy.metrics import exposition
 
 
 @pytest.fixture
@@ -42,10 +42,22 @@ def test_closing_the_books_makes_the_sums_agree(ledger: Ledger) -> None:
 def test_every_cause_is_a_slot_and_a_metric(ledger: Ledger) -> None:
     for cause, slot in slots.DROPPED.items():
         ledger.cells[slot] = 1 + list(Drop).index(cause)
-    text = generate_latest(registry(ledger)).decode()
-    for number, cause in enumerate(Drop, 1):
-        assert f'speedscale_goproxy_pairs_dropped_total{{cause="{cause}"}} {number}.0' in text
-    assert "speedscale_goproxy_connections_open{" in text
+    text = exposition(ledger).decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert all(family.type in ("counter", "gauge") and family.documentation for family in families.values())
+    dropped = families["speedscale_goproxy_pairs_dropped"]
+    assert {s.labels["cause"]: s.value for s in dropped.samples} == {c.value: n for n, c in enumerate(Drop, 1)}
+    opened = families["speedscale_goproxy_connections_open"]
+    assert {s.labels["side"] for s in opened.samples} == {side.value for side in Side}
+
+
+def test_every_number_of_the_snapshot_is_a_metric(ledger: Ledger) -> None:
+    for number, slot in enumerate(slots.SLOTS.values(), 1000):
+        ledger.cells[slot] = number
+    families = text_string_to_metric_families(exposition(ledger).decode())
+    values = {sample.value for family in families for sample in family.samples}
+    inside = {"heartbeat", "closed.in", "closed.out"}  # a time; and what `connections_open` has
+    assert {name for name in slots.SLOTS if ledger.get(name) not in values} == inside
 
 
 def test_snapshot_has_what_the_metrics_have(ledger: Ledger) -> None:
