@@ -26,7 +26,7 @@ from typing import NamedTuple
 MAGIC = b"SSF1"
 HEADER = struct.Struct(">4sIIII")
 HEADER_SIZE = HEADER.size
-_pack = HEADER.pack
+_pack, _crc32 = HEADER.pack, zlib.crc32
 HEAD_MAX = 16 * 1024 * 1024
 BODY_MAX = 64 * 1024 * 1024
 
@@ -65,16 +65,17 @@ def encode(frame: Frame) -> bytes:
 
 def pack(head: bytes, req: bytes, res: bytes) -> bytes:
     """Return the bytes of the frame of these parts, as `encode` does; for who makes many and keeps none."""
-    if not 2 <= len(head) <= HEAD_MAX:
-        raise FrameError(0, f"head of {len(head)} bytes; 2 to {HEAD_MAX} are allowed")
-    if len(req) > BODY_MAX or len(res) > BODY_MAX:
-        raise FrameError(0, f"body of {max(len(req), len(res))} bytes; at most {BODY_MAX} are allowed")
-    crc = zlib.crc32(head)
-    if req:
-        crc = zlib.crc32(req, crc)
-    if res:
-        crc = zlib.crc32(res, crc)
-    return b"".join((_pack(MAGIC, len(head), len(req), len(res), crc), head, req, res))
+    n_head, n_req, n_res = len(head), len(req), len(res)
+    if not 2 <= n_head <= HEAD_MAX:
+        raise FrameError(0, f"head of {n_head} bytes; 2 to {HEAD_MAX} are allowed")
+    if n_req > BODY_MAX or n_res > BODY_MAX:
+        raise FrameError(0, f"body of {max(n_req, n_res)} bytes; at most {BODY_MAX} are allowed")
+    crc = _crc32(head)
+    if n_req:
+        crc = _crc32(req, crc)
+    if n_res:
+        crc = _crc32(res, crc)
+    return b"".join((_pack(MAGIC, n_head, n_req, n_res, crc), head, req, res))
 
 
 def decode_at(data: bytes | memoryview, offset: int = 0) -> tuple[Frame, int]:

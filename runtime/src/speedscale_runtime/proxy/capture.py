@@ -112,7 +112,12 @@ class Recorder:
         self._sequence += 1
         started_ns = exchange.started_ns
         ms = (exchange.response_end_ns - started_ns) // 1_000_000
-        ts = self._stamp(self._unique(started_ns))
+        recent = self._recent
+        if started_ns in recent or started_ns in self._older or len(recent) >= _RECENT:
+            started_ns = self._unique(started_ns)
+        else:
+            recent.add(started_ns)
+        ts = self._stamp(started_ns)
         raw = exchange.request_line
         command, begin, params = self._lines.get(raw) or self._asked(raw, exchange)
         if exchange.request_trailers:
@@ -241,18 +246,17 @@ class Recorder:
         digits = str(ns)
         second = digits[:-9]
         if second != self._second:
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(second)))
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(int(second)))
             self._second = second
-        return f"{self._second_text}.{digits[-9:]}Z"
+        return f"{self._second_text}{digits[-9:]}Z"
 
     def _unique(self, ns: int) -> int:
         """Return the first free nanosecond from `ns` on, among the last few thousand given out, whatever the host."""
-        recent, older = self._recent, self._older
-        while ns in recent or ns in older:
+        if len(self._recent) >= _RECENT:
+            self._older, self._recent = self._recent, set()
+        while ns in self._recent or ns in self._older:
             ns += 1
-        recent.add(ns)
-        if len(recent) >= _RECENT:
-            self._older, self._recent = recent, set()
+        self._recent.add(ns)
         return ns
 
 
