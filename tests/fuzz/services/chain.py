@@ -76,6 +76,9 @@ class Chain:
                 "SPOOL_DIR": str(folder / "spool"),
                 "FORWARDER_MAX_BATCH_BYTES": str(4 << 20),
                 "DRAIN_TIMEOUT_S": "60",
+                # one arena, trimmed: else memory says more of glibc's threads than of ours
+                "MALLOC_ARENA_MAX": "1",
+                "MALLOC_TRIM_THRESHOLD_": "131072",
                 "EXPORTERS": json.dumps({"recording": exporter}),
             },
         )

@@ -133,13 +133,13 @@ class Intake:
         try:
             await self._store(meta, body)
         except BaseException as error:
-            failure = error if isinstance(error, Refused) else Refused(Reason.INTERNAL)
-            future.set_exception(failure)
+            future.set_exception(error if isinstance(error, Refused) else Refused(Reason.INTERNAL))
             raise
         else:
             future.set_result(None)
         finally:
-            del self._in_hand[meta.key]
+            # without this frame's name for it no cycle keeps the error, and by its traceback the batch, in memory
+            del self._in_hand[meta.key], future
         return True
 
     async def stop(self) -> None:
