@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 ORDERS = "SPEEDSCALE_GOPROXY_ORDERS"
 _WORKER = ("-P", "-c", "from speedscale_runtime.proxy.worker import main; raise SystemExit(main())")
 
-# glibc: one arena (threads here are few and idle), and large blocks back to the system as soon as they are free.
+# glibc: one arena (threads here are few and idle), and large blocks back to the system as soon as they are free; only
+# what a few batches need stays, as getting it back costs a page fault for every third pair.
 _ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "131072",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
 }
 
 
