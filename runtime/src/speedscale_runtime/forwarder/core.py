@@ -52,6 +52,11 @@ class Pipeline:
         self._drop, self._redactor, self._cluster = drop, redactor, cluster
         self.filter_name = drop.id if drop else ""
 
+    @property
+    def evictions(self) -> int:
+        """How many entries the redactor's bounded memories have dropped."""
+        return self._redactor.evictions if self._redactor is not None else 0
+
     def process(self, payload: bytes) -> Processed:
         """Take a batch's frames through filter and redaction; PeerError `malformed` where bytes are no frames."""
         done = Processed()
@@ -84,10 +89,9 @@ class Pipeline:
             outcome = self._redactor.redact_frame(frame)
         except Exception as error:  # whatever went wrong, the original must not pass
             return self._lost(Dropped.REDACTION_FAILED, error, done)
-        for finding in outcome.findings:
-            done.redacted[finding.kind] += 1
         if not outcome.modified:
             return frame
+        done.redacted.update(outcome.kinds)
         done.modified += 1
         return outcome.frame
 

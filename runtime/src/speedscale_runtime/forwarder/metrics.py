@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as PromCounter
 
+UNDECODABLE = "UNDECODABLE"  # the kind of what could not be looked into
 _KINDS_MAX = 200  # kinds of findings come from rules; beyond this they are counted together
 
 
@@ -23,6 +24,8 @@ class Metrics:
         self.pairs = Counter[str]()
         self.filtered = Counter[str]()
         self.redacted = Counter[str]()
+        self.undecodable = 0
+        self.evictions = 0
         self.dropped = Counter[str]()
         self.refused = Counter[str]()
         self.received_bytes = 0
@@ -33,6 +36,15 @@ class Metrics:
         self._bytes = PromCounter(f"{prefix}_received_bytes", "Bytes of accepted batches", registry=registry)
         self._filtered = PromCounter(f"{prefix}_filtered_pairs", "Dropped by rule", ["rule"], registry=registry)
         self._redacted = PromCounter(f"{prefix}_redacted_values", "Values redacted", ["kind"], registry=registry)
+        self._undecodable = PromCounter(
+            f"{prefix}_undecodable_parts",
+            "Bodies and texts replaced whole, since nobody can tell what is in them",
+            registry=registry,
+        )
+        self._evictions = PromCounter(
+            f"{prefix}_redaction_evictions", "Entries dropped from the redactor's bounded memories", registry=registry
+        )
+        self._evicted = 0
         self._dropped = PromCounter(f"{prefix}_dropped_pairs", "Pairs lost", ["reason"], registry=registry)
         self._refused = PromCounter(f"{prefix}_refused_batches", "Batches refused", ["reason"], registry=registry)
         self._exporter = PromCounter(
@@ -88,9 +100,20 @@ class Metrics:
             label = kind if kind in self.redacted or len(self.redacted) < _KINDS_MAX else "other"
             self.redacted[label] += n
             self._redacted.labels(label).inc(n)
+        undecodable = redacted.get(UNDECODABLE, 0)
+        if undecodable:
+            self.undecodable += undecodable
+            self._undecodable.inc(undecodable)
         for reason, n in dropped.items():
             self.dropped[reason] += n
             self._dropped.labels(reason).inc(n)
+
+    def evicted(self, total: int) -> None:
+        """Note how many entries the rule in force has dropped; a new rule begins at 0."""
+        more = total - self._evicted if total >= self._evicted else total
+        self._evicted = total
+        self.evictions += more
+        self._evictions.inc(more)
 
     def exporter(self, name: str, event: str, n: int = 1) -> None:
         """Count something of an exporter."""

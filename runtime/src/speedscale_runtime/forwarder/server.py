@@ -151,9 +151,11 @@ class Forwarder:
             "duplicates": m.batches["duplicate"],
             "filtered": dict(m.filtered),
             "redacted": dict(m.redacted),
+            "undecodable": m.undecodable,
             "dropped": dict(m.dropped),
             "refused": dict(m.refused),
             "redaction": self._settings.dlp_config or "off",
+            "redactionEvictions": m.evictions,
             "rules": self._rules.problem or "ok",
             "spool": {
                 "bytes": spool.size,
@@ -233,6 +235,8 @@ class Forwarder:
         while True:
             self._retain()
             self._metrics.spool(self._spool.size, self._intake.inflight_bytes)
+            if self._intake.pipeline is not None:
+                self._metrics.evicted(self._intake.pipeline.evictions)
             reload_s = self._settings.rule_reload_s
             if reload_s and time.monotonic() - rules_at >= reload_s:
                 rules_at = time.monotonic()

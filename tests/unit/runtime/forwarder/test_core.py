@@ -34,9 +34,9 @@ def redactor(redact: Callable[[Frame], Any]) -> Redactor:
 
 def masking(given: Frame) -> Any:
     if b"secret" not in given.request_body:
-        return SimpleNamespace(frame=given, findings=(), modified=False)
+        return SimpleNamespace(frame=given, kinds=[], modified=False)
     masked = given._replace(request_body=given.request_body.replace(b"secret", b"*"))
-    return SimpleNamespace(frame=masked, findings=(SimpleNamespace(kind="WORD"),), modified=True)
+    return SimpleNamespace(frame=masked, kinds=["WORD"], modified=True)
 
 
 def test_filter_then_redact() -> None:
@@ -71,7 +71,7 @@ def test_what_cannot_be_redacted_does_not_pass(error: Exception) -> None:
 
 def test_a_redacted_frame_over_the_limits_is_left_out() -> None:
     def redact(given: Frame) -> Any:
-        return SimpleNamespace(frame=Frame(b"", b"", b""), findings=(), modified=True)
+        return SimpleNamespace(frame=Frame(b"", b"", b""), kinds=[], modified=True)
 
     done = Pipeline(None, redactor(redact)).process(batch(frame()))
     assert (done.payload, done.dropped) == (b"", {Dropped.REDACTION_FAILED: 1})
