@@ -107,7 +107,7 @@ def test_an_unknown_rule_fails_closed_and_visibly_until_it_is_there(
     answer = f.post(batch(1), 1)
     assert (answer.status_code, answer.json()["reason"]) == (503, "rules")
     assert "Retry-After" in answer.headers
-    assert (f.ready().status_code, "no such rule" in f.ready().text) == (503, True)
+    assert (f.ready().status_code, "no such built-in filter rule" in f.ready().text) == (503, True)
 
     folder = f.root / "home" / "data" / "filters"
     folder.mkdir(parents=True)

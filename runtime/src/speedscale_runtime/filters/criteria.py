@@ -78,7 +78,7 @@ def _host(pair: RRPair) -> Sequence[str]:
             return ()
     host = str(host).lower()
     name, colon, port = host.rpartition(":")
-    return (host, name) if colon and port.isdigit() and not name.endswith(":") else (host,)
+    return (host, name) if colon and port.isdecimal() and not name.endswith(":") else (host,)
 
 
 def _tech(pair: RRPair) -> Sequence[str]:

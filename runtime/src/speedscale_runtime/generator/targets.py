@@ -107,8 +107,8 @@ def split_authority(text: str) -> tuple[str, int]:
     """Return host and port (0 where there is none) of `host:port`, `[v6]:port` or a bare host."""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        return host, int(rest[1:]) if rest[1:].isdigit() else 0
+        return host, int(rest[1:]) if rest[1:].isdecimal() else 0
     host, colon, port = text.rpartition(":")
-    if colon and port.isdigit() and ":" not in host:
+    if colon and port.isdecimal() and ":" not in host:
         return host, int(port)
     return text, 0

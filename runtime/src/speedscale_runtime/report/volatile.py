@@ -120,7 +120,7 @@ def pattern(recorded: object, replayed: object, key: str = "", learnt: Learnt | 
         return "redacted" if _redacted(recorded, str(replayed)) else ""
     if not isinstance(replayed, str):
         return ""
-    if recorded.isdigit() and replayed.isdigit() and len(recorded) < 20 and len(replayed) < 20:
+    if recorded.isdecimal() and replayed.isdecimal() and len(recorded) < 20 and len(replayed) < 20:
         return "date" if _epoch(int(recorded), key) and _epoch(int(replayed), key) else ""
     return _masked(recorded, replayed)
 
@@ -187,11 +187,11 @@ def _random(a: str, b: str) -> str:
 
 
 def _is_hex(word: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", word) is not None and not word.isdigit() and not word.isalpha()
+    return re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", word) is not None and not word.isdecimal() and not word.isalpha()
 
 
 def _is_mixed(word: str) -> bool:
     """Letters and digits change places at least three times: `a8Fk2x`, not `order1234`."""
-    classes = [c.isdigit() for c in word if c.isalnum()]
+    classes = [c.isdecimal() for c in word if c.isalnum()]
     changes = sum(x != y for x, y in pairwise(classes))
     return changes >= 3 or (len(word) >= 32 and any(classes) and not all(classes) and changes >= 2)

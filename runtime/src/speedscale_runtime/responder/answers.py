@@ -174,7 +174,7 @@ def _forms(body: bytes, headers: Mapping[str, Any]) -> tuple[bytes, bytes]:
 def _head(pair: RRPair, status: int, headers: Mapping[str, Any], *, length: bool) -> bytes:
     res = pair.http_response or {}
     message = _UNSAFE.sub(" ", str(res.get("statusMessage") or "")).strip()
-    reason = message.partition(" ")[2] if message[:3].isdigit() else message
+    reason = message.partition(" ")[2] if message[:3].isdecimal() else message
     lines = [f"HTTP/1.1 {status} {reason or _phrase(status)}"]
     typed = False
     for name, values in headers.items():

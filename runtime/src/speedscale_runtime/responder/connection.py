@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
 
     def _connect(self, authority: bytes) -> None:
         host, colon, port = authority.decode("latin-1").rpartition(":")
-        if not self._proxy or not colon or not port.isdigit() or not 0 < int(port) < 65536 or not host:
+        if not self._proxy or not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not host:
             self._break("connect", _BAD % b"400 Bad Request")
             return
         self._target = Target(host.strip("[]"), int(port), False)

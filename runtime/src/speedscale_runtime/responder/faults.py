@@ -84,7 +84,7 @@ def _compile(spec: str) -> Fault:
 
 def _rate(text: str) -> tuple[int, int]:
     fails, slash, of = text.partition("/")
-    if not slash or not fails.isdigit() or not of.isdigit() or not 0 < int(fails) <= int(of):
+    if not slash or not fails.isdecimal() or not of.isdecimal() or not 0 < int(fails) <= int(of):
         raise ValueError(f"rate={text}: expected F/N with 0 < F <= N, e.g. 1/3")
     return int(fails), int(of)
 
@@ -99,7 +99,7 @@ def _effect(name: str, actions: dict[str, str]) -> Effect:
         elif action == "connection":
             raise ValueError(f"connection={value}: expected one of {', '.join(_CONNECTION)}")
         elif action == "status":
-            if not value.isdigit() or not 200 <= int(value) <= 599:
+            if not value.isdecimal() or not 200 <= int(value) <= 599:
                 raise ValueError(f"status={value}: expected 200 to 599")
             values["status"] = int(value)
         elif action == "latency":
@@ -116,6 +116,6 @@ def _body(value: str) -> dict[str, object]:
     if value == "corrupt":
         return {"corrupt": True}
     kind, _, length = value.partition(":")
-    if kind == "truncate" and (not length or length.isdigit()):
+    if kind == "truncate" and (not length or length.isdecimal()):
         return {"truncate": int(length) if length else -1}
     raise ValueError(f"body={value}: expected corrupt, truncate or truncate:<bytes>")

@@ -105,7 +105,7 @@ class _Maker:
             raise ConfigError([limit])
         line = jsonform.dumps_line(pair).rstrip(b"\n") + b"\n"
         sequence = str(mapping(pair.doc.get("tags")).get("sequence") or "0")
-        number = int(sequence) if sequence.isdigit() and len(sequence) < 19 else 0
+        number = int(sequence) if sequence.isdecimal() and len(sequence) < 19 else 0
         self._lines.append(_Line(at_ns, number, hashlib.sha256(line).digest(), store.tell(), len(line)))
         store.write(line)
 

@@ -32,9 +32,9 @@ def key_of(pair: RRPair) -> TrafficKey:
 def _split(address: str) -> tuple[str, int]:
     if address.startswith("["):
         host, _, rest = address[1:].partition("]")
-        return host, int(rest[1:]) if rest[1:].isdigit() else 0
+        return host, int(rest[1:]) if rest[1:].isdecimal() else 0
     host, colon, port = address.rpartition(":")
-    if colon and port.isdigit() and ":" not in host:
+    if colon and port.isdecimal() and ":" not in host:
         return host, int(port)
     return address, 0
 

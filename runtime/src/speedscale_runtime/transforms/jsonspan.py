@@ -118,7 +118,7 @@ def _member(document: str, at: int, name: str) -> int | None:
 
 
 def _item(document: str, at: int, segment: str | int) -> int | None:
-    if document[at] != "[" or not str(segment).isdigit():
+    if document[at] != "[" or not str(segment).isdecimal():
         _end(document, at)  # raises where there is no JSON at all
         return None
     at = _ws(document, at + 1)

@@ -129,9 +129,9 @@ def _says_enough(where: Where, path: Path, value: str) -> bool:
         return True
     if where == "header":
         return False  # Content-Type, Date and their like stand on both sides without belonging together
-    if value.isdigit():
+    if value.isdecimal():
         return len(value) >= 9
-    return any(c.isdigit() for c in value)
+    return any(c.isdecimal() for c in value)
 
 
 def _places(pair: RRPair) -> Iterator[tuple[Where, Path, str]]:

@@ -33,7 +33,7 @@ def worth(value: str) -> bool:
 
     Digits alone need 5, anything else 6 characters, and the text at least 8 bits of entropy in all.
     """
-    if len(value) < (MIN_DIGITS if value.isdigit() else MIN_LENGTH):
+    if len(value) < (MIN_DIGITS if value.isdecimal() else MIN_LENGTH):
         return False
     counts = Counter(value)
     bits = -sum(n * math.log2(n / len(value)) for n in counts.values())

@@ -114,7 +114,7 @@ def _rejected(answer: bytes) -> int:
 
 def _retry_after(text: str) -> float:
     """Return seconds (0 where nothing usable is said); RFC 9110 section 10.2.3 allows seconds or a date."""
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return min(float(text), _RETRY_AFTER_MAX_S)
     try:
         at = parsedate_to_datetime(text)

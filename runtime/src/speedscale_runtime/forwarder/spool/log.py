@@ -288,7 +288,7 @@ class SegmentLog:
         found = []
         for path in self._folder.glob(f"*{_SUFFIX}"):
             number, _, nonce = path.name.removesuffix(_SUFFIX).partition("-")
-            if number.isdigit():
+            if number.isdecimal():
                 found.append(Segment(int(number), int(nonce, 16), path))
         for segment in sorted(found, key=lambda s: s.number):
             segment.first_pair = self.recovery.pairs

@@ -105,7 +105,7 @@ def _host(pair: RRPair) -> tuple[str, str]:
     request = pair.http_request or {}
     host = str(request.get("host") or pair.doc.get("network_address") or "")
     name, colon, port = host.rpartition(":")
-    return (name, port) if colon and port.isdigit() else (host, "")
+    return (name, port) if colon and port.isdecimal() else (host, "")
 
 
 def _set_host(pair: RRPair, name: str, port: str) -> None:

@@ -25,7 +25,7 @@ class StatusCode(Extractor):
         response = pair.http_response
         if response is None:
             return
-        if not value.isdigit() or not 100 <= int(value) <= 999:
+        if not value.isdecimal() or not 100 <= int(value) <= 999:
             raise TransformError("a status code has three digits")
         code = int(value)
         phrase = HTTPStatus(code).phrase if code in HTTPStatus._value2member_map_ else ""

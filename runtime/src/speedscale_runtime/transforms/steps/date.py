@@ -64,9 +64,9 @@ def recorded_at(pair: RRPair) -> datetime | None:
 
 
 def _detect(value: str) -> str:
-    if value.isdigit() and 9 <= len(value) <= 10:
+    if value.isdecimal() and 9 <= len(value) <= 10:
         return "epoch"
-    if value.isdigit() and 12 <= len(value) <= 13:
+    if value.isdecimal() and 12 <= len(value) <= 13:
         return "epoch_ms"
     layout = golang.detect(value)
     if layout is None:

@@ -62,7 +62,7 @@ def _follow(node: Any, key: jsonspan.Path) -> tuple[Any] | None:
     for segment in key:
         if isinstance(node, dict) and str(segment) in node:
             node = node[str(segment)]
-        elif isinstance(node, list) and str(segment).isdigit() and int(segment) < len(node):
+        elif isinstance(node, list) and str(segment).isdecimal() and int(segment) < len(node):
             node = node[int(segment)]
         else:
             return None

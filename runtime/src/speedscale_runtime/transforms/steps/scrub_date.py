@@ -43,4 +43,4 @@ def _walk(node: Any, ignore: set[str], change: Callable[[str], str]) -> Any:
 
 
 def _scrub(value: str) -> str:
-    return "*" if 8 <= len(value) <= 64 and not value.isdigit() and golang.detect(value) else value
+    return "*" if 8 <= len(value) <= 64 and not value.isdecimal() and golang.detect(value) else value
