@@ -9,6 +9,7 @@ again, and searches every layer, digits with or without separators.
 from __future__ import annotations
 
 import base64
+import binascii
 import contextlib
 import hashlib
 import html
@@ -28,6 +29,9 @@ _UNICODE = re.compile(rb"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _B64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
 _HEX = re.compile(rb"[0-9a-fA-F]{12,}")
+_WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){5}")
+_SEPARATORS = b" ().-/\xa0"
+_USUAL = bytes((0, 9, 10, 13, *range(0x20, 0x7F)))
 _SEPARATED = re.compile(r"[0-9 ().+\-/]{7,}")
 
 
@@ -48,18 +52,48 @@ def find_leaks(sources: Iterable[Path | bytes] | Path | bytes, originals: Sequen
     """
     if isinstance(sources, (bytes, Path)):
         sources = [sources]
-    needles = [(text, _pattern(text)) for text in dict.fromkeys(originals) if text]
+    needles = [_needle(text) for text in dict.fromkeys(originals) if text]
     leaks: list[Leak] = []
     for name, data in _blobs(sources):
-        left = dict(needles)
+        left = needles
         for view, path in views(data):
-            for text in [t for t, p in left.items() if (p.search(view))]:
-                match = left.pop(text).search(view)
-                assert match is not None
-                leaks.append(Leak(text, name, path, match.start()))
+            folded, packed = view.lower(), view.translate(None, _SEPARATORS)
+            found: list[_Needle] = []
+            for needle in left:
+                if not needle.may_be_in(view, folded, packed):
+                    continue
+                match = needle.pattern.search(view)
+                if match is not None:
+                    found.append(needle)
+                    leaks.append(Leak(needle.text, name, path, match.start()))
+            if found:
+                left = [n for n in left if n not in found]
             if not left:
                 break
     return leaks
+
+
+@dataclass(frozen=True, slots=True)
+class _Needle:
+    """One original: the pattern that decides, and texts of which one must be in a view for it to match.
+
+    Finding a text is many times faster than trying a pattern at each byte. `exact` are looked for as they stand,
+    `folded` in the view in lower case, `digits` in the view without separators.
+    """
+
+    text: str
+    pattern: re.Pattern[bytes]
+    exact: tuple[bytes, ...]
+    folded: bytes
+    digits: bytes
+
+    def may_be_in(self, view: bytes, folded: bytes, packed: bytes) -> bool:
+        """Say whether the pattern could match in a view: False is certain."""
+        if self.digits:
+            return self.digits in packed
+        if self.folded and self.folded in folded:
+            return True
+        return any(text in view for text in self.exact)
 
 
 def _blobs(sources: Iterable[Path | bytes]) -> Iterator[tuple[str, bytes]]:
@@ -73,17 +107,20 @@ def _blobs(sources: Iterable[Path | bytes]) -> Iterator[tuple[str, bytes]]:
             yield str(source), source.read_bytes()
 
 
-def _pattern(text: str) -> re.Pattern[bytes]:
+def _needle(text: str) -> _Needle:
     """Return what finds a value: digits with any separators, everything else as it stands in any letter case."""
     digits = re.sub(r"\D", "", text)
     if _SEPARATED.fullmatch(text) and len(digits) >= 7:
-        return re.compile(rb"(?<!\d)" + rb"[ ().\-/\xa0]{0,3}".join(d.encode() for d in digits) + rb"(?!\d)")
-    forms = {text.encode("utf-8"), text.encode("latin-1", "replace") if text.isascii() else text.encode("utf-8")}
+        pattern = rb"(?<!\d)" + rb"[ ().\-/\xa0]{0,3}".join(d.encode() for d in digits) + rb"(?!\d)"
+        return _Needle(text, re.compile(pattern), (), b"", digits.encode())
+    plain = text.encode("utf-8")
     if len(text) >= 8:
-        forms |= set(_base64_cores(text.encode("utf-8")))
+        forms = {plain, *_base64_cores(plain)}
         exact = b"|".join(re.escape(f) for f in sorted(forms, key=len, reverse=True))
-        return re.compile(b"(?:" + exact + b"|(?i:" + re.escape(text.encode("utf-8")) + b"))")
-    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(text.encode("utf-8")) + rb"(?![A-Za-z0-9])")
+        pattern = b"(?:" + exact + b"|(?i:" + re.escape(plain) + b"))"
+        return _Needle(text, re.compile(pattern), tuple(forms), plain.lower(), b"")
+    pattern = rb"(?<![A-Za-z0-9])" + re.escape(plain) + rb"(?![A-Za-z0-9])"
+    return _Needle(text, re.compile(pattern), (plain,), b"", b"")
 
 
 def _base64_cores(value: bytes) -> Iterator[bytes]:
@@ -142,7 +179,7 @@ def _references(data: bytes) -> Iterator[bytes]:
 
 
 def _wide(data: bytes) -> Iterator[bytes]:
-    if data.count(0) * 5 > len(data) or re.search(rb"(?:[\x20-\x7e]\x00){5}", data):
+    if data.count(0) * 5 > len(data) or _WIDE.search(data):
         yield data.replace(b"\x00", b"")
 
 
@@ -154,7 +191,7 @@ def _base64(data: bytes) -> Iterator[bytes]:
             part = part[: len(part) - (1 if len(part) % 4 == 1 else 0)]
             if len(part) < 8:
                 break
-            plain = base64.b64decode(part + b"=" * (-len(part) % 4))
+            plain = binascii.a2b_base64(part + b"=" * (-len(part) % 4))
             if lead == 0 or _likely(plain):
                 yield from _if_useful(plain)
 
@@ -167,8 +204,7 @@ def _if_useful(plain: bytes) -> Iterator[bytes]:
 def _likely(plain: bytes) -> bool:
     if plain[:2] == b"\x1f\x8b" or plain[:4] == b"\x28\xb5\x2f\xfd" or plain[:1] == b"\x78":
         return True
-    odd = sum(1 for c in plain if (c < 0x20 and c not in (0, 9, 10, 13)) or c >= 0x7F)
-    return odd * 3 <= len(plain)
+    return len(plain.translate(None, _USUAL)) * 3 <= len(plain)
 
 
 def _hex(data: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from speedscale_schemas.errors import ConfigError
 from . import config
 from .server import Forwarder
 
-_GC_THRESHOLD = (50_000, 20, 50)  # pairs make no cycles; passes over what redaction remembers would only cost time
+_GC_THRESHOLD = (10_000, 20, 20)  # pairs make no cycles; passes over what redaction remembers only cost time
 
 
 def main() -> int:
