@@ -21,7 +21,8 @@ from collections.abc import Callable
 from . import http1_head as heads
 from .exchange import Cause, Exchange, Headers, Mode
 from .http1_body import Body, Capture, ChunkedBody, CloseBody, LengthBody
-from .http1_head import ABSENT, CHUNKED, UNSURE, UNTIL_CLOSE, HeadBuffer, Known, ParseError
+from .http1_head import ABSENT, CHUNKED, UNTIL_CLOSE, HeadBuffer, ParseError
+from .http1_known import UNSURE, Known, request_at, response_at
 
 __all__ = ["Cause", "Exchange", "Headers", "Known", "Mode", "Observer"]
 
@@ -125,7 +126,7 @@ class Observer:
                     if self._holding is not None:
                         self._hold(data[pos:], now_ns)
                     return
-                found = None if self._request_head.data else heads.request_at(data, pos, self._max_head, self._known)
+                found = None if self._request_head.data else request_at(data, pos, self._max_head, self._known)
                 if found is not None:
                     line, (method, target, version, _), block, (headers, length, upgrade, _), pos = found
                     started_ns = now_ns
@@ -167,7 +168,7 @@ class Observer:
                     continue
                 if (not self._queue or self._response_done or self._response_eof) and not self._expected(data, pos):
                     return
-                found = None if self._response_head.data else heads.response_at(data, pos, self._max_head, self._known)
+                found = None if self._response_head.data else response_at(data, pos, self._max_head, self._known)
                 if found is not None:
                     raw, (version, status, reason, headers, length, _), pos = found
                     started_ns = now_ns

@@ -15,13 +15,12 @@ import re
 from collections.abc import Callable
 
 from .exchange import Cause, Headers
-from .recall import Recall
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/(1\.[0-9])\r?\n")
-_STATUS_LINE = re.compile(rb"HTTP/(1\.[0-9]) ([1-9][0-9][0-9])(?: ([^\r\n\0]*))?\r?\n")
+REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/(1\.[0-9])\r?\n")
+STATUS_LINE = re.compile(rb"HTTP/(1\.[0-9]) ([1-9][0-9][0-9])(?: ([^\r\n\0]*))?\r?\n")
 # Whole lines that need no further look; a value with a blank at its end does not match.
-_FIELDS = re.compile(rb"^(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)(?<![ \t])\r\n", re.MULTILINE)
+FIELDS = re.compile(rb"^(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)(?<![ \t])\r\n", re.MULTILINE)
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\r\n\0]*)")
 _TOKEN_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _STATUS_START = b"HTTP/1."
@@ -34,7 +33,6 @@ _LENGTH_DIGITS_MAX = 18
 CHUNKED = -1
 UNTIL_CLOSE = -2
 ABSENT = -3
-UNSURE = -4  # `framing` has to say, and may raise
 
 
 class ParseError(Exception):
@@ -45,96 +43,9 @@ class ParseError(Exception):
         super().__init__(cause.value)
 
 
-# What is known of a request line: method, target, version, and whether it may stand before a request without a body.
-Line = tuple[bytes, bytes, bytes, bool]
-# Of the fields of a request: they, length (or UNSURE) and upgrade under HTTP/1.1, and whether nothing follows them.
-Block = tuple[Headers, int, bool, bool]
-# Of the head of an answer: version, status, reason, fields, length (or UNSURE), whether that many bytes of body follow.
-Answer = tuple[bytes, int, bytes, Headers, int, bool]
-
-
-class Known:
-    """What was parsed lately, for all connections of a process; bounded as `recall` says.
-
-    Keys are the bytes on the wire: first lines without their line end, fields with the blank line that ends them,
-    heads of answers without it. Only heads with CRLF everywhere and in need of no closer look are in here.
-    """
-
-    __slots__ = ("answers", "blocks", "lines")
-
-    def __init__(self) -> None:
-        self.lines: Recall[Line] = Recall(key_max=1024)
-        self.blocks: Recall[Block] = Recall()
-        self.answers: Recall[Answer] = Recall()
-
-
-def request_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[bytes, Line, bytes, Block, int] | None:
-    """Return first line, fields (both as they came and as parsed) and the position behind a whole, ordinary head.
-
-    None for any other: one that does not end in `data`, is longer than `limit`, or needs a closer look.
-    """
-    start = data.find(b"\r\n", pos) + 2
-    stop = data.find(b"\r\n\r\n", start - 2) + 4
-    if start < 2 or stop < 4 or stop - pos > limit:
-        return None
-    first, raw = data[pos : start - 2], data[start:stop]
-    line = known.lines.get(first) or known.lines.older(first)
-    if line is None:
-        match = _REQUEST_LINE.match(data, pos, start)
-        if match is None or match.end() != start:
-            return None
-        method, target, version = match.groups()
-        line = (method, target, version, method != b"CONNECT")
-        known.lines.put(first, line)
-    block = known.blocks.get(raw) or known.blocks.older(raw)
-    if block is None:
-        headers = _whole_lines(raw)
-        if headers is None:
-            return None
-        length, upgrade = _surely(headers)
-        block = (headers, length, upgrade, length == ABSENT and not upgrade)
-        known.blocks.put(raw, block)
-    return first, line, raw, block, stop
-
-
-def response_at(data: bytes, pos: int, limit: int, known: Known) -> tuple[bytes, Answer, int] | None:
-    """Return the head of an answer, as it came and as parsed, and the position behind it, as `request_at` does."""
-    stop = data.find(b"\r\n\r\n", pos) + 4
-    if stop < 4 or stop - pos > limit:
-        return None
-    raw = data[pos : stop - 4]
-    answer = known.answers.get(raw) or known.answers.older(raw)
-    if answer is None:
-        match = _STATUS_LINE.match(data, pos, stop)
-        if match is None or not match[0].endswith(b"\r\n"):
-            return None
-        headers = _whole_lines(data[match.end() : stop])
-        if headers is None:
-            return None
-        version, status, reason = match[1], int(match[2]), match[3] or b""
-        length, _ = _surely(headers)
-        body = length >= 0 and version != b"1.0" and status >= 200 and status not in (204, 304)
-        answer = (version, status, reason, headers, length, body)
-        known.answers.put(raw, answer)
-    return raw, answer, stop
-
-
-def _whole_lines(raw: bytes) -> Headers | None:
-    """Return the fields of a block, None when its lines need a closer look."""
-    headers: Headers = _FIELDS.findall(raw)
-    return headers if len(headers) + 1 == raw.count(b"\n") else None
-
-
-def _surely(headers: Headers) -> tuple[int, bool]:
-    try:
-        return framing(headers, b"1.1")
-    except ParseError:
-        return UNSURE, False
-
-
 def request_line(head: bytes) -> tuple[bytes, bytes, bytes, int]:
     """Return method, target, version and where the line ends (RFC 9112 section 3); ParseError."""
-    match = _REQUEST_LINE.match(head)
+    match = REQUEST_LINE.match(head)
     if match is None:
         raise ParseError(Cause.BAD_REQUEST_LINE)
     method, target, version = match.groups()
@@ -143,7 +54,7 @@ def request_line(head: bytes) -> tuple[bytes, bytes, bytes, int]:
 
 def status_line(head: bytes) -> tuple[bytes, int, bytes, int]:
     """Return version, status, reason and where the line ends (RFC 9112 section 4); ParseError."""
-    match = _STATUS_LINE.match(head)
+    match = STATUS_LINE.match(head)
     if match is None:
         raise ParseError(Cause.BAD_STATUS_LINE)
     version, status, reason = match.groups()
@@ -155,7 +66,7 @@ def fields(head: bytes, start: int) -> Headers:
 
     Values lose the blanks around them; a folded value is joined with one space (RFC 9112 section 5.2).
     """
-    found: Headers = _FIELDS.findall(head, start)
+    found: Headers = FIELDS.findall(head, start)
     if len(found) + 1 != head.count(b"\n", start):
         return _fields_slowly(head, start)
     return found
