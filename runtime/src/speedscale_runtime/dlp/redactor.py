@@ -108,10 +108,12 @@ class Redactor:
         new = self._head.read(chained, notes)
         found: list[Found] = [(n[0], n[1], n[2], n[3], n[4], n[5], None) for n in notes]
         bodies: Bodies = [request, response]
+        coded: list[list[str]] = [[], []]
         for i, (side, tag) in enumerate(_SIDES):
             data = bodies[i]
             if data:
-                edits = self._body(chained, side, tag, data)
+                kind, coded[i] = body.content(_headers(chained, side))
+                edits = self._body(chained, side, tag, data, kind, coded[i])
                 if edits:
                     bodies[i] = _spliced(data, edits, f"http.{side}.body", notes, found)
         if not found:
@@ -122,7 +124,7 @@ class Redactor:
             for i, (side, _) in enumerate(_SIDES):
                 data = bodies[i]
                 if data:
-                    bodies[i], heard = _silenced(data, _codings(new, side), echoed)
+                    bodies[i], heard = _silenced(data, [c for c in coded[i] if c not in ("", "identity")], echoed)
                     found += [_echo(e, f"http.{side}.body") for e in heard]
         for i, (side, _) in enumerate(_SIDES):
             was = given[i]
@@ -154,8 +156,7 @@ class Redactor:
         edits = merge(self.engine.values(raw, self.engine.hits(raw)))
         return apply(raw, edits).decode("utf-8", "replace") if edits else place
 
-    def _body(self, doc: Json, side: str, tag: str, data: bytes) -> Edits:
-        kind, codings = body.content(_headers(doc, side))
+    def _body(self, doc: Json, side: str, tag: str, data: bytes, kind: bytes, codings: list[str]) -> Edits:
         edits = body.edits(self.engine, data, kind, codings, strict=self._rule.replace_undecodable)
         if self._scope.limits:
             edits = self._scope.filter(json_spots.resolve(edits, data), f"http.{side}.body")
@@ -212,10 +213,6 @@ def _headers(doc: Json, side: str) -> Json:
     part = http.get(side) if isinstance(http, dict) else None
     headers = part.get("headers") if isinstance(part, dict) else None
     return headers if isinstance(headers, dict) else {}
-
-
-def _codings(doc: Json, side: str) -> list[str]:
-    return [c for c in body.codings(_headers(doc, side)) if c not in ("", "identity")]
 
 
 def _silenced(data: bytes, codings: list[str], found: list[echoes.Echo]) -> tuple[bytes, list[echoes.Echo]]:
