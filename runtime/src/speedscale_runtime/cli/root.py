@@ -46,8 +46,20 @@ def usage(table: dict[str, Verb]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code: 0 good, 1 the check or goal failed, 2 error in use."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one verb and return its exit code: 0 good, 1 the check or goal failed, 2 error in use, 130 after Ctrl-C."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:  # also while a verb's module is imported
+        return 130
+    except BrokenPipeError:
+        mute()
+        return 0
+    except OSError as error:  # what no verb has a better word for: a full disk, a folder without permission
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(f"{where}{error.strerror or error}", "is there room, and permission, where it reads and writes?")
+
+
+def _run(arguments: list[str]) -> int:
     table = verbs()
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage(table))
@@ -66,16 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.configure(parser)
-    try:
-        return int(module.run(parser.parse_args(arguments[1:])))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        mute()
-        return 0
-    except OSError as error:  # what no verb has a better word for: a full disk, a folder without permission
-        where = f"{error.filename}: " if error.filename else ""
-        return fail(f"{where}{error.strerror or error}", "is there room, and permission, where it reads and writes?")
+    return int(module.run(parser.parse_args(arguments[1:])))
 
 
 if __name__ == "__main__":

@@ -95,3 +95,11 @@ def test_a_reader_that_left_changes_no_exit_code() -> None:
         process.stdout.close()
         said = process.stderr.read()
         assert (process.wait(30), said) == (1, b"")
+
+
+def test_ctrl_c_while_a_verb_is_imported_shows_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(root.importlib, "import_module", interrupted)
+    assert root.main(["inspect", "--in", "x"]) == 130
