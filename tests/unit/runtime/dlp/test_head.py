@@ -1,4 +1,4 @@
-"""Walking a head by what is remembered agrees with reading it in full, cold and warm, and changes nothing it was given."""
+"""Walking a head by what is remembered agrees with reading it in full, cold and warm, and leaves it as it was."""
 
 from __future__ import annotations
 

@@ -40,7 +40,20 @@ class _Spot:
     `old` is the generation before, of both (None: clean).
     """
 
-    __slots__ = ("batch", "children", "clean", "key", "known", "mode", "number", "old", "place", "reader", "strict")
+    __slots__ = (
+        "batch",
+        "children",
+        "clean",
+        "first",
+        "key",
+        "known",
+        "mode",
+        "number",
+        "old",
+        "place",
+        "reader",
+        "strict",
+    )
 
     def __init__(self, place: str, key: str, mode: int, reader: Reader | None, *, batch: bool) -> None:
         self.place, self.key, self.mode, self.reader = place, key, mode, reader
@@ -48,6 +61,7 @@ class _Spot:
         self.strict = False  # objects and lists here have to be read in full
         self.number = False  # numbers here have to be read in full
         self.children: dict[str | int, _Spot] = {}
+        self.first: _Spot | None = None  # the first item of a list, found faster
         self.clean: set[str] = set()
         self.known: dict[str, Known] = {}
         self.old: dict[str, Known] = {}
@@ -133,10 +147,8 @@ class Walk:
 
     def _walk(self, container: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
         children = at.children
-        if not children.keys() >= container.keys():
-            self._grow(at, container)
         for key, value in container.items():
-            spot = children[key]
+            spot = children.get(key) or self._child(at, key)
             kind = type(value)
             if kind is str:
                 if value not in spot.clean:
@@ -159,17 +171,15 @@ class Walk:
 
     def _headers(self, headers: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
         children = at.children
-        if not children.keys() >= headers.keys():
-            self._grow(at, headers)
         for name, values in headers.items():
-            spot = children[name]
+            spot = children.get(name) or self._child(at, name)
             if type(values) is not list or len(values) > _LIST:
                 raise _InFull
             if len(values) == 1:  # nearly all; no need to remember where the list stands
                 value = values[0]
                 if type(value) is not str:
                     raise _InFull
-                first = spot.children.get(0) or self._item(spot, 0)
+                first = spot.first or self._first(spot)
                 if value not in first.clean:
                     task.todo.append((first, value, headers, name))
                     task.single.add(len(task.todo) - 1)
@@ -181,11 +191,6 @@ class Walk:
                 item = spot.children.get(i) or self._item(spot, i)
                 if value not in item.clean:
                     task.todo.append((item, value, values, i))
-
-    def _grow(self, at: _Spot, container: dict[str, Any]) -> None:
-        for key in container:
-            if key not in at.children:
-                self._child(at, key)
 
     def _list(self, values: list[Any], at: _Spot, task: _Task, depth: int) -> None:
         for i, value in enumerate(values):
@@ -225,6 +230,10 @@ class Walk:
         rule = head.rule(key)
         spot.strict = key in _DERIVED or (rule is not None and mode == _OBJECT)
         return spot
+
+    def _first(self, at: _Spot) -> _Spot:
+        at.first = first = self._item(at, 0)
+        return first
 
     def _item(self, at: _Spot, index: int) -> _Spot:
         return self._made(at, index, f"{at.place}[{index}]", at.key, at.mode, at.reader)
