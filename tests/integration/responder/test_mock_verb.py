@@ -145,3 +145,14 @@ def test_wrong_snapshots(recording: Any, environment: dict[str, str], arguments:
     done = speedctl(environment, recording.root, "snapshot", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_a_source_without_answers_is_an_error_that_says_what_mocks_are(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = speedctl(environment, tmp_path, "mock", "--in", str(empty), "--no-out", "--", "true")
+    assert done.returncode == 2
+    assert "holds no answer to serve" in done.stderr
+    assert "direction OUT" in done.stderr

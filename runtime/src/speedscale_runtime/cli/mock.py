@@ -16,7 +16,7 @@ from speedscale_runtime.tls.authority import Authority
 from speedscale_schemas.errors import ConfigError
 
 from . import child
-from .output import add_output_flag, emit, fail
+from .output import add_output_flag, counted, emit, fail
 
 _EXAMPLES = """examples:
   speedctl mock --in ./recorded -- python app.py
@@ -127,6 +127,8 @@ def _serve(args: argparse.Namespace, command: list[str], work: Path) -> int:
         status = child.wait_for_status(responder, status_file, "the responder")
         if args.status_file is not None:
             args.status_file.write_bytes(orjson.dumps(status, option=orjson.OPT_APPEND_NEWLINE))
+        if not status["mocks"] and args.on_miss not in ("passthrough", "record"):
+            raise ConfigError([_nothing_to_serve(args.source, status)])
         _announce(args, status)
         if command:
             authority = Authority.load_or_create(homes.folder())
@@ -135,7 +137,8 @@ def _serve(args: argparse.Namespace, command: list[str], work: Path) -> int:
             with child.Interrupt() as interrupt:
                 child.watch(lambda: not responder.running, interrupt)
             code = 0 if responder.running else 2
-        responder.stop()
+        if responder.stop() != 0 and code == 0:
+            code = 2  # it said why on stderr
     summary = _summary(out)
     data = {**summary, "exitCode": code, "results": None if args.no_out else str(out / "mocks.jsonl")}
     emit(args, data, _text(data))
@@ -164,10 +167,21 @@ def _environment(args: argparse.Namespace, out: Path, status_file: Path, has_com
     }
 
 
+def _nothing_to_serve(source: str, status: dict[str, Any]) -> str:
+    why = [f"{n:,} {reason}" for reason, n in sorted(status["unservable"].items())]
+    if status["skipped"]:
+        why.append(f"{status['skipped']:,} skipped")
+    reasons = f" ({', '.join(why)})" if why else ""
+    return (
+        f"{source}: holds no answer to serve{reasons}; mocks are pairs with direction OUT: "
+        f"record an application that calls its dependencies through the proxy, or say --on-miss record"
+    )
+
+
 def _announce(args: argparse.Namespace, status: dict[str, Any]) -> None:
     import sys
 
-    text = f"mocking {status['mocks']:,} recorded answers; proxy on 127.0.0.1:{status['proxyPort']}"
+    text = f"mocking {counted(status['mocks'], 'recorded answer')}; proxy on 127.0.0.1:{status['proxyPort']}"
     if "httpPort" in status:
         text += f", direct on 127.0.0.1:{status['httpPort']}"
     if status["unservable"]:
@@ -206,7 +220,7 @@ def _text(data: dict[str, Any]) -> str:
     verdicts = data["verdicts"]
     rate = "" if data["matchPct"] is None else f" ({data['matchPct']:g} % matched)"
     lines = [
-        f"{data['requests']:,} calls{rate}: {verdicts.get('MATCH', 0):,} from the recording, "
+        f"{counted(data['requests'], 'call')}{rate}: {verdicts.get('MATCH', 0):,} from the recording, "
         f"{verdicts.get('PASSTHROUGH', 0):,} passed through, {verdicts.get('NO_MATCH', 0):,} without an answer"
     ]
     if data["faults"]:

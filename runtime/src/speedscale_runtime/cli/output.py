@@ -41,6 +41,11 @@ def mute() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 call`, `1,200 calls`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def fail(message: str, remedy: str = "") -> int:
     """Print an error with what to do about it on stderr; return exit code 2."""
     print(f"speedctl: {message}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)

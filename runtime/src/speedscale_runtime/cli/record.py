@@ -26,7 +26,7 @@ from speedscale_schemas.errors import ConfigError
 
 from . import child, units
 from .keeper import Keeper
-from .output import Progress, add_output_flag, emit, fail
+from .output import Progress, add_output_flag, counted, emit, fail
 from .trouble import Trouble
 
 _SPILL_BYTES = 4 << 30
@@ -312,7 +312,7 @@ def _logs(args: argparse.Namespace, out: Path) -> Path:
 
 
 def _text(summary: dict[str, Any]) -> str:
-    lines = [f"{summary['recorded']:,} pairs in {summary['out']}"]
+    lines = [f"{counted(summary['recorded'], 'pair')} in {summary['out']}"]
     for rule, count in summary["filtered"].items():
         lines.append(f"  {count:,} left out by filter rule {rule}")
     for name in ("dropped", "lost"):
@@ -328,7 +328,7 @@ def _text(summary: dict[str, Any]) -> str:
         lines.append("  the forwarder was started again; what is filtered and redacted is counted since then")
     total = sum(summary["redacted"].values())
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(summary["redacted"].items(), key=lambda kv: -kv[1]))
-    lines.append(f"  {total:,} values redacted" + (f": {kinds}" if kinds else ""))
+    lines.append(f"  {counted(total, 'value')} redacted" + (f": {kinds}" if kinds else ""))
     if summary["seen"]:
         lines.append(f"next: speedctl inspect --in {summary['out']}")
     elif not summary["refused"]:

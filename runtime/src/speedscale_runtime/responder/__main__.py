@@ -39,8 +39,11 @@ def main() -> int:
     _settle()
     try:
         uvloop.run(_serve(loaded))
-    except OSError as error:
-        print(f"speedscale-responder: cannot listen: {error}", file=sys.stderr)  # noqa: T201
+    except ConfigError as error:
+        print(f"speedscale-responder: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except OSError as error:  # the disk of the results, mostly
+        print(f"speedscale-responder: results are not whole: {error}", file=sys.stderr)  # noqa: T201
         return 2
     return 0
 
@@ -52,7 +55,10 @@ async def _serve(loaded: Loaded) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    await responder.start()
+    try:
+        await responder.start()
+    except OSError as error:
+        raise ConfigError([f"cannot listen: {error}"]) from error
     registry = CollectorRegistry()
     ResponderCollector(registry, loaded.counts, loaded.mocks, loaded.results, loaded.matcher)
     endpoints = None
