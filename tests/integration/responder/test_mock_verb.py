@@ -44,7 +44,7 @@ def test_a_command_gets_its_mocks_and_its_exit_code_is_ours(
     recording.add(url="https://api.example.com/never")
     done = speedctl(environment, tmp_path, "mock", "--in", str(recording.root), "--", "sh", "-c", f"{ASK}; exit 7")
     assert done.returncode == 7, done.stderr
-    assert done.stdout.startswith('{"n":1}1 calls (100 % matched): 1 from the recording')
+    assert done.stdout.startswith('{"n":1}1 call (100 % matched): 1 from the recording')
     assert "1 of 2 mocks were never used\n  GET api.example.com/never" in done.stdout
     (results,) = (tmp_path / "results").glob("mocked-*/mocks.jsonl")
     assert all(not check("mock-line", json.loads(line)) for line in results.read_text().splitlines())
