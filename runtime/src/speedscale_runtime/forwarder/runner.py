@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair.unpacking import unpack
 from speedscale_runtime.signatures import annotate
 from speedscale_schemas import frames
 from speedscale_schemas.errors import TransientError
@@ -151,6 +152,7 @@ class Runner:
                     continue
                 if self._rules.redactor is not None:
                     pair = self._rules.redactor.redact_pair(pair).pair
+                unpack(pair)
                 annotate(pair)
             except Exception as error:  # one pair that nobody can read must not hold up the rest
                 events["undecodable"] += 1
