@@ -271,3 +271,37 @@ def test_an_address_in_a_structural_place_does_not_shield_what_stands_beside_it(
     out = standard.redact_frame(Frame(json.dumps(doc).encode(), b"", b"")).frame
     assert find_leaks(out.head, ["ada@example.com"]) == []
     assert json.loads(out.head)["tags"]["peer"].startswith("10.1.2.3 REDACTED-EMAIL-")
+
+
+@pytest.mark.parametrize(
+    ("value", "stays", "goes"),
+    [
+        (
+            'Digest username="jo", nonce="dcd98b7102dd", uri="/a", nc=00000001, cnonce="0a4f113b", '
+            'response="6629fae49393a05397450978507c4ef1"',
+            ('username="jo"', 'uri="/a"', "nc=00000001"),
+            ("0a4f113b", "6629fae49393a05397450978507c4ef1"),
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
+            "SignedHeaders=host, Signature=fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024",
+            ("SignedHeaders=host",),
+            ("AKIAIOSFODNN7EXAMPLE", "fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024"),
+        ),
+        (
+            'OAuth realm="r", oauth_token="kkk9d7dh3k39sjv7", oauth_signature="bYT5CMsGcbgUdFHObYMEfcx6bsw%3D"',
+            ('realm="r"',),
+            ("kkk9d7dh3k39sjv7", "bYT5CMsGcbgUdFHObYMEfcx6bsw"),
+        ),
+    ],
+)
+def test_proofs_in_schemes_with_parameters_go(
+    standard: Redactor, value: str, stays: tuple[str, ...], goes: tuple[str, ...]
+) -> None:
+    request = {"method": "GET", "url": "/a", "uri": "/a", "headers": {"Authorization": [value]}}
+    made = RRPair({"direction": "OUT", "http": {"req": request, "res": {"statusCode": 200}}}, b"", b"")
+    outcome = standard.redact_pair(made)
+    (shown,) = outcome.pair.doc["http"]["req"]["headers"]["Authorization"]
+    assert all(text in shown for text in stays)
+    assert not any(text in shown for text in goes)
+    assert not standard.redact_pair(outcome.pair).modified

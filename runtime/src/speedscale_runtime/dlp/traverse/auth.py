@@ -19,14 +19,30 @@ from .base import Asks
 _SCHEME = re.compile(rb"(?i)\s*(bearer|token|apikey|api-key|jwt|negotiate|ntlm|key)[ \t:=]+(\S+)\s*")
 _BASIC = re.compile(rb"(?i)\s*basic[ \t]+([A-Za-z0-9+/_\-]{4,}={0,2})\s*")
 _PARAMETERS = re.compile(rb"(?i)\s*(?:digest|aws4-hmac-sha256|hawk|oauth|signature|scram-[a-z0-9-]+)[ \t]+\S+\s*=")
+_PROOFS = re.compile(
+    rb"(?i)\b(?:response|cnonce|opaque|signature|mac|oauth_signature|oauth_token|oauth_verifier)\s*=\s*"
+    rb"(?:\"([^\"]*)\"|([^\s\",]+))"
+)
 _FULLER = ("JWT", "AWS_KEY", "GITHUB_TOKEN", "SLACK_TOKEN", "STRIPE_KEY", "GOOGLE_KEY", "PRIVATE_KEY")
 
 
 def header(engine: Asks, value: bytes, depth: int) -> Edits:
     """Return the edits of an Authorization header's value."""
     if _PARAMETERS.match(value):
-        return engine.text(value, depth)
+        return _with_parameters(engine, value, depth)
     return opaque(engine, value, "authorization", "the credentials of an Authorization header")
+
+
+def _with_parameters(engine: Asks, value: bytes, depth: int) -> Edits:
+    """Return the edits of a scheme with parameters (Digest, OAuth, AWS4): what proves or derives a secret goes."""
+    edits = list(engine.text(value, depth))
+    for match in _PROOFS.finditer(value):
+        start, end = match.span(1) if match.group(1) is not None else match.span(2)
+        secret = value[start:end]
+        if not secret or _spent(secret) or any(e.start < end and start < e.end for e in edits):
+            continue
+        edits.append(engine.edit(start, end, "SECRET", secret, "authorization", "a proof in an Authorization header"))
+    return sorted(edits, key=lambda e: e.start)
 
 
 def opaque(engine: Asks, value: bytes, detector: str, why: str) -> Edits:
