@@ -100,9 +100,7 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
         return Row(tier.name, note=f"not run: needs root; sudo {command}")
     if lacking and (tier.heavy or tier.name == "browser") and not CI:
         packages = " ".join(sorted(lacking.values()))
-        return Row(
-            tier.name, note=f"not run: needs {', '.join(lacking)}; apt-get install {packages}, then {command}"
-        )
+        return Row(tier.name, note=f"not run: needs {', '.join(lacking)}; apt-get install {packages}, then {command}")
     if tier.heavy and not (named or CI or (ROOT / ".cache" / "tiers" / f"{tier.name}.built").exists()):
         return Row(tier.name, note=f"not run: its tools are not built yet; {command}")
     row = _run(tier)
