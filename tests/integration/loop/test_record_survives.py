@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_kill_9_of_the_worker_is_told_of(tmp_path: Path, origins, speedctl: Call
     ready = session.ready()
     with client() as held, client() as later:
         ask(held, ready["inPort"], 0)
+        _until_seen(ready["healthPort"], 1)  # what was sent on is looked at a moment later
         os.kill(ready["workerPid"], signal.SIGKILL)
         ask(later, ready["inPort"], 1)  # never refused: the supervisor accepts
     code, summary, err = session.end()
@@ -117,3 +119,36 @@ def test_a_recording_that_cannot_be_written_says_so_and_keeps_the_pairs(
     assert again.end()[0] == 0
     assert recorded(out) == Counter({"/item/0": 1})
     assert not (out / ".spool").exists()
+
+
+def test_when_speedctl_itself_is_killed_its_services_do_not_stay(tmp_path: Path, speedctl: Callable) -> None:
+    session = speedctl(
+        *("record", "--app-port", "1", "--proxy-in-port", "0", "--proxy-out-port", "0"),
+        *("--out", str(tmp_path / "recording")),
+    )
+    ready = session.ready()
+    services = _children(session.process.pid) | {ready["pid"], ready["workerPid"]}
+    assert len(services) >= 3
+    session.process.kill()
+    session.process.wait(30)
+    deadline = time.monotonic() + 60
+    while any(_alive(pid) for pid in services):
+        assert time.monotonic() < deadline, "left behind"
+        time.sleep(0.05)
+
+
+def _until_seen(port: int, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while requests.get(f"http://127.0.0.1:{port}/stats", timeout=10).json()["seen"] < count:
+        assert time.monotonic() < deadline, "never seen"
+
+
+def _children(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False

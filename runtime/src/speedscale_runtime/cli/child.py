@@ -7,6 +7,7 @@ calls through us; signals reach it; its exit code is passed on.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from speedscale_runtime.tls.trust import trust_environment
 from speedscale_schemas.errors import ConfigError
 
 _POLL_S = 0.02
+_PR_SET_PDEATHSIG = 1
 _TAIL_BYTES = 64 * 1024
 
 
@@ -49,7 +51,15 @@ def proxy_environment(port: int, authority: Authority) -> dict[str, str]:
 class Child:
     """One process with its output passed through; a context manager that never leaves it behind."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], *, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        log: Path | None = None,
+        orphaned: signal.Signals | None = None,
+    ) -> None:
+        """Start it; `orphaned` is the signal it gets when we are killed (Linux). ConfigError when it cannot start."""
         self.command = list(command)
         self._log = log.open("ab") if log else None
         self._log_path, self._log_start = log, self._log.tell() if self._log else 0
@@ -60,6 +70,7 @@ class Child:
                 stdout=self._log,
                 stderr=self._log,
                 start_new_session=True,
+                preexec_fn=_follow(orphaned),
             )
         except OSError as error:
             raise ConfigError([f"cannot start {self.command[0]!r}: {error.strerror}"]) from error
@@ -125,9 +136,25 @@ class Child:
         self.stop()
 
 
-def service(module: str, environment: Mapping[str, str], *, log: Path | None = None) -> Child:
-    """Start one of our services, `speedscale_runtime.<module>`, as a child."""
-    return Child([sys.executable, "-m", f"speedscale_runtime.{module}"], environment, log=log)
+def service(
+    module: str,
+    environment: Mapping[str, str],
+    *,
+    log: Path | None = None,
+    orphaned: signal.Signals = signal.SIGTERM,
+) -> Child:
+    """Start one of our services, `speedscale_runtime.<module>`, as a child that does not outlive us."""
+    command = [sys.executable, "-m", f"speedscale_runtime.{module}"]
+    return Child(command, environment, log=log, orphaned=orphaned)
+
+
+def _follow(orphaned: signal.Signals | None) -> Callable[[], None] | None:
+    """Return what a new process does to be signalled when its parent is gone, however that went (prctl(2))."""
+    if orphaned is None or sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    number = int(orphaned)
+    return lambda: prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def wait_for_status(child: Child, path: Path, what: str, timeout_s: float = 30.0) -> dict[str, Any]:

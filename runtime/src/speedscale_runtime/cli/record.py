@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -131,7 +132,12 @@ class _Recording:
         self.forwarder = Keeper(self._stack, self._forwarder_environment, self._folder, self._logs / "forwarder.log")
         status = self._folder / "goproxy.json"
         self.proxy = self._stack.enter_context(
-            child.service("proxy", self._proxy_environment(status), log=self._logs / "goproxy.log")
+            child.service(
+                "proxy",
+                self._proxy_environment(status),
+                log=self._logs / "goproxy.log",
+                orphaned=signal.SIGKILL,  # asked politely it would wait for a forwarder that has ended
+            )
         )
         self.ports = child.wait_for_status(self.proxy, status, "the proxy")
         self.ready = {
