@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from speedscale_runtime import home as homes
+from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.tls.authority import Authority
 from speedscale_schemas.errors import ConfigError
 
@@ -126,7 +127,7 @@ def _serve(args: argparse.Namespace, command: list[str], work: Path) -> int:
     with child.service("responder", environment) as responder:
         status = child.wait_for_status(responder, status_file, "the responder")
         if args.status_file is not None:
-            args.status_file.write_bytes(orjson.dumps(status, option=orjson.OPT_APPEND_NEWLINE))
+            statusfile.write(args.status_file, status)
         if not status["mocks"] and args.on_miss not in ("passthrough", "record"):
             raise ConfigError([_nothing_to_serve(args.source, status)])
         _announce(args, status)

@@ -22,6 +22,7 @@ from typing import Any
 
 from speedscale_runtime import home as homes
 from speedscale_runtime.rrpair import recording
+from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.tls.authority import Authority
 from speedscale_schemas.errors import ConfigError
 
@@ -147,7 +148,7 @@ class _Recording:
             "out": str(self.out),
         }
         if args.status_file:
-            units.write_atomically(args.status_file, json.dumps(self.ready))
+            statusfile.write(args.status_file, self.ready)
 
     def _forwarder_environment(self, status: Path, port: int) -> dict[str, str]:
         args = self.args
@@ -232,7 +233,7 @@ class _Recording:
         progress = Progress("handing over pairs")
         child.watch(lambda: self._step(progress, lambda s: s["received"]["pairs"], self.proxy), impatient)
         self.proxy.stop()
-        stats = units.read_json(self._folder / "stats.json")
+        stats = statusfile.read(self._folder / "stats.json")
         progress.close()
         last = self._status() or {}
         progress = Progress("writing pairs", last.get("stored", {}).get("pairs"))

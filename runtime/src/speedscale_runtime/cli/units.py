@@ -1,14 +1,9 @@
-"""Durations and sizes as people type them, and one small file written or read at once; for the flags of verbs."""
+"""Durations and sizes as people type them; for the flags of verbs."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
-import tempfile
-from pathlib import Path
-from typing import Any
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
@@ -31,20 +26,3 @@ def size(text: str) -> int:
     if match is None or unit not in _BYTES:
         raise argparse.ArgumentTypeError(f"{text!r} is no size; say for example 4096, 512KiB or 8MiB")
     return int(float(match[1]) * _BYTES[unit])
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that whoever waits for it never sees half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    Path(name).replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return what a service left in a JSON file; empty when it ended before it could."""
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document

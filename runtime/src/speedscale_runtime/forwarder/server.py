@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import ssl
 import time
-from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
 
@@ -219,16 +218,13 @@ class Forwarder:
         log.info("listening", port=self.port, metrics_port=self.metrics_port, exporters=sorted(self._runners))
         if not self._settings.status_file:
             return
-        path = Path(self._settings.status_file)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         document = {
             "pid": os.getpid(),
             "port": self.port,
             "metricsPort": self.metrics_port,
             "problem": self._rules.problem,
         }
-        temporary.write_text(json.dumps(document) + "\n", "utf-8")
-        os.replace(temporary, path)
+        statusfile.write(self._settings.status_file, document)
 
     async def _housekeeping(self, access: Access) -> None:
         rules_at = time.monotonic()

@@ -5,7 +5,6 @@ The only owner of files. Called by `__main__` and, as a child process, by `speed
 
 from __future__ import annotations
 
-import json
 import mmap
 import multiprocessing
 import os
@@ -25,6 +24,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from speedscale_runtime import filters, snapshot
+from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints as MetricsEndpoints
 from speedscale_runtime.transforms import Sources, TransformSet, compile_set
 from speedscale_schemas.errors import ConfigError
@@ -188,9 +188,7 @@ class _Parent:
                 "totalRequests": self._total,
                 "totalSeconds": sum(s.duration_s for s in self._share.config.stages),
             }
-            temporary = path.with_name(path.name + ".new")
-            temporary.write_text(json.dumps(state))
-            temporary.replace(path)
+            statusfile.write(path, state)
 
     def _pass_on(self, number: int, _: object) -> None:
         for child, _, _ in self._children:

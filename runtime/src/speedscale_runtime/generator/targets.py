@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair.names import split_authority
 from speedscale_schemas.errors import ConfigError
 
 _OVERRIDE = re.compile(
@@ -101,14 +102,3 @@ def _recorded(pair: RRPair) -> tuple[str, str, int]:
         if host:
             return ("https" if secure or port == 443 else "http"), host, port
     return ("https" if secure else "http"), "", 0
-
-
-def split_authority(text: str) -> tuple[str, int]:
-    """Return host and port (0 where there is none) of `host:port`, `[v6]:port` or a bare host."""
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return host, int(rest[1:]) if rest[1:].isdecimal() else 0
-    host, colon, port = text.rpartition(":")
-    if colon and port.isdecimal() and ":" not in host:
-        return host, int(port)
-    return text, 0

@@ -21,7 +21,7 @@ import orjson
 
 from speedscale_schemas.errors import ConfigError
 
-from .call import HOP_BY_HOP, Call, Headers, Report, mapping, numbered, text_of, without
+from .call import HOP_BY_HOP, Call, Headers, Report, flat, mapping, numbered, text_of, without
 
 _NAMESPACE = uuid.UUID("1d2f6f0e-0b7a-5c0f-8a55-3c3d6b7f2a90")
 _STARTED = "Started"
@@ -209,7 +209,7 @@ def _call(where: str, stub: Mapping[str, Any], beside: Mapping[str, bytes], repo
         body=body,
         status=status if isinstance(status, int) else 200,
         reason=str(response.get("statusMessage") or ""),
-        response_headers=_response_headers(response),
+        response_headers=flat(response.get("headers")),
         response_body=_response_body(where, response, beside, report),
         ts=str(facts.get("ts") or ""),
         duration_ms=_number(facts.get("durationMs") or response.get("fixedDelayMilliseconds")),
@@ -316,17 +316,6 @@ def _pattern_body(pattern: Mapping[str, Any]) -> bytes | None:
         return base64.b64decode(pattern["binaryEqualTo"], validate=True) if "binaryEqualTo" in pattern else None
     except (binascii.Error, TypeError, ValueError):
         return None
-
-
-def _response_headers(response: Mapping[str, Any]) -> Headers:
-    headers = response.get("headers")
-    if not isinstance(headers, Mapping):
-        return ()
-    return tuple(
-        (str(name), str(value))
-        for name, values in headers.items()
-        for value in (values if isinstance(values, list) else [values])
-    )
 
 
 def _response_body(where: str, response: Mapping[str, Any], beside: Mapping[str, bytes], report: Report) -> bytes:

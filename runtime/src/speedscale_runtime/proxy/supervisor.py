@@ -24,6 +24,8 @@ import socket
 import sys
 import time
 
+from speedscale_runtime.telemetry import statusfile
+
 from .causes import Side
 from .child import Child
 from .ledger import HEARTBEAT, SLOTS, Ledger
@@ -302,9 +304,7 @@ class Supervisor:
         if not path:
             return
         try:
-            with open(f"{path}.tmp", "w", encoding="utf-8") as file:
-                json.dump(document, file)
-            os.replace(f"{path}.tmp", path)
+            statusfile.write(path, document)
         except OSError as error:
             _log(f"{setting}_not_written", error=os.strerror(error.errno or 0))
 

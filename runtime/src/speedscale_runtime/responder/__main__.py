@@ -9,15 +9,12 @@ import gc
 import os
 import signal
 import sys
-from pathlib import Path
-from typing import Any
 
-import orjson
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from speedscale_runtime.telemetry import logs
+from speedscale_runtime.telemetry import logs, statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
 
@@ -76,7 +73,7 @@ async def _serve(loaded: Loaded) -> None:
     }
     log.info("responder ready", **status)
     if settings.status_file is not None:
-        _write(settings.status_file, status)
+        statusfile.write(settings.status_file, status)
     await stopped.wait()
     await responder.stop()
     if endpoints is not None:
@@ -90,13 +87,6 @@ def _settle() -> None:
     gc.freeze()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc keeps it otherwise; other libraries lack the call
-
-
-def _write(path: Path, status: dict[str, Any]) -> None:
-    """Write the status whole or not at all: others wait for the file."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(orjson.dumps(status, option=orjson.OPT_APPEND_NEWLINE))
-    partial.replace(path)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Where a pair's file belongs in a recording: host folder and time stamp, both safe as file names.
 
-Used by the recordings' writer. Pure. Source: the vendor's layout `<host>/<ts>.md`, with the time stamp's `T`
-written as `_` and `:` as `-`.
+Used by the recordings' writer; `split_authority` by whoever reads a `network_address` or a Host. Pure. Source: the
+vendor's layout `<host>/<ts>.md`, with the time stamp's `T` written as `_` and `:` as `-`.
 """
 
 from __future__ import annotations
@@ -90,3 +90,14 @@ def later(ts: str, nanoseconds: int) -> str:
     carry, rest = divmod(total, NANOSECONDS)
     moved = datetime.fromisoformat(seconds).replace(tzinfo=UTC) + timedelta(seconds=carry)
     return f"{moved:%Y-%m-%dT%H:%M:%S}.{rest:09d}{zone or 'Z'}"
+
+
+def split_authority(text: str) -> tuple[str, int]:
+    """Return host and port (0 where there is none) of `host:port`, `[v6]:port` or a bare host."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, int(rest[1:]) if rest[1:].isdecimal() else 0
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdecimal() and ":" not in host:
+        return host, int(port)
+    return text, 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair.names import split_authority
 from speedscale_schemas.snapshot_keys import TrafficKey
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -22,21 +23,11 @@ def key_of(pair: RRPair) -> TrafficKey:
     address = str(doc.get("network_address") or "")
     req = pair.http_request
     named = str((req or {}).get("host") or "")
-    host, port = _split(address)
-    named_host, named_port = _split(named)
+    host, port = split_authority(address)
+    named_host, named_port = split_authority(named)
     defaults = {"http": 80, "https": 443, "postgres": 5432}
     fallback = defaults.get(str(doc.get("l7protocol") or ""), 0)
     return TrafficKey(service, named_host or host, port or named_port or fallback)
-
-
-def _split(address: str) -> tuple[str, int]:
-    if address.startswith("["):
-        host, _, rest = address[1:].partition("]")
-        return host, int(rest[1:]) if rest[1:].isdecimal() else 0
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdecimal() and ":" not in host:
-        return host, int(port)
-    return address, 0
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Durations and sizes as people type them."""
 
 import argparse
-from pathlib import Path
 
 import pytest
 
@@ -41,10 +40,3 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="say for example 4096"):
         units.size(text)
-
-
-def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    units.write_atomically(tmp_path / "status.json", "{}")
-    units.write_atomically(tmp_path / "status.json", '{"a": 1}')
-    assert [p.name for p in tmp_path.iterdir()] == ["status.json"]
-    assert (tmp_path / "status.json").read_text() == '{"a": 1}'
