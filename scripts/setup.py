@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
-MEMBERS = ("schemas", "runtime")
+MEMBERS = ("schemas", "runtime", "controller/kube", "cdk8s")
 
 
 def main() -> int:

@@ -1,0 +1,1 @@
+"""The installation as code: values in, manifests for Argo CD, Flux, kubectl and Helm out."""

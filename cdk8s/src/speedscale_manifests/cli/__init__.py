@@ -1,0 +1,1 @@
+"""The verbs of speedctl that this member owns: one module a verb."""

@@ -1,0 +1,1 @@
+"""The Kubernetes client layer on pykube-ng: configuration, transport, reading, server-side apply."""
