@@ -6,9 +6,10 @@ RUN := $(VENV)/bin/python
 TIERS ?= default
 
 .PHONY: help setup demo test lint gen gen-check lock tools bench clean
+.PHONY: cluster-tools cluster-up cluster-down
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: ## virtual environment with everything that is pinned (done by the other targets)
 	@$(PYTHON) scripts/setup.py
@@ -33,6 +34,15 @@ lock: setup ## resolve dependencies anew into requirements.lock
 
 tools: ## programs that some test tiers need (Debian packages)
 	@$(PYTHON) scripts/tools.py
+
+cluster-tools: ## build what the cluster tests run (Kubernetes, etcd, kustomize, helm) into ~/.cache
+	@$(PYTHON) scripts/go_tools.py $(PROGRAMS)
+
+cluster-up: setup ## a real control plane on this machine; prints export KUBECONFIG=…
+	@$(RUN) scripts/cluster.py up
+
+cluster-down: setup ## stop it and forget what it held
+	@$(RUN) scripts/cluster.py down
 
 bench: setup ## ours beside its peers, as ratios
 	@$(RUN) -m bench

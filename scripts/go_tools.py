@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,6 +147,9 @@ def ensure(*programs: str, say: Say | None = None) -> tuple[Path, ...]:
         wanted = [program for program in lacking if program in module.programs]
         if wanted:
             _build(module, wanted, say)
+    for program in programs:
+        if _assets(program) is None:
+            _link(_home(_owner(program)) / program)
     return tuple(path for program in programs if (path := find(program)) is not None)
 
 
@@ -174,7 +177,9 @@ def _version(module: Module) -> str:
 def _ldflags(module: Module) -> str:
     pinned = _version(module)
     major, minor = pinned.removeprefix("v").split(".")[:2]
-    stamps = (f"-X {key}={value.format(version=pinned, major=major, minor=minor)}" for key, value in module.stamps.items())
+    stamps = (
+        f"-X {key}={value.format(version=pinned, major=major, minor=minor)}" for key, value in module.stamps.items()
+    )
     return " ".join(("-s -w", *stamps))
 
 
@@ -203,7 +208,6 @@ def _build(module: Module, programs: list[str], say: Say) -> None:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=".build-", dir=home) as scratch:
             _go_build(go, module, programs, Path(scratch), say)
-        _link(home, programs)
         say(f"built {names} in {time.monotonic() - started:.0f} s: {home}")
         _prune(module)
 
@@ -226,8 +230,8 @@ def _watched(
     command: list[str], folder: Path, environment: dict[str, str], program: str, say: Say
 ) -> tuple[int, list[str]]:
     """Run `go build -v`, which prints a line a package, and tell every 15 s how far it is."""
-    started = last = time.monotonic()
-    done, downloads, told = 0, 0, []
+    started = time.monotonic()
+    told: list[str] = []
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         beat = threading.Event()
@@ -276,14 +280,17 @@ def _one_at_a_time(say: Say) -> Iterator[None]:
         yield
 
 
-def _link(home: Path, programs: Iterable[str]) -> None:
-    folder = home.parent / "bin"
+def _link(program: Path) -> None:
+    """Point `bin/<program>` at this build; the build in use, where branches have different pins."""
+    folder, target = cache() / "tools" / "bin", Path("..") / program.parent.name / program.name
+    link = folder / program.name
+    if link.is_symlink() and link.readlink() == target:
+        return
     folder.mkdir(exist_ok=True)
-    for program in programs:
-        fresh = folder / f".{program}.{os.getpid()}"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(Path("..") / home.name / program)
-        os.replace(fresh, folder / program)
+    fresh = folder / f".{program.name}.{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    os.replace(fresh, link)
 
 
 def _prune(module: Module) -> None:
