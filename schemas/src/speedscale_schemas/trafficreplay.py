@@ -1,4 +1,4 @@
-"""The custom resource TrafficReplay: its CRD schema as an API server wants it, and the same judgement without a cluster.
+"""The custom resource TrafficReplay: its CRD schema as an API server wants it, and the same judgement offline.
 
 Called by the component that emits the CustomResourceDefinition, by validation and linting of manifests, and by the
 admission webhook. The one source is `documents/trafficreplay.schema.json`; this module only changes its dialect.
@@ -95,7 +95,7 @@ def validate(document: object, *, source: str = "", old: object = None) -> list[
     wrong = {problem.parts for problem in found}
     for test in _CHECKS.values():
         for path, value, message in test(document, old if isinstance(old, Mapping) else None):
-            if not any(path[: len(parts)] == parts or parts[: len(path)] == path for parts in wrong):
+            if path not in wrong:
                 found.append(Problem(source, path_text(path), value, message, "", path))
     for path, text in _patches(document):
         if not _is_base64(text):
@@ -157,7 +157,7 @@ def frozen_message(field: str) -> str:
 
 
 def _part(node: Any, key: str, kind: type) -> Any:
-    """Return a part of an object when it is of the right kind, else an empty one; the schema tells of the wrong kind."""
+    """Return a part of an object when it is of the right kind, else an empty one; the schema tells of wrong kinds."""
     value = node.get(key) if isinstance(node, Mapping) else None
     return value if isinstance(value, kind) else kind()
 
