@@ -1,0 +1,212 @@
+"""The verbs of an API server, on plain JSON objects: get, list, pages, apply, patch, delete.
+
+How writing works here. Server-side apply (API concepts, "Server-Side Apply") sends the fields that we have an opinion
+on, under the name of a field manager; the server remembers per field who set it (`metadata.managedFields`). Applying
+again without a field that we set before removes it; a field of another manager is a conflict, unless forced; a field
+that nobody names keeps its default. So a writer states what it wants and never reads first, two writers with
+different fields live on one object, and applying twice changes nothing, not even the resourceVersion.
+
+How reading works here. A collection comes in pages of at most 100 objects (`limit`, `continue`), all of one
+resourceVersion; a server forgets that version after some minutes and answers 410, and then only listing anew helps.
+
+Used by the controller, by readers in the data plane and by `speedctl diff` and `validate`. Blocking: an asyncio
+program calls it in a thread. One thread at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+from . import transport as wire
+from .access import Access
+from .discovery import Discovery, Resource
+from .errors import GoneError, NotFoundError, not_kubernetes
+from .objects import Object, Ref, ref
+
+PAGE_LIMIT = 100  # a page of 500 Deployments holds the interpreter for 30 ms
+_RELISTS = 3
+Objects = list[Object]  # named here: inside Client, `list` is its method
+JsonPatch = list[Any]
+Propagation = Literal["Background", "Foreground", "Orphan"]
+_PATCHES = {"merge": wire.MERGE, "json": wire.JSON_PATCH, "strategic": wire.STRATEGIC}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a collection. `resource_version` is where a watch would begin; the same on each page."""
+
+    items: tuple[Object, ...]
+    resource_version: str
+
+
+class Client:
+    """One cluster. `retries` is how often a busy server is asked again; `agent` names us in its audit log."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        agent: str = "speedscale",
+        retries: int = 0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.access = access
+        self._transport = wire.Transport(access, agent=agent, retries=retries, sleep=sleep)
+        self._discovery = Discovery(self._transport)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and remove the private key files of the Access."""
+        self._transport.close()
+        self.access.close()
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the context, which stands in where an object names none."""
+        return self.access.namespace
+
+    def version(self) -> str:
+        """Return the server's version, `v1.34.4`; the cheapest question that shows whether it is there."""
+        answer = self._transport.request("GET", "/version")
+        if not isinstance(answer.get("gitVersion"), str):
+            raise not_kubernetes(self.access.server, "GET /version: no gitVersion")
+        return str(answer["gitVersion"])
+
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """Return how a kind is served; NotFoundError when the cluster does not know it. Asked once, then kept."""
+        return self._discovery.resource(api_version, kind)
+
+    def forget_kinds(self) -> None:
+        """Ask for kinds anew: definitions came or went."""
+        self._discovery.forget()
+
+    def ref(self, obj: Object) -> Ref:
+        """Return the object's name as the cluster would file it: the context's namespace filled in, or none.
+
+        NotFoundError for a kind that the cluster does not know; ValueError for an object without a name.
+        """
+        named = ref(obj)
+        if not self.resource(named.api_version, named.kind).namespaced:
+            return named._replace(namespace="")
+        return named if named.namespace else named._replace(namespace=self.namespace)
+
+    def get(self, which: Ref) -> Object:
+        """Return one object; NotFoundError when it is not there."""
+        return self._transport.request("GET", self._path(which))
+
+    def find(self, which: Ref) -> Object | None:
+        """Return one object, or None when it, or its kind, is not there."""
+        try:
+            return self.get(which)
+        except NotFoundError:
+            return None
+
+    def pages(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        limit: int = PAGE_LIMIT,
+    ) -> Iterator[Page]:
+        """Yield a collection page by page; without `namespace` over all of them.
+
+        `labels` and `fields` are selectors (`app=x,tier!=y`); `limit` is 1 to 100 objects a page. GoneError when the
+        server forgot the version in between: what was yielded is a part, begin anew.
+        """
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise ValueError(f"limit is {limit}; a page has 1 to {PAGE_LIMIT} objects")
+        path = self.resource(api_version, kind).path(namespace)
+        params = {"limit": str(limit), "labelSelector": labels, "fieldSelector": fields, "continue": ""}
+        while True:
+            answer = self._transport.request("GET", path, params={k: v for k, v in params.items() if v})
+            metadata, items = answer.get("metadata"), answer.get("items")
+            if not isinstance(metadata, dict) or not isinstance(items, list | None):
+                raise not_kubernetes(self.access.server, f"GET {path}: no list")
+            # the items of a list of one kind do not say which kind they are
+            whole = tuple({"apiVersion": api_version, "kind": kind, **item} for item in items or ())
+            yield Page(whole, str(metadata.get("resourceVersion", "")))
+            params["continue"] = str(metadata.get("continue") or "")
+            if not params["continue"]:
+                return
+
+    def list(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        fields: str = "",
+        limit: int = PAGE_LIMIT,
+    ) -> Objects:
+        """Return a whole collection of one version, listed anew when the server forgot it; GoneError after 3 times.
+
+        For collections that are known to be small; a large one is read by `pages`.
+        """
+        for _ in range(_RELISTS - 1):
+            try:
+                return self._all(api_version, kind, namespace, labels, fields, limit)
+            except GoneError:
+                continue
+        return self._all(api_version, kind, namespace, labels, fields, limit)
+
+    def apply(
+        self, obj: Object, manager: str, *, force: bool = False, dry_run: bool = False, strict: bool = False
+    ) -> Object:
+        """Server-side apply: make these fields so, as `manager`; return the object as it is (or, dry, would be).
+
+        `force` takes fields from other managers, else ApplyConflictError names them. `dry_run` goes through defaults,
+        admission and validation and writes nothing. `strict` refuses unknown and repeated fields. InvalidError when
+        the object breaks its schema or changes an immutable field.
+        """
+        path = self._path(self.ref(obj))
+        params = {"fieldManager": manager, "force": "true" if force else "false"}
+        params |= {"fieldValidation": "Strict"} if strict else {}
+        params |= {"dryRun": "All"} if dry_run else {}
+        return self._transport.request("PATCH", path, params=params, body=obj, content_type=wire.APPLY)
+
+    def patch(
+        self,
+        which: Ref,
+        change: Mapping[str, Any] | JsonPatch,
+        manager: str,
+        *,
+        kind: Literal["merge", "json", "strategic"] = "merge",
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Object:
+        """Change parts of one object: RFC 7386 (merge), RFC 6902 (json) or Kubernetes' own strategic merge."""
+        path = self._path(which) + (f"/{subresource}" if subresource else "")
+        params = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        return self._transport.request("PATCH", path, params=params, body=change, content_type=_PATCHES[kind])
+
+    def delete(self, which: Ref, *, propagation: Propagation = "Background", dry_run: bool = False) -> bool:
+        """Delete one object and, in the background, what it owns; False when it was not there."""
+        params = {"propagationPolicy": propagation, **({"dryRun": "All"} if dry_run else {})}
+        try:
+            self._transport.request("DELETE", self._path(which), params=params)
+        except NotFoundError:
+            return False
+        return True
+
+    def _all(self, api_version: str, kind: str, namespace: str, labels: str, fields: str, limit: int) -> Objects:
+        found = self.pages(api_version, kind, namespace, labels=labels, fields=fields, limit=limit)
+        return [item for page in found for item in page.items]
+
+    def _path(self, which: Ref) -> str:
+        resource = self.resource(which.api_version, which.kind)
+        return resource.path((which.namespace or self.namespace) if resource.namespaced else "", which.name)

@@ -1,0 +1,155 @@
+"""One request, one decoded answer: the only module that speaks HTTP.
+
+pykube-ng gives TLS and client certificates; the rest is as this cluster client needs it:
+
+- Proxies of the environment are not used (`trust_env = False`): HTTPS_PROXY is meant for the world outside, and would
+  send API calls of a pod through it. A kubeconfig's `proxy-url` is.
+- Connecting may take 5 s, silence 310 s: an API server ends a watch after at most 300.
+- A 401 renews the credential and tries once more; a second one is the answer.
+- Redirects are not followed: no API server sends one, and a token would go with it.
+- A busy server (429, 503) is asked again as often as `retries` says, after the time it named. A controller sets 0 and
+  lets its queue wait.
+
+Called by `client` and `discovery`. Bodies never stand in messages or logs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pykube
+import requests
+
+from speedscale_schemas.errors import PermanentError
+
+from .access import Access
+from .errors import Status, ThrottledError, UnreachableError, error, not_kubernetes
+
+CONNECT_S = 5.0
+READ_S = 310.0
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+JSON = "application/json"
+
+
+class Transport:
+    """Sends requests to one API server. Not for use by several threads at once."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        agent: str = "speedscale",
+        retries: int = 0,
+        timeout: tuple[float, float] = (CONNECT_S, READ_S),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._access, self._retries, self._timeout, self._sleep = access, retries, timeout, sleep
+        self._http = pykube.HTTPClient(access.config, timeout=timeout)
+        session = self._http.session
+        session.trust_env = False
+        session.headers["User-Agent"] = agent
+        if access.proxy:
+            session.proxies = {"http": access.proxy, "https": access.proxy}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.session.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> dict[str, Any]:
+        """Send one request and return the JSON object that answers it.
+
+        `path` begins with `/`; `body` is anything JSON. Raises what `errors` says for refusals, UnreachableError
+        without an answer, PeerError when the answer is no API server's.
+        """
+        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = {"Accept": accept, **({"Content-Type": content_type} if data is not None else {})}
+        attempt = 0
+        while True:
+            try:
+                return self._once(method, path, params or {}, data, headers)
+            except ThrottledError as busy:
+                attempt += 1
+                if attempt > self._retries:
+                    raise
+                self._sleep(busy.retry_after_s)
+
+    def _once(
+        self, method: str, path: str, params: Mapping[str, str], data: bytes | None, headers: dict[str, str]
+    ) -> dict[str, Any]:
+        response = self._send(method, path, params, data, headers)
+        if response.status_code == 401 and self._access.credential.renew():
+            response = self._send(method, path, params, data, headers)
+        where = f"{method} {path}"
+        try:
+            body = json.loads(response.content)
+        except ValueError:
+            body = None
+        if response.status_code >= 400:
+            raise error(Status.read(response.status_code, body, response.headers.get("Retry-After")), where)
+        if response.status_code >= 300:
+            raise not_kubernetes(self._access.server, f"{where}: redirect {response.status_code}")
+        if not isinstance(body, dict):
+            kind = response.headers.get("Content-Type", "no content type")
+            raise not_kubernetes(
+                self._access.server, f"{where}: {len(response.content)} bytes of {kind}, no JSON object"
+            )
+        return body
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str], data: bytes | None, headers: dict[str, str]
+    ) -> requests.Response:
+        credential = self._access.credential
+        authorization = credential.authorization()
+        extra = {"Authorization": authorization} if authorization else {}
+        try:
+            response: requests.Response = self._http.session.request(
+                method,
+                self._access.server + path,
+                params=dict(params),
+                data=data,
+                headers={**headers, **extra},
+                cert=credential.certificate(),
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except requests.exceptions.SSLError as failed:
+            raise PermanentError(
+                "TLS",
+                f"{self._access.server} ({self._access.origin}): {_cause(failed)}; "
+                "is certificate-authority in the kubeconfig that of this cluster?",
+            ) from failed
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL) as failed:
+            raise PermanentError("InvalidURL", f"{self._access.server} ({self._access.origin}): {failed}") from failed
+        except requests.exceptions.RequestException as failed:
+            raise UnreachableError(
+                f"no answer from {self._access.server} ({self._access.origin}): {_cause(failed)}", 5.0
+            ) from failed
+        return response
+
+
+def _cause(failed: BaseException) -> str:
+    """Return the innermost reason: requests wraps urllib3 wraps the socket's error."""
+    seen: set[int] = set()
+    inner = failed
+    while id(inner) not in seen:
+        seen.add(id(inner))
+        reason = getattr(inner, "reason", None)
+        nested = [a for a in inner.args if isinstance(a, BaseException)]
+        inner = reason if isinstance(reason, BaseException) else nested[0] if nested else inner
+    text = str(inner).rpartition("]: ")[2] if "Connection object at" in str(inner) else str(inner)
+    return text.rpartition(": Failed")[2] or text or type(inner).__name__
