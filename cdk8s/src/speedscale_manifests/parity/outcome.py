@@ -1,0 +1,135 @@
+"""What a run of the comparison found, over one or several cases, in the order and grouping that people read.
+
+Called by the verb and by `text`, `markdown`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .compare import Difference, Report
+from .deviations import Deviation
+from .equality import ABSENT
+from .facts import RIGHTS
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Reports by case, what of the list of deviations is stale, and what the conversion of values had to say."""
+
+    reports: Mapping[str, Report]
+    stale: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def good(self) -> bool:
+        """Say whether everything is equal or explained, and no deviation is stale."""
+        return not self.stale and not any(report.unexplained for report in self.reports.values())
+
+    def counts(self, case: str) -> dict[str, int]:
+        """Return how many fields of a case are equal, how many differ in which way, and how many nothing explains."""
+        report = self.reports[case]
+        return {
+            "equal": sum(report.equal.values()),
+            "differing": len(report.differing),
+            "missing": len(report.missing),
+            "extra": len(report.extra),
+            "unexplained": len(report.unexplained),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One difference as it is in several cases."""
+
+    difference: Difference
+    cases: tuple[str, ...]
+
+
+def lines(outcome: Outcome, *, explained: bool) -> list[Line]:
+    """Return the differences that deviations explain, or those that none does, each once with its cases."""
+    found: dict[tuple[str, ...], tuple[Difference, list[str]]] = {}
+    for case, report in outcome.reports.items():
+        for d in report.differences:
+            if (d.deviation is not None) == explained:
+                key = d.item, d.path, d.change, shown(d.vendor), shown(d.ours)
+                found.setdefault(key, (d, []))[1].append(case)
+    return [Line(difference, tuple(cases)) for difference, cases in found.values()]
+
+
+def by_deviation(found: Iterable[Line]) -> dict[Deviation, list[Line]]:
+    """Return explained lines by the deviation that explains them."""
+    groups: dict[Deviation, list[Line]] = {}
+    for line in found:
+        if line.difference.deviation is not None:
+            groups.setdefault(line.difference.deviation, []).append(line)
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Verbs on one resource that the chart grants and we do not (`never`), or in fewer places (`narrower`)."""
+
+    account: str
+    resource: str
+    never: tuple[str, ...]
+    narrower: tuple[str, ...]
+    chart: str
+    ours: str
+    reason: str
+
+
+def withheld(outcome: Outcome, case: str) -> list[Withheld]:
+    """Return the rights of the chart that we do not grant in one case, by account, resource and where ours hold."""
+    groups: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for d in outcome.reports[case].differences:
+        if d.item.startswith(RIGHTS) and d.change in ("missing", "differing"):
+            resource, _, verb = d.path.rpartition(" ")
+            account = d.item.removeprefix(RIGHTS)
+            reason = d.deviation.reason if d.deviation else "Not explained."
+            key = account, resource or "(all)", shown(d.vendor), shown(d.ours), reason
+            groups.setdefault(key, {"missing": [], "differing": []})[d.change].append(verb)
+    return [
+        Withheld(account, resource, tuple(verbs["missing"]), tuple(verbs["differing"]), chart, ours, reason)
+        for (account, resource, chart, ours, reason), verbs in groups.items()
+    ]
+
+
+def data(outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome as plain JSON."""
+    return {
+        "good": outcome.good,
+        "stale": list(outcome.stale),
+        "notes": list(outcome.notes),
+        "cases": {
+            case: {
+                **outcome.counts(case),
+                "equalBySection": dict(sorted(report.equal.items())),
+                "differences": [_difference(d) for d in report.differences],
+            }
+            for case, report in outcome.reports.items()
+        },
+    }
+
+
+def _difference(d: Difference) -> dict[str, Any]:
+    found: dict[str, Any] = {"object": d.item, "path": d.path, "change": d.change, "section": d.section}
+    found |= {side: value for side, value in (("chart", d.vendor), ("ours", d.ours)) if value is not ABSENT}
+    if d.deviation:
+        found |= {"deviation": d.deviation.id, "kind": d.deviation.kind, "reason": d.deviation.reason}
+    return found
+
+
+def shown(value: Any, limit: int = 70) -> str:
+    """Return a field's value for people, cut to `limit` characters."""
+    if value is ABSENT:
+        return "-"
+    if isinstance(value, list):
+        text = ", ".join(map(str, value))
+    else:
+        text = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    if not text:
+        return '""'
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,82 @@
+"""What each service account may do, from roles and bindings, whichever objects grant it.
+
+Called by `flatten` (rights of a set of objects) and `compare` (does one right cover another). Pure.
+
+A right is `apps/deployments get` → the places where it holds, each `everywhere` or `in <namespace>`, with
+` named <name>` where the rule names an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+EVERYWHERE = "everywhere"
+EVERY_VERB = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch", "*")
+Rights = dict[str, list[str]]
+
+
+def rights_of(objects: Iterable[Mapping[str, Any]], namespace: str) -> dict[str, Rights]:
+    """Return the rights of every service account that a binding in `objects` names: `Rights/<account>` → rights."""
+    manifests = list(objects)
+    rules = {_role_key(m["kind"], m["metadata"]): m.get("rules") or [] for m in manifests if _is_role(m)}
+    held: dict[str, dict[str, set[str]]] = {}
+    for binding in manifests:
+        if binding.get("kind") not in ("RoleBinding", "ClusterRoleBinding"):
+            continue
+        place = EVERYWHERE
+        if binding["kind"] == "RoleBinding":
+            place = f"in {binding['metadata'].get('namespace') or namespace}"
+        granted = rules.get(_role_key(binding["roleRef"]["kind"], {**binding["metadata"], **binding["roleRef"]}), [])
+        for account in _accounts(binding, namespace):
+            rights = held.setdefault(account, {})
+            for right, name in _expanded(granted):
+                rights.setdefault(right, set()).add(place + (f" named {name}" if name else ""))
+    return {account: {r: _reduced(places) for r, places in sorted(rights.items())} for account, rights in held.items()}
+
+
+def covers(wide: Iterable[str], narrow: Iterable[str]) -> bool:
+    """Say whether every place of `narrow` lies within `wide`."""
+    held = set(wide)
+    return all(not held.isdisjoint(_wider(place)) for place in narrow)
+
+
+def _is_role(manifest: Mapping[str, Any]) -> bool:
+    return manifest.get("kind") in ("Role", "ClusterRole")
+
+
+def _role_key(kind: str, metadata: Mapping[str, Any]) -> tuple[str, str, str]:
+    return kind, metadata.get("namespace", "") if kind == "Role" else "", metadata["name"]
+
+
+def _accounts(binding: Mapping[str, Any], namespace: str) -> Iterator[str]:
+    home = binding["metadata"].get("namespace") or namespace
+    for subject in binding.get("subjects") or ():
+        if subject.get("kind") == "ServiceAccount":
+            where = subject.get("namespace") or home
+            yield f"Rights/{subject['name']}" + ("" if where == namespace else f"@{where}")
+
+
+def _expanded(rules: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield (right, object name or "") for each verb on each resource."""
+    for rule in rules:
+        for verb in rule.get("verbs") or ():
+            for each in EVERY_VERB if verb == "*" else (verb,):
+                for url in rule.get("nonResourceURLs") or ():
+                    yield f"url:{url} {each}", ""
+                for group in rule.get("apiGroups") or ():
+                    for resource in rule.get("resources") or ():
+                        for name in rule.get("resourceNames") or ("",):
+                            yield f"{group or 'core'}/{resource} {each}", name
+
+
+def _wider(place: str) -> set[str]:
+    """Return the places that include a place, itself too."""
+    where, _, name = place.partition(" named ")
+    named = {f"{EVERYWHERE} named {name}", place} if name else set()
+    return {EVERYWHERE, where} | named
+
+
+def _reduced(places: set[str]) -> list[str]:
+    """Return the places without those that another of them includes."""
+    return sorted(p for p in places if not (_wider(p) - {p}) & places)
