@@ -63,11 +63,8 @@ class Index:
         try:
             document = json.loads(text)
             if document["format"] != FORMAT:
-                raise ConfigError(
-                    [
-                        f"{source}: format {document['format']!r}; this version reads {FORMAT}: was it written by a newer one?"
-                    ]
-                )
+                reason = f"format {document['format']!r}, expected {FORMAT}; a newer version of speedctl wrote it"
+                raise ConfigError([f"{source}: {reason}"])
             files = {str(path): str(known) for path, known in document["files"].items()}
             pending = {str(path): tuple(map(str, known)) for path, known in document.get("pending", {}).items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
