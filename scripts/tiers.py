@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import go_tools
 import tools
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,11 @@ class Tier:
     root: bool = False
     heavy: bool = False
     workers: str = "2"
+    builds: tuple[str, ...] = ()  # programs of go_tools
+
+    @property
+    def built(self) -> bool:
+        return all(go_tools.find(program) for program in self.builds)
 
     @property
     def has_tests(self) -> bool:
@@ -47,7 +53,7 @@ TIERS = (
     Tier("integration", "tests/integration", tools.INTEGRATION),
     Tier("network", "tests/network", {"ip": "iproute2", "nsenter": "util-linux"}, root=True),
     Tier("browser", "tests/browser", tools.BROWSER, workers="0"),
-    Tier("cluster", "tests/cluster", {"go": "golang-go"}, root=True, heavy=True, workers="0"),
+    Tier("cluster", "tests/cluster", {"go": "golang-go"}, heavy=True, workers="0", builds=go_tools.CONTROL_PLANE),
     Tier("e2e", "tests/e2e", {"go": "golang-go", "containerd": "containerd"}, root=True, heavy=True, workers="0"),
     Tier("kernel", "tests/kernel", {"clang": "clang"}, root=True, heavy=True, workers="0"),
 )
@@ -93,16 +99,22 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
     if not (named or "default" in asked) or not tier.has_tests:
         return Row(tier.name, note="no tests yet") if tier.name in asked else None
     command = f"make test TIERS={tier.name}"
+    programs = {} if tier.builds and tier.built else tier.programs  # Go is for building only
     if CI:
-        tools.install(tier.programs)
-    lacking = tools.missing(tier.programs)
+        tools.install(programs)
+    lacking = tools.missing(programs)
     if tier.root and os.geteuid() != 0:
         return Row(tier.name, note=f"not run: needs root; sudo {command}")
     if lacking and (tier.heavy or tier.name == "browser") and not CI:
         packages = " ".join(sorted(lacking.values()))
         return Row(tier.name, note=f"not run: needs {', '.join(lacking)}; apt-get install {packages}, then {command}")
-    if tier.heavy and not (named or CI or (ROOT / ".cache" / "tiers" / f"{tier.name}.built").exists()):
+    if tier.heavy and not (named or CI or (tier.builds and tier.built)):
         return Row(tier.name, note=f"not run: its tools are not built yet; {command}")
+    try:
+        go_tools.ensure(*tier.builds)
+    except go_tools.ToolMissing as error:
+        print(error)
+        return Row(tier.name, failed=1, note=str(error).partition("\n")[0])
     row = _run(tier)
     if lacking:
         row.note = "; ".join(filter(None, (row.note, f"make tools adds {', '.join(sorted(lacking))}")))

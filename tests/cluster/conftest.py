@@ -1,0 +1,58 @@
+"""A real control plane for the whole session, and a namespace for each test. Skips, with the reason, without tools."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "scripts")]
+
+import go_tools  # noqa: E402
+from harness.cluster import Cluster  # noqa: E402
+
+from speedscale_kube import Client, Ref  # noqa: E402
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies here."""
+    for item in items:
+        if ROOT / "tests" / "cluster" in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane: etcd, kube-apiserver, kube-controller-manager."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("a control plane as processes needs Linux")
+    try:
+        go_tools.ensure(*go_tools.CONTROL_PLANE)
+    except go_tools.ToolMissing as error:
+        pytest.skip(str(error).partition("\n")[0])
+    with Cluster(tmp_path_factory.mktemp("cluster") / "it") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kube(cluster: Cluster) -> Iterator[Client]:
+    """This project's client, as an administrator."""
+    with cluster.client() as client:
+        yield client
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, kube: Client) -> Iterator[str]:
+    """An empty namespace, named after the test, deleted afterwards."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
+    name = f"{words}-{next(_numbers)}"
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, "tests")
+    yield name
+    kube.delete(Ref("v1", "Namespace", "", name))

@@ -1,0 +1,204 @@
+"""The processes of a cluster as a table: what each runs with, and when it is ready.
+
+A control plane is etcd, kube-apiserver and kube-controller-manager, started in this order and stopped in the other.
+Whoever needs more (a scheduler, a kubelet, containerd, Argo CD) adds a `Component` and gives it to `Cluster`.
+Components know their `Layout` only: folder, ports, certificates.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .certificates import Authority, Pair, signing_keys
+
+HOST = "127.0.0.1"
+SERVICE_RANGE = "10.96.0.0/16"
+FIRST_SERVICE_IP = "10.96.0.1"
+TOKENS = ("restricted-0", "restricted-1", "restricted-2", "restricted-3")
+_PROBE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a cluster's files and ports are."""
+
+    folder: Path
+    ports: dict[str, int]
+    ca: Pair
+    etcd_ca: Pair
+    front_proxy_ca: Pair
+    service_accounts: Pair
+    issued: dict[str, Pair]
+
+    def data(self, name: str) -> str:
+        """Return a folder for a component's data."""
+        return str(self.folder / "data" / name)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process: the program's name, the ports it listens on, its arguments, and whether it is ready."""
+
+    name: str
+    ports: tuple[str, ...]
+    arguments: Callable[[Layout], list[str]]
+    ready: Callable[[Layout], bool]
+    deadline_s: float = 60.0
+
+
+def lay_out(folder: Path, names: tuple[str, ...]) -> Layout:
+    """Make certificates, keys, tokens and free ports (one a name in `names`) for a new cluster."""
+    pki = folder / "pki"
+    pki.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ca, etcd_ca, front = (Authority(pki, name) for name in ("ca", "etcd-ca", "front-proxy-ca"))
+    hosts = [HOST, "localhost", FIRST_SERVICE_IP, "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+    issued = {
+        "apiserver": ca.issue("apiserver", "kube-apiserver", hosts=hosts),
+        "kubelet-client": ca.issue("kubelet-client", "kube-apiserver-kubelet-client", ["system:masters"]),
+        "admin": ca.issue("admin", "admin", ["system:masters"]),
+        "controller-manager": ca.issue("controller-manager", "system:kube-controller-manager"),
+        "etcd": etcd_ca.issue("etcd", "etcd", hosts=[HOST]),
+        "etcd-client": etcd_ca.issue("etcd-client", "kube-apiserver"),
+        "front-proxy": front.issue("front-proxy", "front-proxy"),
+    }
+    # users without any right, for tests that give them some
+    tokens = "".join(f"token-of-{user},{user},{user}\n" for user in TOKENS)
+    (pki / "tokens.csv").write_text(tokens, encoding="utf-8")
+    accounts = signing_keys(pki, "service-accounts")
+    return Layout(folder, free_ports(names), ca.pair, etcd_ca.pair, front.pair, accounts, issued)
+
+
+def free_ports(names: tuple[str, ...]) -> dict[str, int]:
+    """Return a free port on loopback for each name; held open together, so that no two are the same."""
+    held = [socket.socket() for _ in names]
+    try:
+        for one in held:
+            one.bind((HOST, 0))
+        return {name: one.getsockname()[1] for name, one in zip(names, held, strict=True)}
+    finally:
+        for one in held:
+            one.close()
+
+
+def ask(layout: Layout, port: str, path: str, ca: Pair | None, client: str) -> int:
+    """Return the HTTP status that a component answers with, 0 when it does not; `ca` None skips the check."""
+    context = ssl.create_default_context(cafile=str(ca.certificate) if ca else None)
+    if ca is None:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    pair = layout.issued[client]
+    context.load_cert_chain(pair.certificate, pair.key)
+    connection = http.client.HTTPSConnection(HOST, layout.ports[port], timeout=_PROBE_S, context=context)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _etcd(layout: Layout) -> list[str]:
+    client = f"https://{HOST}:{layout.ports['etcd']}"
+    peer = f"http://{HOST}:{layout.ports['etcd-peer']}"
+    pair = layout.issued["etcd"]
+    return [
+        "--name=etcd",
+        f"--data-dir={layout.data('etcd')}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=etcd={peer}",
+        f"--cert-file={pair.certificate}",
+        f"--key-file={pair.key}",
+        "--client-cert-auth",
+        f"--trusted-ca-file={layout.etcd_ca.certificate}",
+        "--unsafe-no-fsync",  # a cluster for tests need not survive a power cut
+        "--log-level=warn",
+    ]
+
+
+def _apiserver(layout: Layout) -> list[str]:
+    serving, kubelet = layout.issued["apiserver"], layout.issued["kubelet-client"]
+    etcd, front = layout.issued["etcd-client"], layout.issued["front-proxy"]
+    return [
+        f"--etcd-servers=https://{HOST}:{layout.ports['etcd']}",
+        f"--etcd-cafile={layout.etcd_ca.certificate}",
+        f"--etcd-certfile={etcd.certificate}",
+        f"--etcd-keyfile={etcd.key}",
+        f"--bind-address={HOST}",
+        f"--advertise-address={HOST}",
+        "--endpoint-reconciler-type=none",  # Endpoints may not hold a loopback address
+        f"--secure-port={layout.ports['apiserver']}",
+        f"--tls-cert-file={serving.certificate}",
+        f"--tls-private-key-file={serving.key}",
+        f"--client-ca-file={layout.ca.certificate}",
+        f"--token-auth-file={layout.folder / 'pki' / 'tokens.csv'}",
+        "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
+        "--allow-privileged=true",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={layout.service_accounts.certificate}",
+        f"--service-account-signing-key-file={layout.service_accounts.key}",
+        f"--kubelet-client-certificate={kubelet.certificate}",
+        f"--kubelet-client-key={kubelet.key}",
+        f"--requestheader-client-ca-file={layout.front_proxy_ca.certificate}",
+        "--requestheader-allowed-names=front-proxy",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-username-headers=X-Remote-User",
+        f"--proxy-client-cert-file={front.certificate}",
+        f"--proxy-client-key-file={front.key}",
+        "--profiling=false",
+    ]
+
+
+def _controller_manager(layout: Layout) -> list[str]:
+    kubeconfig = layout.folder / "controller-manager.kubeconfig"
+    return [
+        f"--kubeconfig={kubeconfig}",
+        f"--authentication-kubeconfig={kubeconfig}",
+        f"--authorization-kubeconfig={kubeconfig}",
+        f"--bind-address={HOST}",
+        f"--secure-port={layout.ports['controller-manager']}",
+        f"--cert-dir={layout.data('controller-manager')}",
+        "--use-service-account-credentials",
+        f"--service-account-private-key-file={layout.service_accounts.key}",
+        f"--root-ca-file={layout.ca.certificate}",
+        f"--cluster-signing-cert-file={layout.ca.certificate}",
+        f"--cluster-signing-key-file={layout.ca.key}",
+        "--leader-elect=false",
+        "--kube-api-qps=500",
+        "--kube-api-burst=500",
+        "--profiling=false",
+    ]
+
+
+def _default_account(layout: Layout) -> bool:
+    """A pod can be made once the default service account is there: the last thing a new cluster gets."""
+    path = "/api/v1/namespaces/default/serviceaccounts/default"
+    healthy = ask(layout, "controller-manager", "/healthz", None, "admin") == 200
+    return healthy and ask(layout, "apiserver", path, layout.ca, "admin") == 200
+
+
+CONTROL_PLANE = (
+    Component(
+        "etcd",
+        ("etcd", "etcd-peer"),
+        _etcd,
+        lambda layout: ask(layout, "etcd", "/readyz", layout.etcd_ca, "etcd-client") == 200,
+    ),
+    Component(
+        "kube-apiserver",
+        ("apiserver",),
+        _apiserver,
+        lambda layout: ask(layout, "apiserver", "/readyz", layout.ca, "admin") == 200,
+    ),
+    Component("kube-controller-manager", ("controller-manager",), _controller_manager, _default_account),
+)
