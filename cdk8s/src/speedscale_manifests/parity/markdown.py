@@ -10,11 +10,11 @@ from .outcome import Line, Outcome, by_deviation, lines, shown, withheld
 
 NOTE = "<!-- Written by `speedctl parity --format markdown`; change a component or the list of deviations instead. -->"
 INTRODUCTION = """\
-What the vendor's chart renders is kept as data (field values, no text of the chart), in four cases. Our objects are made
-from the same chart values, converted, and compared field by field: environment by name, rights by what an account may
-do whichever role grants it, quantities by amount, JSON and YAML inside ConfigMaps parsed, an absent field as the API
-server's default. Whatever is not equal stands below with its reason. A test fails on any other difference, on a reason
-that fits nothing any more, and when the list grows."""
+What the vendor's chart renders is kept as data (field values, no text of the chart), in four cases. Our objects are
+made from the same chart values, converted, and compared field by field: environment by name, rights by what an account
+may do whichever role grants it, quantities by amount, JSON and YAML inside ConfigMaps parsed, an absent field as the
+API server's default. Whatever is not equal stands below with its reason. A test fails on any other difference, on a
+reason that fits nothing any more, and when the list grows."""
 _SECTION_TITLES = {
     "02": "operator's ConfigMap",
     "03": "operator's Deployment",
