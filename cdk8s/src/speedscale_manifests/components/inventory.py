@@ -11,9 +11,18 @@ from speedscale_manifests.objects import Manifest, reference, stamp
 from speedscale_manifests.values import Values
 from speedscale_schemas.errors import ConfigError
 
+from . import base, certificates, crd, operator, preinstall, rbac, webhooks
 from .component import CHARTS, Component, Placed
 
-COMPONENTS: tuple[Component, ...] = ()
+COMPONENTS: tuple[Component, ...] = (
+    base.COMPONENT,
+    crd.COMPONENT,
+    preinstall.COMPONENT,
+    rbac.COMPONENT,
+    certificates.COMPONENT,
+    webhooks.COMPONENT,
+    operator.COMPONENT,
+)
 """Every component, in the order in which its objects are written."""
 
 

@@ -7,7 +7,7 @@ for "who" (`pods_of`, `anywhere`, `dns`, …), so that every policy says the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from speedscale_manifests.objects import Manifest, metadata, selector
 from speedscale_manifests.values import Values
@@ -22,6 +22,7 @@ def policy(
     ingress: Sequence[Manifest] = (),
     egress: Sequence[Manifest] = (),
     name: str = "",
+    annotations: Mapping[str, str] | None = None,
 ) -> list[Manifest]:
     """Return the component's NetworkPolicy, or nothing when `networkPolicies.enabled` is off.
 
@@ -41,7 +42,7 @@ def policy(
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
-            "metadata": metadata(values, component, name),
+            "metadata": metadata(values, component, name, annotations=annotations),
             "spec": spec,
         }
     ]
@@ -109,6 +110,15 @@ def to_outside(values: Values, *more: int) -> Manifest:
     return {"ports": ports(*dict.fromkeys((*values.network_policies.backend_ports, *more)))}
 
 
+def to_backend(values: Values) -> list[Manifest]:
+    """Return the egress rules to the backend: outside the cluster on `backendPorts`, and to ours where there is one.
+
+    The address may come from a Secret that nobody sees here, so the way out is open whether or not `appUrl` is set.
+    """
+    inside = [{"to": [_pods("backend")]}] if values.backend.enabled else []
+    return [*inside, to_outside(values)]
+
+
 def _pods(component: str) -> Manifest:
     return {"podSelector": {"matchLabels": selector(component)}}
 
@@ -122,6 +132,7 @@ __all__ = [
     "ports",
     "to_all_pods",
     "to_api_server",
+    "to_backend",
     "to_component",
     "to_dns",
     "to_outside",

@@ -33,6 +33,7 @@ OPERATOR_STATE: Final = "speedscale-operator-state"
 REPLAY_WEBHOOKS: Final = "speedscale-operator-replay"
 NETTAP: Final = "speedscale-nettap"
 FORWARDER: Final = "speedscale-forwarder"
+BACKEND: Final = "speedscale-backend"
 
 WEBHOOK_PORT: Final = 9443
 HEALTH_PORT: Final = 8081
@@ -48,6 +49,13 @@ def app_name(component: str) -> str:
 def api_key_secret(values: Values) -> str:
     """Return the Secret with SPEEDSCALE_API_KEY and SPEEDSCALE_APP_URL; it may be absent in the cluster."""
     return values.api_key_secret or API_KEY_SECRET
+
+
+def backend_address(values: Values) -> str:
+    """Return the backend's host name: `appUrl`, else that of the backend in this installation, else nothing."""
+    if values.app_url or not values.backend.enabled:
+        return values.app_url
+    return f"{BACKEND}.{values.namespace}.svc"
 
 
 def dlp_key_secret(values: Values) -> str:
