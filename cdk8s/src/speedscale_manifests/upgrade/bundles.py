@@ -1,0 +1,44 @@
+"""The objects inside the bundle's ConfigMaps, so that an upgrade is told by them and not as changed text.
+
+Called by `compare`. In profile `operator` the workloads are nowhere else; in `gitops` each is a copy of one in the
+output, and is counted, not told twice. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .model import Manifest
+from .texts import objects
+
+LABEL = "controlplane.speedscale.com/bundle"
+HASH = "controlplane.speedscale.com/content-hash"
+
+
+def component(manifest: Manifest) -> str:
+    """Return the component whose bundle a manifest is, or nothing."""
+    if manifest.get("kind") != "ConfigMap":
+        return ""
+    labels = (manifest.get("metadata") or {}).get("labels") or {}
+    return str(labels.get(LABEL, ""))
+
+
+def contents(manifests: Iterable[Manifest]) -> dict[str, list[Manifest]]:
+    """Return the objects of each component's bundle; a key whose text is no manifest is left out, its text is told."""
+    found: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        name = component(manifest)
+        if name:
+            data = manifest.get("data")
+            texts = data.values() if isinstance(data, Mapping) else ()
+            found.setdefault(name, []).extend(one for text in texts for one in objects(str(text)))
+    return found
+
+
+def outside(manifest: Manifest) -> Manifest:
+    """Return a bundle without its content and hash: what of the ConfigMap itself may change."""
+    metadata = dict(manifest["metadata"])
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != HASH}
+    data = manifest.get("data") or {}
+    other = {key: text for key, text in data.items() if not objects(str(text))}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}, "data": other}
