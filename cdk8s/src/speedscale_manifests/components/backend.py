@@ -1,0 +1,184 @@
+"""The self-hosted backend (`speedscale-cloud`): API for traffic, snapshots, test configs, rules and reports.
+
+Off by default: files, git and object storage do without it. Its certificate comes from Secret `speedscale-cloud-certs`
+(`tls.crt`, `tls.key`, `ca.crt`), made by the controller and signed by its CA, because API keys pass over this
+connection. The keys it accepts come from the Secret that clients in this cluster use, too.
+
+Other components reach it with `client_env`, `egress`, `trust_volume` and `trust_mount`, all empty where it is not
+deployed.
+"""
+
+from __future__ import annotations
+
+from speedscale_manifests.objects import (
+    Manifest,
+    claim,
+    container,
+    deployment,
+    env,
+    http_probe,
+    names,
+    option,
+    pod_template,
+    proxy_env,
+    scratch,
+    secret_env,
+    secret_keys_env,
+    service,
+    service_account,
+    volume,
+)
+from speedscale_manifests.values import Values
+
+from . import network, urls
+from .component import Component
+
+NAME = "cloud"
+CERTS = "speedscale-cloud-certs"
+"""Secret with the backend's certificate, made by the controller."""
+
+PORT = 8443
+METRICS_PORT = 4145
+STATE = "/var/lib/speedscale"
+
+_CERTS_PATH = "/var/run/secrets/speedscale/cloud"
+_TRUST_PATH = "/var/run/secrets/speedscale/backend-ca"
+_READ_ONLY_FOR_ALL = 0o444
+
+
+def enabled(values: Values) -> bool:
+    """Return whether the backend runs in this cluster."""
+    return values.backend.enabled
+
+
+def url(values: Values) -> str:
+    """Return the backend's address: the user's, else that of the one deployed here, else nothing."""
+    if values.app_url:
+        return values.app_url if "://" in values.app_url else f"https://{values.app_url}"
+    return f"https://{names.app_name(NAME)}.{values.namespace}.svc" if enabled(values) else ""
+
+
+def client_env(values: Values) -> list[Manifest]:
+    """Return what a client needs to know; SPEEDSCALE_APP_URL of the Secret yields to it."""
+    found = url(values)
+    ca = [env("BACKEND_CA_FILE", f"{_TRUST_PATH}/ca.crt")] if _ours(values) else []
+    return [env("SPEEDSCALE_APP_URL", found), *ca] if found else []
+
+
+def egress(values: Values) -> list[Manifest]:
+    """Return the rule that lets a component reach the backend in this cluster."""
+    return [network.to_component(NAME, PORT)] if _ours(values) else []
+
+
+def trust_volume(values: Values) -> list[Manifest]:
+    """Return the volume with the root that signed the backend's certificate, nothing else of that Secret."""
+    if not _ours(values):
+        return []
+    items = [{"key": "ca.crt", "path": "ca.crt"}]
+    source = {"secretName": CERTS, "items": items, "defaultMode": _READ_ONLY_FOR_ALL}
+    return [{"name": "backend-ca", "secret": source}]
+
+
+def trust_mount(values: Values) -> list[Manifest]:
+    """Return the mount of `trust_volume`."""
+    return [{"name": "backend-ca", "mountPath": _TRUST_PATH, "readOnly": True}] if _ours(values) else []
+
+
+def _ours(values: Values) -> bool:
+    return enabled(values) and not values.app_url
+
+
+def identity(values: Values) -> list[Manifest]:
+    """Return the account: no rights in the cluster, no token; it may bear an identity of the cloud."""
+    return [service_account(values, NAME)]
+
+
+def managed(values: Values) -> list[Manifest]:
+    """Return claim, workload, Service and policy."""
+    persistence = values.backend.persistence
+    # The database has one owner, hence one replica; the claim holds what people keep: a person prunes it.
+    kept = [option(values, claim(values, NAME, persistence), "Prune=confirm,Delete=confirm")]
+    return [
+        *(kept if persistence.enabled else []),
+        deployment(values, NAME, _pod(values), recreate=True),
+        service(values, NAME, [{"name": "https", "port": 443, "targetPort": "https", "appProtocol": "https"}]),
+        *_policy(values),
+    ]
+
+
+def _pod(values: Values) -> Manifest:
+    temporary, temporary_mount = scratch("tmp", "/tmp", "1Gi")
+    store = volume("state", names.app_name(NAME), values.backend.persistence)
+    certs: Manifest = {"name": "certs", "secret": {"secretName": CERTS, "defaultMode": _READ_ONLY_FOR_ALL}}
+    mounts = [
+        temporary_mount,
+        {"name": "state", "mountPath": STATE},
+        {"name": "certs", "mountPath": _CERTS_PATH, "readOnly": True},
+    ]
+    return pod_template(
+        values,
+        NAME,
+        [_container(values, mounts)],
+        service_account=names.app_name(NAME),
+        volumes=[temporary, store, certs],
+        terminationGracePeriodSeconds=45,
+    )
+
+
+def _container(values: Values, mounts: list[Manifest]) -> Manifest:
+    return container(
+        values,
+        "speedscale-cloud",
+        "cloud",
+        values.backend.resources,
+        command=["speedscale-cloud"],
+        env=[
+            env("CLOUD_HOST", "0.0.0.0"),
+            env("CLOUD_PORT", PORT),
+            env("CLOUD_TLS_CERT_FILE", f"{_CERTS_PATH}/tls.crt"),
+            env("CLOUD_TLS_KEY_FILE", f"{_CERTS_PATH}/tls.key"),
+            env("DATA_DIR", STATE),
+            env("LOG_LEVEL", values.log_level),
+            env("METRICS_HOST", "0.0.0.0"),
+            env("METRICS_HTTP_PORT", METRICS_PORT),
+            *_object_store(values),
+            *proxy_env(values),
+        ],
+        envFrom=[secret_keys_env(names.api_key_secret(values))],
+        ports=[
+            {"name": "https", "containerPort": PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        startupProbe=http_probe("/healthz", "metrics", period_s=5, failures=60),
+        livenessProbe=http_probe("/healthz", "metrics", period_s=20, failures=3),
+        readinessProbe=http_probe("/readyz", "metrics", period_s=5, failures=2),
+        volumeMounts=mounts,
+    )
+
+
+def _object_store(values: Values) -> list[Manifest]:
+    """Return the object store's settings, and its credentials by reference; without these the pod's own identity."""
+    s3 = values.backend.s3
+    if not s3.bucket:
+        return []
+    settings = [("S3_BUCKET", s3.bucket), ("S3_ENDPOINT", s3.endpoint), ("AWS_REGION", s3.region)]
+    found = [env(name, value) for name, value in settings if value]
+    if s3.credentials_secret:
+        keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        found += [secret_env(key, s3.credentials_secret, key, optional=False) for key in keys]
+    return found
+
+
+def _policy(values: Values) -> list[Manifest]:
+    return network.policy(
+        values,
+        NAME,
+        ingress=[network.from_all_pods(PORT), *network.metrics(values, METRICS_PORT)],
+        egress=[
+            network.to_dns(),
+            network.to_outside(values, *urls.ports(values.backend.s3.endpoint, values.http_proxy, values.https_proxy)),
+        ],
+    )
+
+
+COMPONENT = Component(name=NAME, chart="backend", enabled=enabled, identity=identity, managed=managed)

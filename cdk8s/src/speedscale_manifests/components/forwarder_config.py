@@ -1,0 +1,121 @@
+"""What the forwarder is told: its environment, its rules, and sizes that follow from its volume.
+
+The names of variables are those of the schema `settings/forwarder`; a test reads what is written here with the very
+parser the service uses. No object but ConfigMaps is made here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from speedscale_manifests.objects import Manifest, config_map, go_json, names
+from speedscale_manifests.values import Values, plain
+from speedscale_schemas.errors import ConfigError
+
+from .quantities import whole_bytes
+
+PORT = 8888
+METRICS_PORT = 4145
+DRAIN_S = 30
+
+HOME = "/etc/speedscale"
+STATE = "/var/lib/speedscale"
+RECORDINGS = f"{STATE}/recordings"
+SECRETS = "/var/run/secrets/speedscale"
+IDENTITY = f"{SECRETS}/forwarder"
+DLP_KEY = f"{SECRETS}/dlp-key"
+
+FILTERS = f"{names.FORWARDER}-filters"
+DLP_RULES = f"{names.FORWARDER}-dlp"
+
+_SEGMENT_BYTES = 32 * 1024 * 1024
+_LEAST_BYTES = 16 * 1024 * 1024
+
+
+def headers_path(secret: str) -> str:
+    """Return where a Secret with request headers of an exporter is mounted: a file a header."""
+    return f"{SECRETS}/headers/{secret}"
+
+
+def header_secrets(values: Values) -> tuple[str, ...]:
+    """Return the Secrets that exporters take their headers from, each once, sorted."""
+    exporters = values.forwarder.exporters.values()
+    return tuple(sorted({e["headersSecret"] for e in exporters if e.get("headersSecret")}))
+
+
+def exporters(values: Values) -> dict[str, Any]:
+    """Return EXPORTERS: the user's, or a recording on the volume where there is none.
+
+    With an exporter of the user's nothing is recorded besides: it would fill the volume that the spool needs.
+    """
+    given = values.forwarder.exporters
+    if not given:
+        return {"recording": {"type": "files", "path": RECORDINGS, "format": "jsonl"}}
+    return {name: _exporter(spec) for name, spec in sorted(given.items())}
+
+
+def _exporter(spec: Mapping[str, Any]) -> dict[str, Any]:
+    exporter = {"type": "otlp", "otel_endpoint": spec["otel_endpoint"]}
+    for key in ("filter_rule", "dlp_config_id"):
+        if spec.get(key):
+            exporter[key] = spec[key]
+    if secret := spec.get("headersSecret"):
+        exporter["headers_path"] = headers_path(secret)
+    return exporter
+
+
+def spool_bytes(values: Values) -> int:
+    """Return the largest size of the spool: four fifths of the volume, two fifths where recordings share it.
+
+    What is left is for the file system's own needs and for segments that are half written when the limit is met.
+    Raises ConfigError where the volume is too small to hold two segments of a useful size.
+    """
+    size = whole_bytes(values.forwarder.persistence.size)
+    if size < _LEAST_BYTES:
+        raise ConfigError(
+            [
+                f"forwarder.persistence.size: {values.forwarder.persistence.size!r}: too small for a spool;"
+                " give at least 16Mi, and rather 2Gi: it holds what was accepted while an exporter is away"
+            ]
+        )
+    return size * (4 if values.forwarder.exporters else 2) // 5
+
+
+def settings(values: Values) -> Manifest:
+    """Return ConfigMap `speedscale-forwarder`: the settings that come from the values, as environment variables."""
+    spool = spool_bytes(values)
+    lag = whole_bytes(values.forwarder.exporter_max_lag)
+    data = {
+        "CLUSTER_NAME": values.cluster_name,
+        "DRAIN_TIMEOUT_S": str(DRAIN_S),
+        "EXPORTERS": go_json(exporters(values)),
+        # The service takes 0 for half of the spool; in the values it means all of it.
+        "EXPORTER_MAX_LAG_BYTES": str(min(lag, spool) or spool),
+        "LOG_LEVEL": values.log_level,
+        "SPEEDSCALE_DLP_CONFIG": values.dlp.config,
+        "SPEEDSCALE_FILTER_RULE": values.filter_rule,
+        "SPOOL_MAX_BYTES": str(spool),
+        "SPOOL_SEGMENT_BYTES": str(min(_SEGMENT_BYTES, spool // 8)),
+        "WITH_DLP": "true" if values.dlp.enabled else "false",
+    }
+    return config_map(values, "forwarder", data, name=names.FORWARDER)
+
+
+def rules(values: Values) -> tuple[Manifest, Manifest]:
+    """Return the ConfigMaps with the user's filter and DLP rules, a file a rule; there also when empty.
+
+    They are mounted as folders and read live: an edit takes effect without a restart, and so does a new rule.
+    """
+    return (
+        config_map(values, "forwarder", _files(values.rules.filters), name=FILTERS),
+        config_map(values, "forwarder", _files(values.rules.dlp), name=DLP_RULES),
+    )
+
+
+def _files(documents: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        f"{name}.json": json.dumps(plain(rule), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        for name, rule in documents.items()
+    }
