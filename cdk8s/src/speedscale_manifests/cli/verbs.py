@@ -4,4 +4,13 @@ from __future__ import annotations
 
 from speedscale_schemas.verbs import Verb
 
-VERBS: tuple[Verb, ...] = ()
+_HERE = "speedscale_manifests.cli"
+
+
+def _verb(name: str, module: str, help: str, group: str = "Installation") -> Verb:
+    return Verb(name, "manifests", f"{_HERE}.{module}", help, group)
+
+
+VERBS: tuple[Verb, ...] = (
+    _verb("parity", "parity", "compare the installation with the vendor's chart: what is missing, what differs, why"),
+)

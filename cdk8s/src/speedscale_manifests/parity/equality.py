@@ -41,6 +41,7 @@ _DEFAULTS: tuple[tuple[re.Pattern[str], Any], ...] = tuple(
         (r"spec\.type", "ClusterIP"),
         (r"\.reinvocationPolicy", "Never"),
         (r"\.matchPolicy", "Equivalent"),
+        (r"\.objectSelector", {}),
         (r"\.clientConfig\.service\.port", 443),
         (r"spec\.conversion\.strategy", "None"),
         (r"automountServiceAccountToken", True),

@@ -128,8 +128,7 @@ def _items(items: list[Any], path: str, name: str) -> Iterator[tuple[str, Any]]:
     if name in _ORDERED:
         yield path, [_shown(item) for item in items]
     elif name == "rules" and all(isinstance(item, Mapping) and "operations" in item for item in items):
-        for rule in _admission_rules(items):
-            yield f"{path}[{rule}]", True
+        yield from ((f"{path}[{rule}]", scope) for rule, scope in _admission_rules(items).items())
     elif all(not isinstance(item, Mapping | list) for item in items):
         for item in items:
             yield f"{path}[{item}]", True
@@ -145,17 +144,19 @@ def _items(items: list[Any], path: str, name: str) -> Iterator[tuple[str, Any]]:
             yield from _walk(rest, f"{path}[{key}]")
 
 
-def _admission_rules(rules: list[Any]) -> Iterator[str]:
-    """Yield each operation on each resource that a webhook is called for, once."""
-    seen = dict.fromkeys(
-        f"{operation} {group or 'core'}/{version}/{resource}"
+def _admission_rules(rules: list[Any]) -> dict[str, bool | str]:
+    """Return each operation on each resource that a webhook is called for.
+
+    Whether the scope is `*` or Namespaced is the same for them: every kind that these webhooks name has a namespace.
+    """
+    return {
+        f"{operation} {group or 'core'}/{version}/{resource}": "Cluster" if rule.get("scope") == "Cluster" else True
         for rule in rules
         for operation in rule["operations"]
         for group in rule["apiGroups"]
         for version in rule["apiVersions"]
         for resource in rule["resources"]
-    )
-    yield from seen
+    }
 
 
 def _step(path: str, key: str) -> str:

@@ -103,8 +103,8 @@ def test_lists_in_text_are_sets() -> None:
 def test_generated_values_are_not_kept() -> None:
     uid = "0e6a4b52-7a0c-4a31-9d4e-0a4a8f1f6b8d"
     assert fields_of(configmap(INSTANCE_ID=f"test-{uid}"))["data[INSTANCE_ID]"] == "test-(uuid)"
-    webhook = {"kind": "MutatingWebhookConfiguration", "metadata": {"name": "w"}}
-    webhook["webhooks"] = [{"name": "x", "clientConfig": {"caBundle": "TUlJ"}}]  # type: ignore[assignment]
+    hook = {"name": "x", "clientConfig": {"caBundle": "TUlJ"}}
+    webhook = {"kind": "MutatingWebhookConfiguration", "metadata": {"name": "w"}, "webhooks": [hook]}
     assert fields_of(webhook) == {"webhooks[x].clientConfig.caBundle": "(generated)"}
 
 
