@@ -14,4 +14,5 @@ def _verb(name: str, module: str, help: str, group: str = "Installation") -> Ver
 VERBS: tuple[Verb, ...] = (
     _verb("synth", "synth", "write the installation's manifests from values, for GitOps or Helm"),
     _verb("parity", "parity", "compare the installation with the vendor's chart: what is missing, what differs, why"),
+    _verb("lint", "lint", "find wrong annotations and TrafficReplays in manifests"),
 )

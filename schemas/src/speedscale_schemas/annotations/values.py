@@ -137,7 +137,7 @@ def _object_names(text: str) -> tuple[str, ...]:
 
 
 def _file(text: str) -> str:
-    """Read the key of a Secret (`tls.key`), or a full path in the container, by the rules of Kubernetes for keys of Secrets."""
+    """Read the key of a Secret (`tls.key`), or a full path in the container."""
     if text.startswith("/"):
         if text.endswith("/") or ".." in text.split("/") or "\0" in text:
             raise ValueError("is no full path of a file")
