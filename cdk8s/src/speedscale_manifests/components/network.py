@@ -110,15 +110,6 @@ def to_outside(values: Values, *more: int) -> Manifest:
     return {"ports": ports(*dict.fromkeys((*values.network_policies.backend_ports, *more)))}
 
 
-def to_backend(values: Values) -> list[Manifest]:
-    """Return the egress rules to the backend: outside the cluster on `backendPorts`, and to ours where there is one.
-
-    The address may come from a Secret that nobody sees here, so the way out is open whether or not `appUrl` is set.
-    """
-    inside = [{"to": [_pods("backend")]}] if values.backend.enabled else []
-    return [*inside, to_outside(values)]
-
-
 def _pods(component: str) -> Manifest:
     return {"podSelector": {"matchLabels": selector(component)}}
 
@@ -132,7 +123,6 @@ __all__ = [
     "ports",
     "to_all_pods",
     "to_api_server",
-    "to_backend",
     "to_component",
     "to_dns",
     "to_outside",

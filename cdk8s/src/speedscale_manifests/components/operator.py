@@ -26,7 +26,7 @@ from speedscale_manifests.objects import (
 )
 from speedscale_manifests.values import Values
 
-from . import network
+from . import backend, network, urls
 from .component import Component
 from .operator_config import operator_config
 
@@ -163,7 +163,12 @@ def network_policies(values: Values) -> list[Manifest]:
         values,
         NAME,
         ingress=[network.from_anywhere(names.WEBHOOK_PORT), *network.metrics(values, names.HEALTH_PORT)],
-        egress=[network.to_dns(), network.to_api_server(values), *network.to_backend(values)],
+        egress=[
+            network.to_dns(),
+            network.to_api_server(values),
+            network.to_outside(values, *urls.ports(backend.url(values), values.http_proxy, values.https_proxy)),
+            *backend.egress(values),
+        ],
     )
 
 

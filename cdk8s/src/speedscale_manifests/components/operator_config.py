@@ -13,6 +13,8 @@ from typing import Any, Final
 from speedscale_manifests.objects import Manifest, config_map, go_json, names
 from speedscale_manifests.values import Values, defaults
 
+from . import backend
+
 NAME: Final = "operator"
 ALL_SECRETS: Final = "*"
 
@@ -70,7 +72,7 @@ def _optional(values: Values) -> dict[str, str]:
         "HTTP_PROXY": values.http_proxy,
         "HTTPS_PROXY": values.https_proxy,
         "NO_PROXY": values.no_proxy,
-        "SPEEDSCALE_APP_URL": names.backend_address(values),
+        "SPEEDSCALE_APP_URL": backend.url(values),
         "SECRET_ACCESS_LIST": ",".join(secret_access(values)),
         "NAMESPACE_SELECTOR": ",".join(names.watched_namespaces(values)),
     }

@@ -22,7 +22,7 @@ from speedscale_manifests.objects import (
 )
 from speedscale_manifests.values import Values
 
-from . import network
+from . import backend, network, urls
 from .component import Component
 
 NAME: Final = "pre-install"
@@ -32,8 +32,8 @@ _TTL_S = 30
 
 
 def enabled(values: Values) -> bool:
-    """Return whether the check is wanted."""
-    return values.pre_install.enabled
+    """Return whether the check is wanted, and can be made: a backend of this installation is not there yet."""
+    return values.pre_install.enabled and not backend.egress(values)
 
 
 def check(values: Values) -> list[Manifest]:
@@ -74,7 +74,6 @@ def job(values: Values) -> Manifest:
 def _container(values: Values) -> Manifest:
     settings = values.pre_install
     arguments = ["doctor", "--pre", "--attempts", settings.max_attempts, "--retry-delay", settings.retry_delay_seconds]
-    address = names.backend_address(values)
     return container(
         values,
         "speedscale-cli",
@@ -82,7 +81,7 @@ def _container(values: Values) -> Manifest:
         settings.resources,
         command=["speedctl"],
         args=[str(argument) for argument in arguments],
-        env=[*proxy_env(values), *([{"name": "SPEEDSCALE_APP_URL", "value": address}] if address else [])],
+        env=[*backend.client_env(values), *proxy_env(values)],
         envFrom=[secret_keys_env(names.api_key_secret(values), optional=False)],
         volumeMounts=[scratch("tmp", "/tmp")[1]],
     )
@@ -93,7 +92,10 @@ def network_policies(values: Values) -> list[Manifest]:
     return network.policy(
         values,
         NAME,
-        egress=[network.to_dns(), *network.to_backend(values)],
+        egress=[
+            network.to_dns(),
+            network.to_outside(values, *urls.ports(backend.url(values), values.http_proxy, values.https_proxy)),
+        ],
         name=JOB,
         annotations=_HELM,
     )

@@ -144,7 +144,7 @@ def workloads(values: Values) -> tuple[Grant, ...]:
 
 def _secrets(values: Values) -> tuple[Grant, ...]:
     """Return the rights on Secrets of watched namespaces: our own by name, listed ones, or all where `*` says so."""
-    copies = tuple(name for name in names.own_secrets(values) if name != names.WEBHOOK_CERTS)
+    copies = names.copied_secrets(values)
     copied = Grant(
         ("",),
         ("secrets",),

@@ -26,6 +26,8 @@ WEBHOOK_CERTS: Final = "speedscale-webhook-certs"
 CERTS: Final = "speedscale-certs"
 JKS: Final = "speedscale-jks"
 DLP_KEY: Final = "speedscale-dlp-key"
+FORWARDER_CERTS: Final = "speedscale-forwarder-certs"
+CLOUD_CERTS: Final = "speedscale-cloud-certs"
 
 OPERATOR: Final = "speedscale-operator"
 OPERATOR_OVERRIDE: Final = "speedscale-operator-override"
@@ -33,7 +35,6 @@ OPERATOR_STATE: Final = "speedscale-operator-state"
 REPLAY_WEBHOOKS: Final = "speedscale-operator-replay"
 NETTAP: Final = "speedscale-nettap"
 FORWARDER: Final = "speedscale-forwarder"
-BACKEND: Final = "speedscale-backend"
 
 WEBHOOK_PORT: Final = 9443
 HEALTH_PORT: Final = 8081
@@ -51,22 +52,21 @@ def api_key_secret(values: Values) -> str:
     return values.api_key_secret or API_KEY_SECRET
 
 
-def backend_address(values: Values) -> str:
-    """Return the backend's host name: `appUrl`, else that of the backend in this installation, else nothing."""
-    if values.app_url or not values.backend.enabled:
-        return values.app_url
-    return f"{BACKEND}.{values.namespace}.svc"
-
-
 def dlp_key_secret(values: Values) -> str:
     """Return the Secret {key id: key} that tokens are made with."""
     return values.dlp.key_secret or DLP_KEY
 
 
+def copied_secrets(values: Values) -> tuple[str, ...]:
+    """Return the Secrets that the controller copies (or makes anew) where sidecars and replays run."""
+    found = (CERTS, api_key_secret(values), JKS, dlp_key_secret(values), *values.image.pull_secrets)
+    return tuple(dict.fromkeys(found))
+
+
 def own_secrets(values: Values) -> tuple[str, ...]:
-    """Return the Secrets that the installation itself uses, by name; the first four in the order of the chart."""
-    names = (CERTS, api_key_secret(values), JKS, WEBHOOK_CERTS, dlp_key_secret(values), *values.image.pull_secrets)
-    return tuple(dict.fromkeys(names))
+    """Return every Secret that the installation itself uses, by name."""
+    kept = (WEBHOOK_CERTS, FORWARDER_CERTS, CLOUD_CERTS)
+    return tuple(dict.fromkeys((*copied_secrets(values), *kept)))
 
 
 def watched_namespaces(values: Values) -> tuple[str, ...]:
