@@ -64,11 +64,6 @@ def managed(values: Values) -> list[Manifest]:
     ]
 
 
-def address(values: Values) -> str:
-    """Return where senders inside the cluster send: TLS on the Service's port 80, the port of the vendor's."""
-    return f"https://{names.FORWARDER}.{values.namespace}.svc:80"
-
-
 def _storage_and_workload(values: Values, template: Manifest) -> list[Manifest]:
     settings = values.forwarder
     if settings.persistence.enabled and settings.replicas > 1:

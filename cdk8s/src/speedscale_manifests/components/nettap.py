@@ -1,0 +1,275 @@
+"""nettap: a DaemonSet that sees the node's traffic by eBPF and changes no workload.
+
+`speedscale-nettap-capture` loads the programs: root with four capabilities (BPF to load them, PERFMON to attach to
+tracepoints and user functions, NET_ADMIN for cgroup and socket programs, SYS_PTRACE to read other processes' memory
+maps), a fifth (SYS_ADMIN) by values only where `speedctl nettap doctor` shows the need; never SYS_RESOURCE, which
+kernels since 5.11 do not ask for, nor `privileged`. `speedscale-nettap-ingest` makes records of what was seen: no
+capability, no root, and the only one of the two that gets an API token. The node's files are mounted read-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from speedscale_manifests.objects import (
+    Grant,
+    Manifest,
+    cluster_role,
+    cluster_role_binding,
+    config_map,
+    container,
+    env,
+    field_env,
+    http_probe,
+    names,
+    pod_template,
+    role,
+    role_binding,
+    service,
+    service_account,
+    workload,
+)
+from speedscale_manifests.objects.emit import emit
+from speedscale_manifests.values import Values, plain
+
+from . import openshift, senders
+from .component import Component
+
+NAME = "nettap"
+DAEMON_SET = "nettap"
+"""As in pod listings of the vendor's documentation; everything else keeps the chart's `speedscale-nettap`."""
+
+TARGETS = f"{names.NETTAP}-targets"
+"""ConfigMap that the controller writes from capture annotations."""
+
+METRICS_PORT = 42424
+HEALTH_PORT = 4144
+
+_LOOK = ("get", "list", "watch")
+_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+_SOCKETS = {"name": "nettap-shared", "mountPath": "/tmp"}
+
+PODS: tuple[Grant, ...] = (
+    Grant(("",), ("pods",), _LOOK, "say which pod a process belongs to"),
+    Grant(("apps",), ("replicasets",), _LOOK, "say which Deployment a pod belongs to"),
+)
+"""Rights in the namespaces that are watched."""
+
+CLUSTER: tuple[Grant, ...] = (
+    Grant(("",), ("namespaces", "nodes"), _LOOK, "select namespaces by label, and know the node it runs on"),
+)
+"""Rights on what belongs to no namespace."""
+
+CONFIGURATION: tuple[Grant, ...] = (
+    Grant(("",), ("configmaps",), _LOOK, "read configuration and targets live", (names.NETTAP, TARGETS)),
+)
+"""Rights in our own namespace."""
+
+
+def enabled(values: Values) -> bool:
+    """Return whether traffic is captured without sidecars."""
+    return values.ebpf.enabled
+
+
+def identity(values: Values) -> list[Manifest]:
+    """Return the account, its rights and, on OpenShift, its constraints."""
+    watched = names.watched_namespaces(values)
+    constraints = openshift.applies(values)
+    return [
+        service_account(values, NAME),
+        cluster_role(values, NAME, [*_cluster(watched), *([openshift.use(names.NETTAP)] if constraints else [])]),
+        cluster_role_binding(values, NAME),
+        *(item for namespace in watched for item in _in_namespace(values, namespace)),
+        role(values, NAME, CONFIGURATION, name=f"{names.NETTAP}-configuration"),
+        role_binding(values, NAME, name=f"{names.NETTAP}-configuration"),
+        *([_constraints(values)] if constraints else []),
+    ]
+
+
+def _cluster(watched: Sequence[str]) -> tuple[Grant, ...]:
+    if not watched:
+        return (*PODS, *CLUSTER)
+    named = Grant(("",), ("namespaces",), ("get",), "select among the watched namespaces by label", tuple(watched))
+    return (named, Grant(("",), ("nodes",), _LOOK, "know the node it runs on"))
+
+
+def _in_namespace(values: Values, namespace: str) -> list[Manifest]:
+    return [role(values, NAME, PODS, namespace=namespace), role_binding(values, NAME, namespace=namespace)]
+
+
+def _constraints(values: Values) -> Manifest:
+    added = values.ebpf.nettap.capture.pod_security_context.get("capabilities", {}).get("add", ())
+    return openshift.constraints(
+        values,
+        NAME,
+        allowHostDirVolumePlugin=True,
+        allowHostNetwork=True,
+        allowHostPID=True,
+        allowHostPorts=True,
+        allowedCapabilities=list(added),
+        readOnlyRootFilesystem=True,
+        seLinuxContext={"type": "RunAsAny"},
+        volumes=["configMap", "emptyDir", "hostPath", "projected", "secret"],
+    )
+
+
+def managed(values: Values) -> list[Manifest]:
+    """Return configuration, DaemonSet and Service.
+
+    No NetworkPolicy: a pod on the node's network is the node, and policies do not select it.
+    """
+    configuration = config_map(values, NAME, {"config.yaml": emit(_configuration(values))}, name=names.NETTAP)
+    # The configuration is read live: no hash of it stands in the pod template.
+    template = pod_template(
+        values,
+        NAME,
+        [_capture(values), _ingest(values)],
+        service_account=names.NETTAP,
+        securityContext=plain(values.ebpf.nettap.security_context),
+        volumes=_volumes(),
+        hostNetwork=True,
+        hostPID=True,
+        dnsPolicy="ClusterFirstWithHostNet",
+        tolerations=[{"operator": "Exists"}],
+        affinity=_affinity(values),
+        nodeSelector=None,
+        priorityClassName=values.ebpf.nettap.priority_class_name or None,
+        terminationGracePeriodSeconds=30,
+    )
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+    daemon_set = workload(values, "DaemonSet", NAME, template, name=DAEMON_SET, updateStrategy=strategy)
+    return [configuration, daemon_set, _service(values)]
+
+
+def _configuration(values: Values) -> Manifest:
+    tree: Manifest = values.tree()["ebpf"]["configuration"]
+    return tree
+
+
+def _capture(values: Values) -> Manifest:
+    return container(
+        values,
+        "speedscale-nettap-capture",
+        "nettap",
+        values.ebpf.nettap.resources,
+        command=["speedscale-nettap-capture"],
+        env=[
+            env("NETTAP_SYSTEM_PROCFSPATH", values.ebpf.configuration.system.procfs_path),
+            env("NETTAP_SYSTEM_CGROUPV2PATH", values.ebpf.configuration.system.cgroupv2_path),
+            env("NETTAP_SYSTEM_VMLINUXPATH", values.ebpf.configuration.system.vmlinux_path),
+            field_env("NETTAP_SYSTEM_NODENAME", "spec.nodeName"),
+            env("NETTAP_CONFIG_MAP", names.NETTAP),
+            env("NETTAP_CONFIG_MAP_TARGETS", TARGETS),
+            *_sockets(),
+        ],
+        ports=[
+            {"name": "api", "containerPort": 8080, "protocol": "TCP"},
+            {"name": "java-agent", "containerPort": 8000, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        securityContext=values.ebpf.nettap.capture.pod_security_context,
+        volumeMounts=[
+            {"name": "host-procfs", "mountPath": "/host/proc", "readOnly": True},
+            {"name": "host-cgroup", "mountPath": "/host/sys/fs/cgroup", "readOnly": True},
+            {"name": "host-sys", "mountPath": "/host/sys", "readOnly": True},
+            {"name": "host-sys", "mountPath": "/sys/kernel/tracing", "readOnly": True, "subPath": "kernel/tracing"},
+            {"name": "host-netns", "mountPath": "/var/run/netns", "readOnly": True},
+            _SOCKETS,
+            {"name": "nettap-config", "mountPath": "/etc/nettap", "readOnly": True},
+        ],
+    )
+
+
+def _ingest(values: Values) -> Manifest:
+    return container(
+        values,
+        "speedscale-nettap-ingest",
+        "goproxy",
+        values.ebpf.nettap.resources,
+        command=["speedscale-nettap-ingest"],
+        env=[
+            *_sockets(),
+            env("NETTAP_CONFIG_MAP", names.NETTAP),
+            env("NETTAP_CONFIG_MAP_TARGETS", TARGETS),
+            env("NAMESPACE_SELECTOR", ",".join(names.watched_namespaces(values))),
+            env("LOG_LEVEL", values.log_level),
+            env("CLUSTER_NAME", values.cluster_name),
+            field_env("POD_NAMESPACE", "metadata.namespace"),
+            field_env("SPEC_NODENAME", "spec.nodeName"),
+            field_env("SPEC_SERVICEACCOUNTNAME", "spec.serviceAccountName"),
+            *senders.sender_env(values),
+        ],
+        securityContext=values.ebpf.nettap.ingest.pod_security_context,
+        livenessProbe=http_probe("/healthz", HEALTH_PORT, delay_s=1, period_s=10, timeout_s=3),
+        readinessProbe=http_probe("/readyz", HEALTH_PORT, delay_s=1, period_s=10, timeout_s=3),
+        volumeMounts=[
+            _SOCKETS,
+            senders.mount(),
+            {"name": "api-token", "mountPath": _TOKEN_PATH, "readOnly": True},
+        ],
+    )
+
+
+def _sockets() -> list[Manifest]:
+    return [env("NETTAP_SOCKET_PATH", "/tmp/nettap.sock"), env("NETTAP_LOG_SOCKET", "/tmp/nettap-logs.sock")]
+
+
+def _volumes() -> list[Manifest]:
+    host = {
+        "host-procfs": "/proc",
+        "host-cgroup": "/sys/fs/cgroup",
+        "host-sys": "/sys",
+        "host-netns": "/var/run/netns",
+    }
+    return [
+        *({"name": name, "hostPath": {"path": path, "type": ""}} for name, path in host.items()),
+        {"name": "nettap-config", "configMap": {"name": names.NETTAP}},
+        {"name": "nettap-shared", "emptyDir": {"sizeLimit": "256Mi"}},
+        senders.identity_volume(optional=False),
+        _token(),
+    ]
+
+
+def _token() -> Manifest:
+    """Return what `automountServiceAccountToken` would mount, as a volume that one container alone can take."""
+    token = {"path": "token", "expirationSeconds": 3607}
+    root = {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    field = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
+    return {
+        "name": "api-token",
+        "projected": {
+            "defaultMode": 0o444,
+            "sources": [
+                {"serviceAccountToken": token},
+                {"configMap": root},
+                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
+            ],
+        },
+    }
+
+
+def _affinity(values: Values) -> Manifest:
+    """Return where it can run at all; it tolerates every taint, so nodes that are none are ruled out by label."""
+    expressions: list[dict[str, Any]] = [
+        {"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64", "arm64"]},
+        {"key": "kubernetes.io/os", "operator": "NotIn", "values": ["windows"]},
+    ]
+    if values.cloud_provider == "aws":
+        fargate = {"key": "eks.amazonaws.com/compute-type", "operator": "NotIn", "values": ["fargate"]}
+        expressions.insert(0, fargate)
+    if values.cloud_provider == "azure":
+        expressions.insert(0, {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]})
+    terms = [{"matchExpressions": expressions}]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+def _service(values: Values) -> Manifest:
+    ports = [
+        {"name": "api", "port": 80, "targetPort": 8080},
+        {"name": "java-agent", "port": 8000, "targetPort": 8000},
+    ]
+    return service(values, NAME, ports, internalTrafficPolicy="Local")
+
+
+COMPONENT = Component(name=NAME, chart="nettap", enabled=enabled, identity=identity, managed=managed)

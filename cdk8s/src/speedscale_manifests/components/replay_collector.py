@@ -1,0 +1,116 @@
+"""The collector of a replay: logs, events and resource use of the pods under test, for the report.
+
+It stands in our own namespace, under an account whose rights are in `dist/`: in the workload's namespace somebody would
+have to grant them while a replay begins, and nothing of ours may grant rights. Its failure fails no replay.
+"""
+
+from __future__ import annotations
+
+from speedscale_manifests.objects import (
+    Grant,
+    Manifest,
+    cluster_role,
+    cluster_role_binding,
+    container,
+    env,
+    http_probe,
+    names,
+    pod_env,
+    proxy_env,
+    role,
+    role_binding,
+    scratch,
+    secret_keys_env,
+    service_account,
+)
+from speedscale_manifests.values import Values
+from speedscale_schemas.templates import gap, seal
+
+from . import backend, network, replay, urls
+from .component import Component
+
+NAME = "collector"
+
+GRANTS: tuple[Grant, ...] = (
+    Grant(("",), ("pods", "events"), ("get", "list", "watch"), "follow the pods under test and what happens to them"),
+    Grant(("",), ("pods/log",), ("get",), "put their logs into the report"),
+    Grant(("metrics.k8s.io",), ("pods",), ("get", "list"), "put their CPU and memory into the report"),
+)
+"""Rights in the namespaces where replays run."""
+
+
+def identity(values: Values) -> list[Manifest]:
+    """Return the account and its rights: over the cluster, or in the selected namespaces only."""
+    watched = names.watched_namespaces(values)
+    account = service_account(values, NAME)
+    if not watched:
+        return [account, cluster_role(values, NAME, GRANTS), cluster_role_binding(values, NAME)]
+    pairs = (
+        (role(values, NAME, GRANTS, namespace=namespace), role_binding(values, NAME, namespace=namespace))
+        for namespace in watched
+    )
+    return [account, *(item for pair in pairs for item in pair)]
+
+
+def templates(values: Values) -> list[Manifest]:
+    """Return Deployment and policy of one replay's collector."""
+    temporary, mount = scratch("tmp", "/tmp", "256Mi")
+    results, results_mount = scratch("results", replay.RESULTS, "1Gi")
+    template = replay.pod(
+        values,
+        NAME,
+        [_container(values, [mount, results_mount, *backend.trust_mount(values)])],
+        service_account=names.app_name(NAME),
+        token=True,
+        volumes=[temporary, results, *backend.trust_volume(values)],
+        terminationGracePeriodSeconds=30,
+    )
+    outside = urls.ports(backend.url(values), values.http_proxy, values.https_proxy)
+    policies = replay.policy(
+        values,
+        NAME,
+        egress=[
+            network.to_dns(),
+            network.to_api_server(values),
+            network.to_outside(values, *outside),
+            *backend.egress(values),
+        ],
+    )
+    for item in policies:
+        item["metadata"]["namespace"] = values.namespace
+    return [seal(item) for item in (replay.deployment(values, NAME, template, namespace=values.namespace), *policies)]
+
+
+def _container(values: Values, mounts: list[Manifest]) -> Manifest:
+    return container(
+        values,
+        "speedscale-collector",
+        "replay",
+        values.collector.resources,
+        command=["speedscale-collector"],
+        env=[
+            *pod_env(),
+            env("BUILD_TAG", gap("build_tag")),
+            env("CLUSTER_NAME", values.cluster_name),
+            env("LOG_LEVEL", values.log_level),
+            env("METRICS_HOST", "0.0.0.0"),
+            env("METRICS_HTTP_PORT", replay.METRICS_PORT),
+            env("REPLAY_NAME", gap("replay_name")),
+            env("RESULTS_DIR", replay.RESULTS),
+            env("TEST_REPORT_ID", gap("report_id")),
+            env("WORKLOAD_KIND", gap("workload_kind")),
+            env("WORKLOAD_NAME", gap("workload_name")),
+            env("WORKLOAD_NAMESPACE", gap("namespace")),
+            env("WORKLOAD_SELECTOR", gap("workload_selector")),
+            *backend.client_env(values),
+            *proxy_env(values),
+        ],
+        envFrom=[secret_keys_env(names.api_key_secret(values))],
+        ports=[{"name": "metrics", "containerPort": replay.METRICS_PORT, "protocol": "TCP"}],
+        livenessProbe=http_probe("/healthz", "metrics", period_s=20, failures=3),
+        readinessProbe=http_probe("/readyz", "metrics", period_s=5, failures=3),
+        volumeMounts=mounts,
+    )
+
+
+COMPONENT = Component(name=NAME, chart="operator", identity=identity, templates=templates)

@@ -1,0 +1,105 @@
+"""The generator of a replay: a Job that drives the workload under test.
+
+Indexed only where it has more than one pod; results are then merged by the controller. A pod that failed is not made
+again: half a replay twice is no replay. It has no limit of its own on where it sends: the workload under test may be
+any Service, Ingress or custom URL.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from speedscale_manifests.objects import Manifest, container, env, names, scratch
+from speedscale_manifests.values import Values
+from speedscale_schemas.templates import gap, gap_text, seal
+
+from . import replay
+from .component import Component
+
+NAME = "generator"
+_TTL_S = 24 * 3600
+_DLP_KEY = "/var/run/secrets/speedscale/dlp-key"
+
+
+def templates(values: Values) -> list[Manifest]:
+    """Return the Job and its policy: nothing may connect to it."""
+    job: Manifest = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": replay.metadata(values, NAME, workload=True),
+        "spec": {
+            "activeDeadlineSeconds": gap("generator_deadline_s"),
+            "backoffLimit": 0,
+            "completionMode": gap("generator_completion_mode"),
+            "completions": gap("generator_pods"),
+            "parallelism": gap("generator_pods"),
+            "ttlSecondsAfterFinished": _TTL_S,
+            "template": _pod(values),
+        },
+    }
+    return [seal(item) for item in (job, *replay.policy(values, NAME))]
+
+
+def _pod(values: Values) -> Manifest:
+    temporary, temporary_mount = scratch("tmp", "/tmp", "256Mi")
+    results, results_mount = scratch("results", replay.RESULTS, "4Gi")
+    home, home_mount = scratch("home", replay.HOME, "64Mi")
+    mounts: list[Any] = [
+        temporary_mount,
+        results_mount,
+        home_mount,
+        {"name": "snapshot", "mountPath": replay.SNAPSHOTS, "readOnly": True},
+        *([{"name": "dlp-key", "mountPath": _DLP_KEY, "readOnly": True}] if values.dlp.enabled else []),
+        gap("secret_mounts"),
+    ]
+    key = {"name": "dlp-key", "secret": {"secretName": names.dlp_key_secret(values), "defaultMode": 0o444}}
+    return replay.pod(
+        values,
+        NAME,
+        [_container(values, mounts)],
+        restartPolicy="Never",
+        volumes=[
+            temporary,
+            results,
+            home,
+            gap("snapshot_volume"),
+            *([key] if values.dlp.enabled else []),
+            gap("secret_volumes"),
+        ],
+        terminationGracePeriodSeconds=30,
+    )
+
+
+def _container(values: Values, mounts: list[Any]) -> Manifest:
+    return container(
+        values,
+        "speedscale-generator",
+        "replay",
+        values.replay_components.generator.resources,
+        command=["speedscale-generator"],
+        env=[
+            env("BUILD_TAG", gap("build_tag")),
+            env("CUSTOM_URL", gap("custom_urls")),
+            *([env("DLP_KEY_PATH", _DLP_KEY)] if values.dlp.enabled else []),
+            env("LOG_LEVEL", values.log_level),
+            env("LOW_DATA", gap_text("low_data")),
+            env("METRICS_HOST", "0.0.0.0"),
+            env("METRICS_PORT", replay.METRICS_PORT),
+            env("PROGRESS_FILE", f"{replay.RESULTS}/progress.json"),
+            env("RESULTS_FILE", f"{replay.RESULTS}/results.jsonl"),
+            env("SNAPSHOT_DIR", replay.SNAPSHOTS),
+            env("SNAPSHOT_ID", gap("snapshot_id")),
+            env("SPEEDSCALE_HOME", replay.HOME),
+            env("TEST_CONFIG", gap_text("test_config")),
+            env("TEST_CONFIG_ID", gap("test_config_id")),
+            env("TEST_REPORT_ID", gap("report_id")),
+            env("TIMEOUT", gap("timeout")),
+        ],
+        ports=[{"name": "metrics", "containerPort": replay.METRICS_PORT, "protocol": "TCP"}],
+        volumeMounts=mounts,
+    )
+
+
+__all__ = ["COMPONENT", "NAME", "templates"]
+
+COMPONENT = Component(name=NAME, chart="operator", templates=templates)
