@@ -12,8 +12,6 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-# Definitions that stay plain JSON although their keys are fixed: they are handed to Kubernetes as they are.
-PLAIN = frozenset({"resources"})
 WIDTH = 120
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -65,8 +63,9 @@ def resolve(schema: Schema, node: Schema) -> Schema:
 
 
 def is_class(schema: Schema, node: Schema) -> bool:
-    """Tell whether a property is an object of fixed keys that becomes a dataclass."""
-    return "properties" in resolve(schema, node) and _definition(node) not in PLAIN
+    """Tell whether a property is an object of settings: a dataclass. What Kubernetes takes as it is stays JSON."""
+    whole = resolve(schema, node)
+    return "properties" in whole and not whole.get("x-plain")
 
 
 def _definition(node: Schema) -> str:

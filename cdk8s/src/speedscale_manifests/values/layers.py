@@ -14,14 +14,19 @@ from . import tree
 from .frozen import plain
 from .places import Path, Place, text
 
+DEFAULT = Place("default")
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source of values: its name for people, its tree, and where each path of it stands."""
+    """One source of values: its name for people, its tree, where each path of it stands, and how scalars that are
+    no text were written.
+    """
 
     name: str
     tree: Mapping[str, Any]
     places: Mapping[Path, Place] = field(default_factory=dict)
+    raw: Mapping[Path, str] = field(default_factory=dict)
 
     def place(self, path: Path) -> Place:
         """Return where a path was written; of the nearest path above it when nothing else is known."""
@@ -41,7 +46,7 @@ class Merged:
         """Return who set a path, or the nearest one above it."""
         while path and path not in self.origins:
             path = path[:-1]
-        return self.origins.get(path) or Place("default")
+        return self.origins.get(path) or DEFAULT
 
     def sources(self) -> dict[str, str]:
         """Return the origin of every scalar, empty map and empty list, by path as text."""
@@ -73,17 +78,13 @@ def _merge(merged: Merged, target: dict[str, Any], layer: Layer, given: Mapping[
 
 
 def _remove(target: dict[str, Any], key: str, path: Path) -> None:
-    node = tree.at(path[:-1])
-    known = (node or {}).get("properties", {}).get(key)
-    if known is None or "default" not in tree.resolve(known) and not tree.is_fixed(known):
+    known = (tree.at(path[:-1]) or {}).get("properties", {}).get(key)
+    if known is None or not _is_setting(path):
         target.pop(key, None)
         return
-    if not _is_setting(path):
-        target.pop(key, None)
-        return
-    kind = tree.resolve(known).get("type")
     empty: dict[str, Any] = {"object": {}, "array": []}
-    target[key] = tree.default(path) if tree.is_fixed(known) or kind not in empty else empty[str(kind)]
+    kind = tree.kind(known)
+    target[key] = empty[kind] if kind in empty and not tree.is_fixed(known) else tree.default(path)
 
 
 def _is_setting(path: Path) -> bool:

@@ -693,9 +693,9 @@ class Values:
     global_labels: Mapping[str, str]
     """Labels on our workloads and their pods."""
     global_pod_security_context: Mapping[str, Any]
-    """Security context of our containers (the name is the chart's). `null` removes a default."""
+    """Security context of our containers (the name is the chart's). `null` takes a default away."""
     global_security_context: Mapping[str, Any]
-    """Security context of our pods (the name is the chart's)."""
+    """Security context of our pods (the name is the chart's). `null` takes a default away."""
     affinity: Mapping[str, Any]
     """Affinity of our pods, in the form of Kubernetes."""
     tolerations: tuple[Mapping[str, Any], ...]

@@ -16,14 +16,13 @@ from .places import Path
 
 Schema = Mapping[str, Any]
 
-KIND = "values"
-# Objects of fixed keys that Kubernetes takes as they are: a key may be missing there, and null takes it away.
-PLAIN = frozenset({"#/$defs/resources"})
+# On objects that Kubernetes takes as they are: a key may be missing there, and null takes it away.
+PLAIN = "x-plain"
 
 
 def root() -> Schema:
     """Return the schema of a values file."""
-    return validation.schema(KIND)
+    return validation.schema("values")
 
 
 def resolve(node: Schema) -> Schema:
@@ -34,28 +33,30 @@ def resolve(node: Schema) -> Schema:
     return {**resolve(target), **{key: value for key, value in node.items() if key != "$ref"}}
 
 
+def kind(node: Schema) -> str:
+    """Return a node's type: one of JSON's, `quantity` (text or a number), or `any`. Null beside it is left out."""
+    types = resolve(node).get("type", "any")
+    if isinstance(types, str):
+        return types
+    some = [name for name in types if name != "null"]
+    return some[0] if len(some) == 1 else "quantity"
+
+
 def step(node: Schema, part: str | int) -> Schema | None:
     """Return what stands below a node under a key or index; None where the schema knows no such place.
 
     Below a map in the form of Kubernetes anything may stand: that is `{}`.
     """
     whole = resolve(node)
+    if kind(whole) not in ("array" if isinstance(part, int) else "object", "any"):
+        return None
     if isinstance(part, int):
-        items = whole.get("items", {} if not _closed(whole) else None)
-        return items if isinstance(items, dict) else None
+        return dict(whole.get("items", {}))
     found = whole.get("properties", {}).get(part)
-    if isinstance(found, dict):
-        return found
-    rest = whole.get("additionalProperties", True)
+    rest = whole.get("additionalProperties", True) if found is None else found
     if isinstance(rest, dict):
         return rest
-    return {} if rest and not _closed(whole) else None
-
-
-def _closed(node: Schema) -> bool:
-    """Tell whether nothing of one's own may stand below: a scalar, or a list where a key is asked for."""
-    kind = node.get("type", "object")
-    return "object" not in kind if isinstance(kind, list) else kind not in ("object",)
+    return {} if rest else None
 
 
 def at(path: Path) -> Schema | None:
@@ -68,7 +69,8 @@ def at(path: Path) -> Schema | None:
 
 def is_fixed(node: Schema) -> bool:
     """Tell whether a property (reference not followed) is an object of settings: each of them always has a value."""
-    return "properties" in resolve(node) and node.get("$ref") not in PLAIN
+    whole = resolve(node)
+    return "properties" in whole and not whole.get(PLAIN)
 
 
 def settings(node: Schema | None = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Schema]]:
@@ -111,3 +113,32 @@ def parent_keys(path: Path) -> list[str]:
     """Return the keys that the schema knows beside the last part of a path."""
     node = at(path[:-1])
     return list(node.get("properties", {})) if node else []
+
+
+def suggestion(path: Path) -> str:
+    """Return what to do about an unknown key: the nearest beside it, where else it stands, or what there is."""
+    wrong = str(path[-1])
+    keys = parent_keys(path)
+    near = validation.nearest(wrong, keys)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    elsewhere = [".".join(known) for known in _every() if known[-1].casefold() == wrong.casefold()]
+    if elsewhere:
+        return f"did you mean {' or '.join(repr(name) for name in elsewhere[:3])}?"
+    if 0 < len(keys) <= 12:
+        return f"there are {', '.join(keys)}"
+    far = validation.nearest(wrong, {known[-1] for known in _every()})
+    places = [".".join(known) for known in _every() if far and known[-1] == far[0]]
+    if places:
+        return f"did you mean {' or '.join(repr(name) for name in places[:3])}?"
+    return "docs/reference/values.md lists every setting" if keys else "no key is allowed here"
+
+
+@cache
+def _every() -> tuple[tuple[str, ...], ...]:
+    """Return the paths of all settings and of all objects of settings."""
+    found: dict[tuple[str, ...], None] = {}
+    for path, _ in settings():
+        for depth in range(1, len(path) + 1):
+            found[path[:depth]] = None
+    return tuple(found)
