@@ -34,8 +34,6 @@ from . import network, urls
 from .component import Component
 
 NAME = "cloud"
-CERTS = "speedscale-cloud-certs"
-"""Secret with the backend's certificate, made by the controller."""
 
 PORT = 8443
 METRICS_PORT = 4145
@@ -75,7 +73,7 @@ def trust_volume(values: Values) -> list[Manifest]:
     if not _ours(values):
         return []
     items = [{"key": "ca.crt", "path": "ca.crt"}]
-    source = {"secretName": CERTS, "items": items, "defaultMode": _READ_ONLY_FOR_ALL}
+    source = {"secretName": names.CLOUD_CERTS, "items": items, "defaultMode": _READ_ONLY_FOR_ALL}
     return [{"name": "backend-ca", "secret": source}]
 
 
@@ -109,7 +107,7 @@ def managed(values: Values) -> list[Manifest]:
 def _pod(values: Values) -> Manifest:
     temporary, temporary_mount = scratch("tmp", "/tmp", "1Gi")
     store = volume("state", names.app_name(NAME), values.backend.persistence)
-    certs: Manifest = {"name": "certs", "secret": {"secretName": CERTS, "defaultMode": _READ_ONLY_FOR_ALL}}
+    certs: Manifest = {"name": "certs", "secret": {"secretName": names.CLOUD_CERTS, "defaultMode": _READ_ONLY_FOR_ALL}}
     mounts = [
         temporary_mount,
         {"name": "state", "mountPath": STATE},

@@ -37,8 +37,6 @@ from . import network, urls
 from .component import Component
 
 NAME = "forwarder"
-CERTS = "speedscale-forwarder-certs"
-"""Secret with the forwarder's certificate and the senders' tokens, made by the controller."""
 
 _SPOOL_VOLUME = "spool"
 _GRACE_S = config.DRAIN_S + 15
@@ -95,7 +93,7 @@ def _pod(values: Values, settings: Manifest) -> Manifest:
         temporary,
         {"name": "filters", "configMap": {"name": config.FILTERS}},
         {"name": "dlp-rules", "configMap": {"name": config.DLP_RULES}},
-        _secret("identity", CERTS),
+        _secret("identity", names.FORWARDER_CERTS),
     ]
     mounts: list[Manifest] = [
         temporary_mount,

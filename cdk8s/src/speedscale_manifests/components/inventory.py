@@ -11,7 +11,25 @@ from speedscale_manifests.objects import Manifest, reference, stamp
 from speedscale_manifests.values import Values
 from speedscale_schemas.errors import ConfigError
 
-from . import base, certificates, crd, operator, preinstall, rbac, webhooks
+from . import (
+    backend,
+    base,
+    certificates,
+    crd,
+    demo,
+    forwarder,
+    inspector,
+    nettap,
+    operator,
+    preinstall,
+    rbac,
+    replay_collector,
+    replay_generator,
+    replay_redis,
+    replay_responder,
+    sidecar,
+    webhooks,
+)
 from .component import CHARTS, Component, Placed
 
 COMPONENTS: tuple[Component, ...] = (
@@ -22,6 +40,16 @@ COMPONENTS: tuple[Component, ...] = (
     certificates.COMPONENT,
     webhooks.COMPONENT,
     operator.COMPONENT,
+    sidecar.COMPONENT,
+    replay_collector.COMPONENT,
+    replay_generator.COMPONENT,
+    replay_responder.COMPONENT,
+    replay_redis.COMPONENT,
+    forwarder.COMPONENT,
+    inspector.COMPONENT,
+    nettap.COMPONENT,
+    backend.COMPONENT,
+    demo.COMPONENT,
 )
 """Every component, in the order in which its objects are written."""
 
