@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
         "unknown-annotation",
         "error",
         "A name under one of our prefixes, or a prefix that resembles them, that is no annotation of ours.",
-        "Correct the name; docs/annotations.md lists all of them.",
+        "Correct the name; docs/reference/annotations.md lists all of them.",
     ),
     Rule(
         "SPD002",
