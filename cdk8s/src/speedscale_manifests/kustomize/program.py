@@ -23,7 +23,7 @@ from .reading import documents
 OLDEST = (5, 0)
 _VERSION_LIMIT_S = 20.0
 _BUILD_LIMIT_S = 60.0
-_QUOTED = 4000  # characters of stderr that an error carries
+_QUOTED = 2000  # characters of stderr that an error carries
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
@@ -169,5 +169,6 @@ def _call(command: Sequence[str], limit_s: float) -> subprocess.CompletedProcess
 
 
 def _shortened(text: str) -> str:
+    """Return what a program said; of a long text both ends, since the reason stands in one of them."""
     said = text.strip().removeprefix("Error: ")
-    return said if len(said) <= _QUOTED else said[: _QUOTED - 1] + "…"
+    return said if len(said) <= _QUOTED else f"{said[: _QUOTED // 2]} … {said[-_QUOTED // 2 :]}"

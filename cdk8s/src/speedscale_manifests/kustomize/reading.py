@@ -1,7 +1,7 @@
 """YAML as Kubernetes programs print it → plain JSON types.
 
-PyYAML follows YAML 1.1 to the letter and would make dates of dates and stumble over a lone `=`; programs written in
-Go print both bare when they mean text. Called by `program`. Pure.
+PyYAML follows YAML 1.1 to the letter: it would make dates of dates and stumble over a lone `=` or `<<`, which programs
+written in Go print bare when they mean text. Called by `program`. Pure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 _FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_AS_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
+_AS_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge"}
 
 
 class _Loader(_FASTEST):  # type: ignore[misc]

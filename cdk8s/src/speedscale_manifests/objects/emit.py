@@ -22,12 +22,12 @@ LEADING = ("apiVersion", "kind", "metadata", "name", "namespace")
 
 _RANK = {key: rank for rank, key in enumerate(LEADING)}
 _INT64 = 1 << 63
+_EXACT = 1 << 53  # integers that a float holds exactly
 _LONGEST_KEY = 1000  # readers look 1,024 characters ahead for the colon of a simple key
 
 # Words that some reader takes for a boolean, null, merge key, default value or number without digits.
 _WORDS = frozenset(
-    ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<<", "=", ".nan")
-    + (".inf", "+.inf", "-.inf", "")
+    ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<<", "=", ".nan", ".inf", "+.inf", "-.inf", "")
 )
 # Integers of any base, floats, sexagesimals, dates and times: nothing made only of these characters is left plain.
 _NUMBERISH = re.compile(r"[-+.]?[.]?[0-9][-+.,:_0-9a-fA-FxXoOtTzZ ]*")
@@ -139,9 +139,14 @@ def _scalar(value: Any, path: str) -> str:
 
 
 def _float(value: float, path: str) -> str:
-    """Return the shortest text that reads back; YAML 1.1 wants a dot and a sign in the exponent."""
+    """Return the shortest text that reads back; YAML 1.1 wants a dot and a sign in the exponent.
+
+    JSON knows one kind of number: 1.0 is written as JavaScript would, 1.
+    """
     if not math.isfinite(value):
         raise ValueError(f"{path}: {value} is no JSON number")
+    if value.is_integer() and abs(value) <= _EXACT:
+        return str(int(value))
     mantissa, exponent, power = repr(value).partition("e")
     if not exponent:
         return mantissa
