@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from speedscale_runtime.cli import root
+from speedscale_schemas import annotations as notes
 from speedscale_schemas import validation
 from speedscale_schemas.verbs import Verb
 
@@ -66,6 +67,7 @@ def all_pages(verbs: Mapping[str, Verb]) -> Iterator[tuple[str, str]]:
     for kind in kinds:
         yield f"{kind}.md", schema_page(kind, whole(kind))
     yield "speedctl.md", verbs_page(verbs)
+    yield "annotations.md", annotations_page()
 
 
 def _read(path: Path) -> str | None:
@@ -75,6 +77,7 @@ def _read(path: Path) -> str | None:
 def index(kinds: tuple[str, ...]) -> str:
     """Return the list of pages."""
     lines = ["# Reference", "", NOTE, "- [speedctl](speedctl.md): every verb, its arguments and exit codes"]
+    lines += ["- [annotations](annotations.md): every annotation, its values, its default and who sets it"]
     lines += [f"- [{kind}]({kind}.md): {validation.schema(kind).get('title', kind)}" for kind in kinds]
     return "\n".join(lines) + "\n"
 
@@ -253,6 +256,36 @@ def _code(value: object) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+# Annotations
+
+
+def annotations_page() -> str:
+    """Return the page of annotations: a table for each prefix."""
+    lines = ["# Annotations", "", NOTE.replace("the schema or the verb", "`speedscale_schemas.annotations.table`")]
+    lines += [
+        "They stand on the own metadata of a workload: " + ", ".join(notes.WORKLOAD_KINDS) + ". Values are strings:",
+        'write `"true"`, not `true`. A wrong value is refused with a warning, and the workload let through as it is.',
+        "`speedctl lint` finds the same mistakes in manifests.",
+        "",
+    ]
+    for prefix in notes.PREFIXES:
+        lines += [f"## {prefix}/", "", "| name | values | default | meaning |", "| --- | --- | --- | --- |"]
+        for row in notes.rows(prefix):
+            default = f"`{row.default}`" if row.default is not None else ""
+            lines.append(f"| `{row.name}` | {_cell(row.type.accepted)} | {default} | {_cell(_remarks(row))} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _remarks(row: notes.Annotation) -> str:
+    parts = [_sentence(row.meaning)]
+    parts += [f"Only for proxy-type {', '.join(row.proxy_types)}."] if row.proxy_types else []
+    parts += [f"Needs {row.needs}."] if row.needs else []
+    parts += [f"Deprecated: use `{row.instead.partition('/')[2]}`."] if row.instead else []
+    parts += [f"Set by the operator, on {row.stands_on}."] if row.set_by == "operator" else []
+    return " ".join(parts)
 
 
 # Verbs

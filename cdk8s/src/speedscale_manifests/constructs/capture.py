@@ -96,9 +96,9 @@ def capture(
 ) -> dict[str, str]:
     """Capture a workload's traffic: with a sidecar, or with `nettap=True` without one.
 
-    Parameters are the annotations of docs/reference/annotations.md; None leaves one out. Lists may be sequences or texts with
-    commas, `extra_container_env_vars` is a mapping. `ignore_ports` and `java_agent` are nettap's. `inject=False` keeps
-    the settings and takes the sidecar out. Returns the annotations that were added.
+    Parameters are the annotations of docs/reference/annotations.md; None leaves one out. Lists may be sequences or
+    texts with commas, `extra_container_env_vars` is a mapping. `ignore_ports` and `java_agent` are nettap's.
+    `inject=False` keeps the settings and takes the sidecar out. Returns the annotations that were added.
     Raises ConfigError with every problem: wrong values, settings that exclude each other or have no effect, an object
     that is no workload, annotations there already that contradict.
     """
@@ -128,8 +128,8 @@ def replay_on_apply(
 ) -> dict[str, str]:
     """Replay a snapshot against a workload whenever it is applied with other annotations than before.
 
-    Parameters are the annotations of docs/reference/annotations.md under replay.speedscale.com. `cleanup="all"` deletes the
-    workload at the end. Returns the annotations that were added; raises ConfigError with every problem.
+    Parameters are the annotations of docs/reference/annotations.md under replay.speedscale.com. `cleanup="all"` deletes
+    the workload at the end. Returns the annotations that were added; raises ConfigError with every problem.
     """
     given = {name: value for name, value in locals().items() if name != "workload" and value is not None}
     texts = {f"{REPLAY}/{name.replace('_', '-')}": _text(value) for name, value in given.items()}
