@@ -121,23 +121,26 @@ class Client:
         labels: str = "",
         fields: str = "",
         limit: int = PAGE_LIMIT,
+        metadata_only: bool = False,
     ) -> Iterator[Page]:
         """Yield a collection page by page; without `namespace` over all of them.
 
-        `labels` and `fields` are selectors (`app=x,tier!=y`); `limit` is 1 to 100 objects a page. GoneError when the
+        `labels` and `fields` are selectors (`app=x,tier!=y`); `limit` is 1 to 100 objects a page; `metadata_only` has
+        the server leave out everything else (API concepts, "Metadata-only fetches"). GoneError when the
         server forgot the version in between: what was yielded is a part, begin anew.
         """
         if not 1 <= limit <= PAGE_LIMIT:
             raise ValueError(f"limit is {limit}; a page has 1 to {PAGE_LIMIT} objects")
         path = self.resource(api_version, kind).path(namespace)
+        accept = wire.METADATA if metadata_only else wire.JSON
         params = {"limit": str(limit), "labelSelector": labels, "fieldSelector": fields, "continue": ""}
         while True:
-            answer = self._transport.request("GET", path, params={k: v for k, v in params.items() if v})
+            answer = self._transport.request("GET", path, params={k: v for k, v in params.items() if v}, accept=accept)
             metadata, items = answer.get("metadata"), answer.get("items")
             if not isinstance(metadata, dict) or not isinstance(items, list | None):
                 raise not_kubernetes(self.access.server, f"GET {path}: no list")
             # the items of a list of one kind do not say which kind they are
-            whole = tuple({"apiVersion": api_version, "kind": kind, **item} for item in items or ())
+            whole = tuple({**item, "apiVersion": api_version, "kind": kind} for item in items or ())
             yield Page(whole, str(metadata.get("resourceVersion", "")))
             params["continue"] = str(metadata.get("continue") or "")
             if not params["continue"]:
@@ -152,17 +155,22 @@ class Client:
         labels: str = "",
         fields: str = "",
         limit: int = PAGE_LIMIT,
+        metadata_only: bool = False,
     ) -> Objects:
         """Return a whole collection of one version, listed anew when the server forgot it; GoneError after 3 times.
 
         For collections that are known to be small; a large one is read by `pages`.
         """
-        for _ in range(_RELISTS - 1):
+        for left in reversed(range(_RELISTS)):
+            pages = self.pages(
+                api_version, kind, namespace, labels=labels, fields=fields, limit=limit, metadata_only=metadata_only
+            )
             try:
-                return self._all(api_version, kind, namespace, labels, fields, limit)
+                return [item for page in pages for item in page.items]
             except GoneError:
-                continue
-        return self._all(api_version, kind, namespace, labels, fields, limit)
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
 
     def apply(
         self, obj: Object, manager: str, *, force: bool = False, dry_run: bool = False, strict: bool = False
@@ -202,10 +210,6 @@ class Client:
         except NotFoundError:
             return False
         return True
-
-    def _all(self, api_version: str, kind: str, namespace: str, labels: str, fields: str, limit: int) -> Objects:
-        found = self.pages(api_version, kind, namespace, labels=labels, fields=fields, limit=limit)
-        return [item for page in found for item in page.items]
 
     def _path(self, which: Ref) -> str:
         resource = self.resource(which.api_version, which.kind)

@@ -1,0 +1,71 @@
+"""`speedctl diff`: what a cluster holds against what git says, knowing the fields that others own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from speedscale_schemas.errors import ConfigError, PeerError, PermanentError, TransientError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "path",
+        nargs="?",
+        default="dist",
+        metavar="PATH",
+        help="folder or file of manifests, - for standard input (default: dist)",
+    )
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="default: KUBECONFIG, then ~/.kube/config")
+    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig (default: its current one)")
+    parser.add_argument(
+        "--ignore-manager",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a field manager whose changes are wanted, for instance a scaler's; may be repeated",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how it is printed (default: text)")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = """\
+examples:
+  speedctl diff
+  speedctl diff dist/operator --context staging
+  kustomize build overlays/prod | speedctl diff -
+
+Reports objects that are missing, objects of ours that git no longer has, and fields that differ. Defaults, status and
+what controllers write by right (replicas of an autoscaler, caBundle, revisions) are left alone. Nothing is written; the
+right to patch is needed for the server's dry run. Of a folder that is one chart, and of a single file, only objects of
+the components in it count as no longer in git.
+
+Exit code 1 when something differs; 2 when the cluster does not answer or something could not be compared.
+"""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print, and return 0 without drift, 1 with, 2 when it could not be found out."""
+    from speedscale_kube import Client, load
+    from speedscale_manifests.drift import compare, read, report
+
+    try:
+        source = read(None if args.path == "-" else Path(args.path))
+        with Client(load(args.kubeconfig, args.context), agent="speedctl-diff", retries=3) as client:
+            found = compare(client, source, frozenset(args.ignore_manager))
+    except ConfigError as error:
+        return _wrong(*error.problems)
+    except (TransientError, PermanentError, PeerError) as error:
+        return _wrong(f"the cluster cannot be compared: {error}")
+    if args.format == "json":
+        print(json.dumps(report.data(found), ensure_ascii=False, indent=2))
+    else:
+        print(report.text(found))
+    return 2 if found.failed else 1 if found.drift else 0
+
+
+def _wrong(*problems: str) -> int:
+    for problem in problems:
+        print(f"speedctl: {problem}", file=sys.stderr)
+    return 2
