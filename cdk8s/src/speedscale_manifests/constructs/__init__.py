@@ -9,10 +9,47 @@ from . import node
 
 node.prepare()  # before the first import of cdk8s, which starts Node
 
+from .capture import capture  # noqa: E402
 from .installation import Bundle, Speedscale, standalone  # noqa: E402
 from .parts import (  # noqa: E402
+    Backend,
+    Base,
+    Certificates,
+    Collector,
+    CustomResources,
+    Demo,
+    Forwarder,
+    Inspector,
+    Nettap,
+    Operator,
     Part,
+    PreInstall,
+    Rights,
+    Webhooks,
 )
 from .raw import RawObject  # noqa: E402
+from .traffic_replay import Target, TrafficReplay  # noqa: E402
 
-__all__ = ["Bundle", "Part", "RawObject", "Speedscale", "standalone"]
+__all__ = [
+    "Backend",
+    "Base",
+    "Bundle",
+    "Certificates",
+    "Collector",
+    "CustomResources",
+    "Demo",
+    "Forwarder",
+    "Inspector",
+    "Nettap",
+    "Operator",
+    "Part",
+    "PreInstall",
+    "RawObject",
+    "Rights",
+    "Speedscale",
+    "Target",
+    "TrafficReplay",
+    "Webhooks",
+    "capture",
+    "standalone",
+]

@@ -13,7 +13,7 @@ from constructs import Construct
 from speedscale_manifests.bundle import bundle
 from speedscale_manifests.components.component import CHARTS
 from speedscale_manifests.components.inventory import enabled
-from speedscale_manifests.objects import Manifest, stamp
+from speedscale_manifests.objects import Manifest
 
 from .parts import BY_NAME, Given, Part, settled
 
@@ -24,7 +24,7 @@ class Bundle(Part):
     """What the controller applies itself, as ConfigMaps."""
 
     def _manifests(self) -> Iterable[Manifest]:
-        return (stamp(self.values, BUNDLE_CHART, manifest, managed=False) for manifest in bundle(self.values))
+        return bundle(self.values)
 
 
 class Speedscale(Construct):
@@ -42,7 +42,9 @@ class Speedscale(Construct):
         self.parts: dict[str, Part] = {}
         wanted = sorted(enabled(self.values), key=lambda known: CHARTS.index(known.chart))
         for known in wanted:
-            self.parts[known.name] = BY_NAME[known.name](self._chart(scope, id, known.chart), known.name, self.values)
+            part = BY_NAME.get(known.name)  # none for components that only have templates
+            if part is not None:
+                self.parts[known.name] = part(self._chart(scope, id, known.chart), known.name, self.values)
         self.parts["bundle"] = Bundle(self._chart(scope, id, BUNDLE_CHART), "bundle", self.values)
 
     def _chart(self, scope: Construct, id: str, name: str) -> Chart:

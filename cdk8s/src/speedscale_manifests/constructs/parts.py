@@ -48,9 +48,108 @@ class Part(Construct):
         return manifests(component(self.component), self.values)
 
 
+class Base(Part):
+    """The Namespace, unless `createNamespace` is off."""
+
+    component = "base"
+
+
+class CustomResources(Part):
+    """The CustomResourceDefinition of TrafficReplay."""
+
+    component = "crd"
+
+
+class PreInstall(Part):
+    """The Job that checks the way to the backend before the rest is applied."""
+
+    component = "pre-install"
+
+
+class Rights(Part):
+    """Roles of the operator, and their bindings."""
+
+    component = "rbac"
+
+
+class Certificates(Part):
+    """Certificates for an issuer of cert-manager; needs `certificates.mode: cert-manager`."""
+
+    component = "certificates"
+
+
+class Webhooks(Part):
+    """The three webhook configurations."""
+
+    component = "webhooks"
+
+
+class Operator(Part):
+    """The operator: Deployment, Service, ServiceAccount, ConfigMap, policies. Its rights are in `Rights`."""
+
+    component = "operator"
+
+
+class Collector(Part):
+    """Identity and rights of the collectors that replays start."""
+
+    component = "collector"
+
+
+class Forwarder(Part):
+    """The forwarder with its rules and its spool."""
+
+    component = "forwarder"
+
+
+class Inspector(Part):
+    """The inspector behind the dashboard."""
+
+    component = "inspector"
+
+
+class Nettap(Part):
+    """Capture without sidecars: DaemonSet and ingest."""
+
+    component = "nettap"
+
+
+class Backend(Part):
+    """The backend within the cluster."""
+
+    component = "cloud"
+
+
+class Demo(Part):
+    """The demo application."""
+
+    component = "demo"
+
+
+BY_NAME: dict[str, type[Part]] = {
+    part.component: part
+    for part in (
+        Base,
+        CustomResources,
+        PreInstall,
+        Rights,
+        Certificates,
+        Webhooks,
+        Operator,
+        Collector,
+        Forwarder,
+        Inspector,
+        Nettap,
+        Backend,
+        Demo,
+    )
+}
+"""The class of each component that puts objects into the output. Others have templates only; those are in the bundle."""
+
+
 def settled(values: Given, source: str) -> Values:
     """Return loaded values; `source` names a mapping in messages."""
-    return values if isinstance(values, Values) else from_mapping(values or {}, source)
+    return values if isinstance(values, Values) else from_mapping({} if values is None else values, source)
 
 
 def component(name: str) -> Component:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from speedscale_manifests.bundle import bundle
 from speedscale_manifests.components.component import Placed
 from speedscale_manifests.components.inventory import inventory
-from speedscale_manifests.objects import Manifest, stamp
+from speedscale_manifests.objects import Manifest
 from speedscale_manifests.values import Values
 
 
 def placed(values: Values) -> tuple[Placed, ...]:
     """Return every object of `dist/` with its chart; raises ConfigError as `inventory` and `bundle` do."""
-    bundled = (
-        Placed("operator", "bundle", stamp(values, "operator", manifest, managed=False), managed=False)
-        for manifest in bundle(values)
-    )
+    bundled = (Placed("operator", "bundle", manifest, managed=False) for manifest in bundle(values))
     return (*inventory(values), *bundled)
 
 
