@@ -97,6 +97,8 @@ def error(status: Status, where: str) -> Exception:
         return _conflict(status, detail)
     if status.code == 410:
         return GoneError(f"{status.reason}: {detail}", 0.0)
+    if status.code == 500 and any(mark in status.message for mark in _UNTYPED):
+        return InvalidError("Invalid", detail)
     if status.code == 429 or status.code >= 500:
         wait = min(status.retry_after_s or DEFAULT_RETRY_S, MAX_RETRY_S)
         return ThrottledError(f"{status.reason}: {detail}", wait)
@@ -138,6 +140,8 @@ _REASONS = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
+# What server-side apply says, with code 500, of a body that does not fit the schema: asking again cannot help.
+_UNTYPED = ("failed to create typed patch object", "failed to convert new object")
 _PERMANENT: dict[int, type[PermanentError]] = {
     400: InvalidError,
     401: UnauthorizedError,
