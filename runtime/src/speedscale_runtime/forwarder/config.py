@@ -143,7 +143,10 @@ def _exporter(
         format=str(spec.get("format", "markdown")),
         max_pairs_per_s=float(spec.get("max_pairs_per_s", 500)),
         endpoint=endpoint,
-        headers=_headers(spec.get("headers", {}), place, environ, problems),
+        headers=(
+            *_headers(spec.get("headers", {}), place, environ, problems),
+            *_header_files(str(spec.get("headers_path", "")), place, problems),
+        ),
         compression=str(spec.get("compression", "none")),
         max_record_bytes=int(spec.get("max_record_bytes", 4 * 1024 * 1024)),
         timeout_s=float(spec.get("timeout_s", 10)),
@@ -176,3 +179,19 @@ def _headers(
         problems += [f"{place}.headers.{name}: variable {n!r} is not set" for n in missing]
         found.append((name, re.sub(r"\$\{(\w+)\}", lambda m: environ.get(m[1], ""), value)))
     return tuple(found)
+
+
+def _header_files(folder: str, place: str, problems: list[str]) -> tuple[tuple[str, str], ...]:
+    """Return a header for each file of a mounted Secret; names that begin with a dot are the mount's own."""
+    if not folder:
+        return ()
+    try:
+        files = sorted(f for f in Path(folder).iterdir() if f.is_file() and not f.name.startswith("."))
+        found = tuple((file.name, file.read_text("utf-8").strip()) for file in files)
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{place}.headers_path: {folder!r}: cannot be read ({type(error).__name__}); is it mounted?")
+        return ()
+    for name, value in found:
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
+            problems.append(f"{place}.headers_path: {folder}/{name}: is no header (RFC 9110 section 5.5)")
+    return found

@@ -37,6 +37,7 @@ class Settings:
     tls_skip_verify: bool
     max_response_bytes: int
     home: Path
+    dlp_key_path: Path | None
     metrics_host: str
     metrics_port: int | None
     log_level: str
@@ -77,6 +78,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         tls_skip_verify=values["TLS_SKIP_VERIFY"],
         max_response_bytes=values["MAX_RESPONSE_BYTES"],
         home=homes.folder(values),
+        dlp_key_path=Path(values["DLP_KEY_PATH"]) if values["DLP_KEY_PATH"] else None,
         metrics_host=values["METRICS_HOST"],
         metrics_port=None if values["METRICS_PORT"] < 0 else values["METRICS_PORT"],
         log_level=values["LOG_LEVEL"],

@@ -20,11 +20,12 @@ class Redaction:
     """Redactors by rule id, made when first needed; `failures` says by rule why one could not be made.
 
     `whole` is the rule of the recording as a whole: a pair in which nothing was found then may bring something back
-    now.
+    now. `key_path` is a key file or a mounted Secret; without one the key is the home's.
     """
 
-    def __init__(self, home: Path, whole: str = "") -> None:
+    def __init__(self, home: Path, whole: str = "", key_path: Path | None = None) -> None:
         self._home = home
+        self._key_path = key_path
         self._whole = whole
         self._redactors: dict[str, dlp.Redactor | None] = {}
         self.failures: dict[str, str] = {}
@@ -59,7 +60,7 @@ class Redaction:
     def _redactor(self, rule: str) -> dlp.Redactor | None:
         if rule not in self._redactors:
             try:
-                self._redactors[rule] = rules.redactor(rule, self._home)
+                self._redactors[rule] = rules.redactor(rule, self._home, key_path=self._key_path)
             except Exception as error:  # a broken rule or key must end in dropping, never in writing originals
                 self.failures[rule] = f"{type(error).__name__}: rule or key cannot be used"
                 self._redactors[rule] = None

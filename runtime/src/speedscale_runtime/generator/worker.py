@@ -86,7 +86,7 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     timers = LoopTimers(loop)
     stats = Stats(len(share.plan.endpoints), share.begin)
-    redaction = Redaction(share.settings.home, share.plan.dlp_rule)
+    redaction = Redaction(share.settings.home, share.plan.dlp_rule, share.settings.dlp_key_path)
     runs: list[Run] = []
     made_requests: dict[object, tuple[float, RRPair]] = {}
     vusers = max(stage.vusers for stage in share.config.stages)

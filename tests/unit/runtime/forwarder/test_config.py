@@ -82,3 +82,25 @@ def test_the_schemas_examples_are_valid() -> None:
             for example in prop.get("examples", []):
                 base = {} if kind.startswith("settings") else {"query": "x"}
                 assert not check(kind, base | {name: example}), name
+
+
+def test_headers_come_from_a_mounted_secret(tmp_path: Path) -> None:
+    (tmp_path / "Authorization").write_text("Bearer secret\n")
+    (tmp_path / "x-tenant").write_text("shop")
+    (tmp_path / "..data").mkdir()
+    (tmp_path / ".hidden").write_text("no header")
+    one = exporter(otel_endpoint="http://c", headers={"A": "b"}, headers_path=str(tmp_path))
+    assert one.headers == (("A", "b"), ("Authorization", "Bearer secret"), ("x-tenant", "shop"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("Bad Name", "x"), ("Authorization", "Bearer top\nsecret")])
+def test_what_is_no_header_is_refused_without_showing_it(tmp_path: Path, name: str, value: str) -> None:
+    (tmp_path / name).write_text(value)
+    with pytest.raises(ConfigError, match="is no header") as caught:
+        exporter(otel_endpoint="http://c", headers_path=str(tmp_path))
+    assert "secret" not in str(caught.value)
+
+
+def test_headers_that_are_not_mounted_are_refused() -> None:
+    with pytest.raises(ConfigError, match="is it mounted"):
+        exporter(otel_endpoint="http://c", headers_path="/nowhere/at/all")
