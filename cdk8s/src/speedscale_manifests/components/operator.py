@@ -76,7 +76,7 @@ def operator_deployment(values: Values, config: Manifest) -> Manifest:
 def _container(values: Values) -> Manifest:
     return container(
         values,
-        names.OPERATOR,
+        NAME,
         "operator",
         values.operator.resources,
         command=["/operator"],
