@@ -148,6 +148,7 @@ def _configuration(values: Values) -> Manifest:
 
 
 def _capture(values: Values) -> Manifest:
+    system = values.ebpf.configuration.system
     return container(
         values,
         "speedscale-nettap-capture",
@@ -155,9 +156,9 @@ def _capture(values: Values) -> Manifest:
         values.ebpf.nettap.resources,
         command=["speedscale-nettap-capture"],
         env=[
-            env("NETTAP_SYSTEM_PROCFSPATH", values.ebpf.configuration.system.procfs_path),
-            env("NETTAP_SYSTEM_CGROUPV2PATH", values.ebpf.configuration.system.cgroupv2_path),
-            env("NETTAP_SYSTEM_VMLINUXPATH", values.ebpf.configuration.system.vmlinux_path),
+            env("NETTAP_SYSTEM_PROCFSPATH", system.procfs_path),
+            env("NETTAP_SYSTEM_CGROUPV2PATH", system.cgroupv2_path),
+            env("NETTAP_SYSTEM_VMLINUXPATH", system.vmlinux_path),
             field_env("NETTAP_SYSTEM_NODENAME", "spec.nodeName"),
             env("NETTAP_CONFIG_MAP", names.NETTAP),
             env("NETTAP_CONFIG_MAP_TARGETS", TARGETS),
@@ -170,8 +171,8 @@ def _capture(values: Values) -> Manifest:
         ],
         securityContext=values.ebpf.nettap.capture.pod_security_context,
         volumeMounts=[
-            {"name": "host-procfs", "mountPath": "/host/proc", "readOnly": True},
-            {"name": "host-cgroup", "mountPath": "/host/sys/fs/cgroup", "readOnly": True},
+            {"name": "host-procfs", "mountPath": system.procfs_path, "readOnly": True},
+            {"name": "host-cgroup", "mountPath": system.cgroupv2_path, "readOnly": True},
             {"name": "host-sys", "mountPath": "/host/sys", "readOnly": True},
             {"name": "host-sys", "mountPath": "/sys/kernel/tracing", "readOnly": True, "subPath": "kernel/tracing"},
             {"name": "host-netns", "mountPath": "/var/run/netns", "readOnly": True},
@@ -193,7 +194,7 @@ def _ingest(values: Values) -> Manifest:
             env("NETTAP_CONFIG_MAP", names.NETTAP),
             env("NETTAP_CONFIG_MAP_TARGETS", TARGETS),
             env("NAMESPACE_SELECTOR", ",".join(names.watched_namespaces(values))),
-            env("LOG_LEVEL", values.log_level),
+            env("LOG_LEVEL", values.ebpf.configuration.logging.level),
             env("CLUSTER_NAME", values.cluster_name),
             field_env("POD_NAMESPACE", "metadata.namespace"),
             field_env("SPEC_NODENAME", "spec.nodeName"),
