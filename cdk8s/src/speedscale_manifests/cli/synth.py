@@ -43,7 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="PATH=VALUE", help="one setting, wins over files (repeatable)"
     )
     parser.add_argument("--profile", choices=("gitops", "operator"), help="who owns the managed components")
-    parser.add_argument("--out", metavar="DIR", help="where files go (default: dist in the project, else here)")
+    parser.add_argument(
+        "--out", metavar="DIR", help="where files go (default: dist, for Helm chart, in the project or here)"
+    )
     parser.add_argument("--format", choices=("yaml", "helm"), default="yaml", help="plain manifests, or a Helm chart")
     parser.add_argument("--watch", action="store_true", help="synthesise again whenever a values file changes")
     parser.add_argument("--against", metavar="REF", help="show what changes since a git revision; write nothing")
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.watch and (args.against or args.json):
         return _fail("--watch goes with neither --against nor --json; leave one of them out")
-    found = sources(Path.cwd(), os.environ, args.values, args.out)
+    found = sources(Path.cwd(), os.environ, args.values, args.out, "chart" if args.format == "helm" else "dist")
     try:
         if args.watch:
             return _watch(args, found)
@@ -73,10 +75,19 @@ def run(args: argparse.Namespace) -> int:
         return _fail(f"{where}{error.strerror or error}")
 
 
-def _load(args: argparse.Namespace, found: Sources) -> Values:
+def _load(args: argparse.Namespace, found: Sources, told: set[str] | None = None) -> Values:
+    """Return the values; warnings go to stderr, those in `told` not again."""
     from speedscale_manifests.values import load
 
-    return load(found.files, args.set, args.profile)
+    values = load(found.files, args.set, args.profile)
+    warnings = [str(warning) for warning in values.warnings]
+    for warning in warnings:
+        if told is None or warning not in told:
+            print(f"warning: {warning}", file=sys.stderr)
+    if told is not None:
+        told.clear()
+        told.update(warnings)
+    return values
 
 
 def _files(args: argparse.Namespace, values: Values) -> dict[str, bytes]:
@@ -99,8 +110,9 @@ def _once(args: argparse.Namespace, found: Sources) -> int:
     if args.json:
         _print(json.dumps(_data(found, files, changes), indent=2, ensure_ascii=False))
     else:
-        _print(_table(files, changes))
-        _print(f"\n{_summary(changes)} in {found.output}/, {seconds:.1f} s; values: {_named(found)}")
+        if args.format == "yaml":
+            _print(_table(files, changes) + "\n")
+        _print(f"{_summary(changes)} in {found.output}/, {seconds:.1f} s; values: {_named(found)}")
     _tell_kept(found, changes)
     return 0
 
@@ -123,9 +135,10 @@ def _watch(args: argparse.Namespace, found: Sources) -> int:
     if not found.files:
         return _fail("no values file to watch; name one with --values (it may be made later)")
     writer = Writer(found.output)
+    warned: set[str] = set()
 
     def build() -> Changes:
-        return writer.write(_files(args, _load(args, found)))
+        return writer.write(_files(args, _load(args, found, warned)))
 
     def tell(cycle: Cycle) -> None:
         print(_told(cycle, found), file=sys.stderr, flush=True)
@@ -148,7 +161,7 @@ def _told(cycle: Cycle, found: Sources) -> str:
 
 
 def _table(files: Iterable[str], changes: Changes) -> str:
-    """Return objects and changes by chart; kustomizations and other files without an object are not counted."""
+    """Return objects and changed files by chart; a kustomization is a file, but no object."""
     names = {"written": changes.written, "unchanged": changes.unchanged, "deleted": changes.deleted}
     counts = {name: Counter(_chart(path) for path in paths) for name, paths in names.items()}
     objects = Counter(_chart(path) for path in files if _is_object(path))

@@ -19,7 +19,12 @@ NAME: Final = "operator"
 ALL_SECRETS: Final = "*"
 
 # The chart tells the operator these whatever they are; the rest only where it differs from the default.
-_ALWAYS = frozenset({"replicas", "resources", "accessLabels"})
+_ALWAYS = {
+    "sidecar": frozenset[str](),
+    "forwarder": frozenset({"replicas", "resources"}),
+    "inspector": frozenset({"accessLabels", "resources"}),
+    "collector": frozenset({"resources"}),
+}
 
 
 def operator_config(values: Values) -> Manifest:
@@ -118,7 +123,7 @@ def _ours(values: Values) -> dict[str, str]:
 def _settings(tree: Mapping[str, Any], part: str) -> str:
     """Return a component's settings as JSON, without those that only repeat the default."""
     default = defaults()[part]
-    told = {key: value for key, value in tree[part].items() if key in _ALWAYS or value != default.get(key)}
+    told = {key: value for key, value in tree[part].items() if key in _ALWAYS[part] or value != default.get(key)}
     if "exporters" in told:
         told["exporters"] = {name: _exporter(settings) for name, settings in told["exporters"].items()}
     return go_json(told)

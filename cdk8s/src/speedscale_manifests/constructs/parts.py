@@ -144,7 +144,7 @@ BY_NAME: dict[str, type[Part]] = {
         Demo,
     )
 }
-"""The class of each component that puts objects into the output. Others have templates only; those are in the bundle."""
+"""The class of each component that puts objects into the output; others have templates only, in the bundle."""
 
 
 def settled(values: Given, source: str) -> Values:

@@ -33,10 +33,10 @@ POLICY = "helm.sh/resource-policy"
 _SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z.-]+)?")
 
 
-def chart(placed: Iterable[Placed], values: Values, *, version: str = "") -> dict[str, bytes]:
+def chart(values: Values, placed: Iterable[Placed], *, version: str = "") -> dict[str, bytes]:
     """Return the files of a Helm chart by path, sorted.
 
-    `placed` are the objects of the installation, `values` what they were made of. `version` is the chart's version
+    `values` are what the objects were made of, `placed` all of them. `version` is the chart's version
     (SemVer 2); empty means the image tag where that is one, else `0.0.0-<tag>`. Raises ValueError for a version that
     is none and ConfigError for objects that would share a file.
     """

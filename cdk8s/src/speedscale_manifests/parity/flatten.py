@@ -113,8 +113,8 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if value is None or (value in ({}, []) and name in _EMPTY_IS_ABSENT):
         return
     if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _walk(inner, _step(path, str(key)))
+        members = [found for key, inner in value.items() for found in _walk(inner, _step(path, str(key)))]
+        yield from members or [(path, {})]
     elif isinstance(value, list) and value:
         yield from _items(value, path, name)
     elif name == "caBundle":

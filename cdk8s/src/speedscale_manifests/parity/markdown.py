@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from . import facts
 from .deviations import KINDS, WHOLE, Deviation, Deviations
-from .outcome import Line, Outcome, by_deviation, lines, shown, withheld
+from .outcome import Line, Outcome, by_deviation, lines, values, withheld
 
 NOTE = "<!-- Written by `speedctl parity --format markdown`; change a component or the list of deviations instead. -->"
 INTRODUCTION = """\
@@ -103,16 +103,14 @@ def _deviation(deviation: Deviation, found: Sequence[Line]) -> str:
         if line in rights:
             continue
         path = "" if d.path == WHOLE else f"`{d.path}`"
-        values = ["present" if d.path == WHOLE and side == d.change else v for side, v in _sides(line)]
-        rows.append([_cell(c) for c in (f"`{d.item}`", path, *values)])
+        chart, ours = values(d)
+        if d.path == WHOLE:
+            chart, ours = ("present", "-") if d.change == "missing" else ("-", "present")
+        rows.append([_cell(c) for c in (f"`{d.item}`", path, chart, ours)])
     told = f"### {deviation.id}\n\n{deviation.reason}"
     if rights:
         told += f" ({len(rights)} rights; see the table above.)"
     return told + ("\n\n" + _table(rows) if len(rows) > 1 else "")
-
-
-def _sides(line: Line) -> list[tuple[str, str]]:
-    return [("missing", shown(line.difference.vendor)), ("extra", shown(line.difference.ours))]
 
 
 def _cell(text: str) -> str:

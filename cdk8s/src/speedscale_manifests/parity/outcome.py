@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .compare import Difference, Report
-from .deviations import Deviation
+from .deviations import WHOLE, Deviation
 from .equality import ABSENT
 from .facts import RIGHTS
+from .rights import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def lines(outcome: Outcome, *, explained: bool) -> list[Line]:
             if (d.deviation is not None) == explained:
                 key = d.item, d.path, d.change, shown(d.vendor), shown(d.ours)
                 found.setdefault(key, (d, []))[1].append(case)
-    return [Line(difference, tuple(cases)) for difference, cases in found.values()]
+    ordered = sorted(found.values(), key=lambda pair: (pair[0].section, pair[0].item, pair[0].path))
+    return [Line(difference, tuple(cases)) for difference, cases in ordered]
 
 
 def by_deviation(found: Iterable[Line]) -> dict[Deviation, list[Line]]:
@@ -89,12 +91,23 @@ def withheld(outcome: Outcome, case: str) -> list[Withheld]:
             resource, _, verb = d.path.rpartition(" ")
             account = d.item.removeprefix(RIGHTS)
             reason = d.deviation.reason if d.deviation else "Not explained."
-            key = account, resource or "(all)", shown(d.vendor), shown(d.ours), reason
+            key = account, resource or "(all)", _places(d.vendor), _places(d.ours), reason
             groups.setdefault(key, {"missing": [], "differing": []})[d.change].append(verb)
     return [
         Withheld(account, resource, tuple(verbs["missing"]), tuple(verbs["differing"]), chart, ours, reason)
         for (account, resource, chart, ours, reason), verbs in groups.items()
     ]
+
+
+def _places(value: Any) -> str:
+    return "-" if value is ABSENT else told(value)
+
+
+def values(d: Difference) -> tuple[str, str]:
+    """Return what stands in the chart and with us, for people; `-` where nothing does."""
+    if d.item.startswith(RIGHTS) and d.path != WHOLE:
+        return _places(d.vendor), _places(d.ours)
+    return shown(d.vendor), shown(d.ours)
 
 
 def data(outcome: Outcome) -> dict[str, Any]:

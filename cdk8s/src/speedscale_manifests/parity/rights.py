@@ -41,6 +41,23 @@ def covers(wide: Iterable[str], narrow: Iterable[str]) -> bool:
     return all(not held.isdisjoint(_wider(place)) for place in narrow)
 
 
+def told(places: Iterable[str]) -> str:
+    """Return places for people, those of the same names together: `in pay, shop named a, b; everywhere named c`."""
+    names: dict[str, list[str]] = {}
+    for place in places:
+        where, _, name = place.partition(" named ")
+        names.setdefault(where, []).extend([name] if name else [])
+    same: dict[tuple[str, ...], list[str]] = {}
+    for where, of_where in names.items():
+        same.setdefault(tuple(sorted(of_where)), []).append(where)
+    parts = []
+    for of_names, wheres in same.items():
+        inside = sorted(where.removeprefix("in ") for where in wheres if where != EVERYWHERE)
+        text = EVERYWHERE if EVERYWHERE in wheres else f"in {', '.join(inside)}"
+        parts.append(text + (f" named {', '.join(of_names)}" if of_names else ""))
+    return "; ".join(sorted(parts))
+
+
 def _is_role(manifest: Mapping[str, Any]) -> bool:
     return manifest.get("kind") in ("Role", "ClusterRole")
 

@@ -6,10 +6,12 @@ import textwrap
 from collections.abc import Sequence
 
 from .deviations import KINDS, WHOLE
-from .outcome import Line, Outcome, by_deviation, lines, shown, withheld
+from .equality import ABSENT
+from .outcome import Line, Outcome, by_deviation, lines, values, withheld
 
 _FIGURES = ("equal", "differing", "missing", "extra", "unexplained")
 _SAMPLES = 4
+_SIGNS = {"missing": "-", "extra": "+", "differing": "~"}
 
 
 def text(outcome: Outcome, case: str | None = None) -> str:
@@ -28,12 +30,18 @@ def _figures(outcome: Outcome) -> str:
 
 
 def _unexplained(outcome: Outcome) -> str:
+    """Return what nothing explains, by object: `-` only the chart has it, `+` only ours, `~` another value."""
     found = lines(outcome, explained=False)
-    rows = [["change", "object", "field", "chart", "ours", "cases"]]
+    told = [f"NOT EXPLAINED ({len(found)}): - only in the chart, + only in ours, ~ another value"] if found else []
+    item = ""
     for line in found:
         d = line.difference
-        rows.append([d.change, d.item, d.path, shown(d.vendor, 40), shown(d.ours, 40), " ".join(line.cases)])
-    return f"NOT EXPLAINED ({len(found)})\n" + table(rows) if found else ""
+        if d.item != item:
+            item = d.item
+            told.append(f"  {item}")
+        cases = "" if len(line.cases) == len(outcome.reports) else f"  ({' '.join(line.cases)})"
+        told.append(f"    {_SIGNS[d.change]} {d.path}{_values(line)}{cases}")
+    return "\n".join(told)
 
 
 def _rights(outcome: Outcome, case: str) -> str:
@@ -61,10 +69,16 @@ def _explained(outcome: Outcome) -> str:
 def _sample(line: Line) -> str:
     d = line.difference
     where = d.item if d.path == WHOLE else f"{d.item} {d.path}"
-    if d.change == "differing":
-        return f"{where}: {shown(d.vendor, 40)} → {shown(d.ours, 40)}"
-    sign, value = ("-", d.vendor) if d.change == "missing" else ("+", d.ours)
-    return f"{sign} {where}" + ("" if d.path == WHOLE or value is True else f": {shown(value, 40)}")
+    return f"{_SIGNS[d.change]} {where}{_values(line)}"
+
+
+def _values(line: Line) -> str:
+    d = line.difference
+    chart, ours = values(d)
+    if d.vendor is not ABSENT and d.ours is not ABSENT:
+        return f": {chart} → {ours}"
+    value = d.vendor if d.ours is ABSENT else d.ours
+    return "" if value is ABSENT or value is True else f": {chart if d.ours is ABSENT else ours}"
 
 
 def _verdict(outcome: Outcome) -> str:

@@ -7,11 +7,12 @@ Pure.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from speedscale_schemas import wording
@@ -61,7 +62,14 @@ def check_merged(merged: Merged) -> list[Refusal]:
 
 @cache
 def _validator() -> Draft202012Validator:
-    return Draft202012Validator(tree.root(), format_checker=FORMATS)
+    strict = validators.extend(Draft202012Validator, {"pattern": _pattern})
+    return strict(tree.root(), format_checker=FORMATS)  # type: ignore[no-any-return]
+
+
+def _pattern(_: Any, pattern: str, instance: object, __: Any) -> Iterator[ValidationError]:
+    """Judge a pattern as JSON Schema means it: `$` is the end of the text, not the place before a last newline."""
+    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 def _without_nulls(value: Any, path: Path) -> Any:
@@ -125,7 +133,7 @@ def _expected(error: ValidationError) -> str:
     if error.validator == "type":
         wanted: Any = error.validator_value
         names = wanted if isinstance(wanted, list) else [wanted]
-        shown = list(dict.fromkeys(_WANTED[name] for name in names if name != "integer" or "number" not in names))
+        shown = [_WANTED[name] for name in names if name in _WANTED and (name != "integer" or "number" not in names)]
         found = _KINDS.get(type(error.instance).__name__, "null")
         return f"expected {' or '.join(shown)}" + (
             "" if isinstance(error.instance, dict | list) else f", found {found}"
