@@ -131,6 +131,7 @@ def workloads(values: Values) -> tuple[Grant, ...]:
             ("get", "list"),
             "latency of a replay whose generator was at its limit is void and marked so",
         ),
+        *_policies(values),
         Grant(replay, (plural,), (*OWN, "update"), "replays are reconciled, started by annotations, ended by TTL"),
         Grant(replay, (f"{plural}/status",), ("get", "patch", "update"), "the state of a replay is written"),
         Grant(
@@ -140,6 +141,14 @@ def workloads(values: Values) -> tuple[Grant, ...]:
             "clusters that enforce owner references ask this before a replay may own its objects",
         ),
     )
+
+
+def _policies(values: Values) -> tuple[Grant, ...]:
+    """Return the right to bound a replay's pods, where the values want that at all."""
+    if not values.network_policies.enabled:
+        return ()
+    reason = "each component of a replay is bounded by a NetworkPolicy of its own"
+    return (Grant(("networking.k8s.io",), ("networkpolicies",), OWN, reason),)
 
 
 def _secrets(values: Values) -> tuple[Grant, ...]:

@@ -1,0 +1,53 @@
+"""From a list of objects to the scene that rules look at: the bundle is unpacked, templates are filled with examples.
+
+What the controller makes out of the bundle runs in the cluster like everything else, so it is judged like everything
+else, and here is the only place that knows how to get at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import yaml
+
+from speedscale_manifests.bundle.bundle import BUNDLE_LABEL, CONTENT
+from speedscale_manifests.objects import Manifest, reference
+from speedscale_schemas import templates
+from speedscale_schemas.errors import ConfigError
+
+from .model import Item, Scene
+
+
+def stage(objects: Iterable[Manifest], preset: str = "") -> Scene:
+    """Return the scene of objects as they stand in `dist/`.
+
+    A managed object that stands in `dist/` and in the bundle is judged once; that both agree is a rule of its own.
+    Raises ConfigError when something in the bundle cannot be read.
+    """
+    visible = [Item(manifest) for manifest in objects]
+    seen = {item.reference for item in visible}
+    bundled = [item for box in visible for item in unpack(box)]
+    return Scene((*visible, *(item for item in bundled if item.reference not in seen)), preset)
+
+
+def unpack(box: Item) -> Iterator[Item]:
+    """Yield the objects inside a ConfigMap of the bundle; nothing for any other object."""
+    if box.kind != "ConfigMap" or BUNDLE_LABEL not in box.labels:
+        return
+    template = box.annotations.get(CONTENT) == "templates"
+    for key, text in (box.manifest.get("data") or {}).items():
+        manifest = _read(box, key, text)
+        if template:
+            manifest = templates.fill(manifest, templates.examples())
+        yield Item(manifest, bundled=True, template=template)
+
+
+def _read(box: Item, key: str, text: str) -> Manifest:
+    where = f"{box.reference}: data[{key!r}]"
+    try:
+        manifest = yaml.safe_load(text)
+        reference(manifest)
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError([f"{where}: is no object: {error}"]) from error
+    found: Manifest = manifest
+    return found
