@@ -13,7 +13,6 @@ from pathlib import Path
 VARIABLE = "SPEEDSCALE_VALUES"
 _NAME = "values.yaml"
 _PROJECT = "cdk8s.yaml"
-_OUTPUT = "dist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +24,30 @@ class Sources:
 
 
 def sources(
-    directory: Path, environment: Mapping[str, str], files: Sequence[str] = (), output: str | None = None
+    directory: Path,
+    environment: Mapping[str, str],
+    files: Sequence[str] = (),
+    output: str | None = None,
+    folder: str = "dist",
 ) -> Sources:
     """Return what to read and where to write, seen from a directory.
 
     Files: those given; else those that SPEEDSCALE_VALUES names (separated like PATH); else `values.yaml` in the
     directory; else `cdk8s/values.yaml` of the project around it (the nearest folder above that has a `cdk8s.yaml`).
-    Output: the one given; else `dist` in the project, or in the directory when it has a `values.yaml` of its own or
+    Output: the one given; else `folder` in the project, or in the directory when it has a `values.yaml` of its own or
     there is no project. Relative names are taken from the directory, and stay as short as they were given.
     """
     project = _project(directory)
-    named = [Path(name) for name in files or environment.get(VARIABLE, "").split(os.pathsep) if name]
     ours = project / "cdk8s" / _NAME if project else None
     own = directory / _NAME
-    at_home = project is None or (not named and own.is_file() and not (ours and _same(own, ours)))
+    named = [Path(name) for name in files or environment.get(VARIABLE, "").split(os.pathsep) if name]
+    root = project or directory
     if not named:
+        if own.is_file() and not (ours and _same(own, ours)):
+            root = directory
         found = own if own.is_file() else ours
         named = [_short(found, directory)] if found is not None and found.is_file() else []
-    folder = (
-        Path(output) if output else _short((directory if at_home or project is None else project) / _OUTPUT, directory)
-    )
-    return Sources(tuple(named), folder)
+    return Sources(tuple(named), Path(output) if output else _short(root / folder, directory))
 
 
 def _project(directory: Path) -> Path | None:
@@ -60,5 +62,5 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _short(path: Path, directory: Path) -> Path:
-    """Return a path relative to the directory when it lies there, for messages and bytes without machine paths."""
+    """Return a path relative to the directory when it lies there: for messages."""
     return path.relative_to(directory) if path.is_relative_to(directory) else path
