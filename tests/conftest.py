@@ -1,7 +1,12 @@
 """What every tier shares: hypothesis without deadlines (machines are shared) and with the same examples each run."""
 
+import importlib.util
 import os
+import sys
+from pathlib import Path
+from types import ModuleType
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _COMMON = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
@@ -15,3 +20,20 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, bytes) and (len(val) > 40 or not val.isascii()):
         return argname
     return None
+
+
+@pytest.fixture(scope="session")
+def random_values() -> ModuleType:
+    """The generator of random values files, `tests/generators/values.py`."""
+    return _generator("values")
+
+
+def _generator(name: str) -> ModuleType:
+    path = Path(__file__).parent / "generators" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"generators_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

@@ -62,7 +62,7 @@ def check_merged(merged: Merged) -> list[Refusal]:
 
 @cache
 def _validator() -> Draft202012Validator:
-    strict = validators.extend(Draft202012Validator, {"pattern": _pattern})
+    strict = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
     return strict(tree.root(), format_checker=FORMATS)  # type: ignore[no-any-return]
 
 
