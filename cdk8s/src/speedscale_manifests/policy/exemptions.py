@@ -80,6 +80,12 @@ EXEMPTIONS: tuple[Exemption, ...] = (
     ),
     Exemption("probes-set", "java-client", "a client listens on nothing", "java-client"),
     Exemption(
+        "probes-set",
+        "nettap",
+        "the loader is a C program that serves no health; the ingest container beside it answers for the pod",
+        _CAPTURE,
+    ),
+    Exemption(
         "no-host-namespaces",
         "operator",
         "`hostNetwork` asks for it, where the API server cannot reach pods (EKS with Calico)",

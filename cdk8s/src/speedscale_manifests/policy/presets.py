@@ -40,17 +40,21 @@ def _autopilot_nodes(scene: Scene, rule: str) -> Iterator[Finding]:
 def _openshift(scene: Scene, rule: str) -> Iterator[Finding]:
     if scene.preset != OPENSHIFT:
         return
+    # A component with constraints of its own chooses its ids there.
+    own = {item.component for item in scene.of("SecurityContextConstraints")}
     for pod in scene.pods:
+        if pod.item.component in own:
+            continue
         security = pod.spec.get("securityContext") or {}
         for key in _IDS:
             if key in security:
                 message = f"{key} is fixed; the namespace's range would refuse it"
                 yield pod.finding(rule, f"securityContext.{key}", message, what=key)
-    for container in scene.containers():
-        for key in _IDS:
-            if key in container.security:
-                message = f"{key} is fixed; the namespace's range would refuse it"
-                yield container.finding(rule, f"securityContext.{key}", message, what=key)
+        for container in pod.containers():
+            for key in _IDS:
+                if key in container.security:
+                    message = f"{key} is fixed; the namespace's range would refuse it"
+                    yield container.finding(rule, f"securityContext.{key}", message, what=key)
 
 
 RULES: tuple[Rule, ...] = (

@@ -16,9 +16,14 @@ MADE_IN_CLUSTER: Final[Mapping[tuple[str, str], str]] = {
     ("ConfigMap", names.OPERATOR_OVERRIDE): "the user's, or an empty one made by the controller",
     ("ConfigMap", names.OPERATOR_STATE): "the controller keeps INSTANCE_ID there; git must not have it",
     ("ConfigMap", "speedscale-nettap-targets"): "the controller writes the targets that annotations name",
+    ("ConfigMap", "kube-root-ca.crt"): "the controller manager puts it into every namespace",
     ("ServiceAccount", "default"): "every namespace has it",
 }
 """Objects that manifests may refer to without having them: (kind, name) → who makes them."""
+
+
+_SIDECAR_PORTS = frozenset({4143, 4140, 4144, 4145})
+_INJECT = "sidecar.speedscale.com/inject"
 
 
 class Use(NamedTuple):
@@ -98,7 +103,9 @@ def _selected(pod: Pod, item: Item, selector: Mapping[str, str]) -> bool:
 
 
 def _ports(pod: Pod) -> set[str | int]:
-    found: set[str | int] = set()
+    """Return the ports of a pod by number and by name, those of a sidecar that it asks for among them."""
+    injected = pod.item.annotations.get(_INJECT) == "true"
+    found: set[str | int] = set(_SIDECAR_PORTS) if injected else set()
     for container in pod.containers():
         for port in container.spec.get("ports") or ():
             found |= {port["containerPort"], port.get("name", "")}

@@ -6,12 +6,14 @@ else, and here is the only place that knows how to get at it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import yaml
 
 from speedscale_manifests.bundle.bundle import BUNDLE_LABEL, CONTENT
-from speedscale_manifests.objects import Manifest, reference
+from speedscale_manifests.objects import Manifest, names, reference
 from speedscale_schemas import templates
 from speedscale_schemas.errors import ConfigError
 
@@ -26,20 +28,37 @@ def stage(objects: Iterable[Manifest], preset: str = "") -> Scene:
     """
     visible = [Item(manifest) for manifest in objects]
     seen = {item.reference for item in visible}
-    bundled = [item for box in visible for item in unpack(box)]
+    gaps = _fillings(visible)
+    bundled = [item for box in visible for item in unpack(box, gaps)]
     return Scene((*visible, *(item for item in bundled if item.reference not in seen)), preset)
 
 
-def unpack(box: Item) -> Iterator[Item]:
-    """Yield the objects inside a ConfigMap of the bundle; nothing for any other object."""
+def unpack(box: Item, gaps: Mapping[str, Any] | None = None) -> Iterator[Item]:
+    """Yield the objects inside a ConfigMap of the bundle; nothing for any other object.
+
+    `gaps`: what templates are filled with; without, the example of each gap.
+    """
     if box.kind != "ConfigMap" or BUNDLE_LABEL not in box.labels:
         return
     template = box.annotations.get(CONTENT) == "templates"
     for key, text in (box.manifest.get("data") or {}).items():
         manifest = _read(box, key, text)
         if template:
-            manifest = templates.fill(manifest, templates.examples())
+            manifest = templates.fill(manifest, gaps or templates.examples())
         yield Item(manifest, bundled=True, template=template)
+
+
+def _fillings(items: Iterable[Item]) -> dict[str, Any]:
+    """Return an example for each gap, and for the sidecar's resources what the operator's settings say."""
+    gaps = templates.examples()
+    for item in items:
+        if item.kind == "ConfigMap" and item.reference.name == names.OPERATOR:
+            stated = json.loads((item.manifest.get("data") or {}).get("SIDECAR_CONFIG") or "{}").get("resources") or {}
+            example = gaps["sidecar_resources"]
+            gaps["sidecar_resources"] = {
+                part: {**example.get(part, {}), **stated.get(part, {})} for part in ("requests", "limits")
+            }
+    return gaps
 
 
 def _read(box: Item, key: str, text: str) -> Manifest:
