@@ -13,6 +13,7 @@ def _verb(name: str, module: str, help: str, group: str = "Installation") -> Ver
 
 VERBS: tuple[Verb, ...] = (
     _verb("synth", "synth", "write the installation's manifests from values, for GitOps or Helm"),
+    _verb("validate", "validate", "check values, manifests, policies, kustomizations and a cluster's verdict"),
     _verb("parity", "parity", "compare the installation with the vendor's chart: what is missing, what differs, why"),
     _verb("diff", "diff", "compare a cluster with the manifests in git, knowing the fields that others own"),
     _verb("lint", "lint", "find wrong annotations and TrafficReplays in manifests"),

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT_HASH
+
 from .model import Manifest
 from .texts import objects
-
-LABEL = "controlplane.speedscale.com/bundle"
-HASH = "controlplane.speedscale.com/content-hash"
 
 
 def component(manifest: Manifest) -> str:
@@ -20,7 +19,7 @@ def component(manifest: Manifest) -> str:
     if manifest.get("kind") != "ConfigMap":
         return ""
     labels = (manifest.get("metadata") or {}).get("labels") or {}
-    return str(labels.get(LABEL, ""))
+    return str(labels.get(BUNDLE_LABEL, ""))
 
 
 def contents(manifests: Iterable[Manifest]) -> dict[str, list[Manifest]]:
@@ -38,7 +37,7 @@ def contents(manifests: Iterable[Manifest]) -> dict[str, list[Manifest]]:
 def outside(manifest: Manifest) -> Manifest:
     """Return a bundle without its content and hash: what of the ConfigMap itself may change."""
     metadata = dict(manifest["metadata"])
-    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != HASH}
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != CONTENT_HASH}
     data = manifest.get("data") or {}
     other = {key: text for key, text in data.items() if not objects(str(text))}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}, "data": other}

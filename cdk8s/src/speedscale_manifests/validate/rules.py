@@ -1,0 +1,94 @@
+"""The steps `policies` and `annotations`: our security assertions, and annotations that mean what they say.
+
+Called by `run` and `objects`. Pure: what a rule is stands in `policy` and `lint`; here findings get their place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from speedscale_manifests import lint, policy
+from speedscale_manifests.bundle import BUNDLE_LABEL
+from speedscale_manifests.objects import names, reference
+from speedscale_schemas.errors import ConfigError
+
+from .files import Document
+from .findings import Found, Path, Step, named
+
+POLICIES = "policies"
+ANNOTATIONS = "annotations"
+_PART = re.compile(r"\[(\d+)\]|\[([^\]]+)\]|\.?([^.\[\]]+)")
+
+
+def policy_step(documents: Sequence[Document], preset: str = "") -> Step:
+    """Check every rule of `policy` over all objects, those in the bundle too; `preset` adds that cluster's rules.
+
+    Rules look at objects together, so a part of an installation is not judged.
+    """
+    title = f"{len(policy.RULES)} security rules"
+    if not any(_is_operator(document.manifest) for document in documents):
+        return Step.skipped(POLICIES, title, f"no whole installation: there is no Deployment {names.OPERATOR}")
+    places = {reference(document.manifest): document for document in documents}
+    bundles = {_labels(document).get(BUNDLE_LABEL, ""): document for document in documents}
+    found: list[Found] = []
+    try:
+        findings = policy.check([document.manifest for document in documents], preset)
+    except ConfigError as error:
+        problems = [Found(POLICIES, "", 0, "", "", problem) for problem in error.problems]
+        return Step.of(POLICIES, title, problems, len(documents))
+    for finding in findings:
+        text = f"{finding.message} [{finding.rule}]"
+        document = places.get(finding.object)
+        if document is not None:
+            found.append(document.found(POLICIES, parts(finding.path), text, path=finding.path))
+        else:
+            box = bundles.get(finding.component)
+            file = box.file if box else ""
+            found.append(Found(POLICIES, file, 0, f"{finding.object} in the bundle", finding.path, text))
+    return Step.of(POLICIES, title, found, len(documents))
+
+
+def annotation_step(documents: Sequence[Document]) -> Step:
+    """Check annotations and TrafficReplays by the rules of `speedctl lint`; its notes are left to that verb."""
+    by_source: dict[str, list[Document]] = {}
+    for document in documents:
+        by_source.setdefault(document.file, []).append(document)
+    given = []
+    for document in documents:
+        places = {path: (line, 1) for path, line in document.lines.items()}
+        given.append(lint.Document(document.file, document.manifest, places))
+    found = []
+    for problem in lint.lint(given):
+        if problem.severity == "note":
+            continue
+        owner = _owner(by_source.get(problem.source, ()), problem.line)
+        text = f"{problem.message} [{problem.rule}]" + (f"; {problem.remedy}" if problem.remedy else "")
+        subject = named(owner.manifest) if owner else ""
+        warning = problem.severity == "warning"
+        found.append(Found(ANNOTATIONS, problem.source, problem.line, subject, problem.path, text, warning))
+    return Step.of(ANNOTATIONS, "annotations mean what they say", found, len(documents))
+
+
+def parts(path: str) -> Path:
+    """Return a written path (`spec.containers[0].image`) as names and indexes; what is no path gives the root."""
+    found: list[str | int] = []
+    for index, key, name in _PART.findall(path):
+        found.append(int(index) if index else key or name)
+    return tuple(found)
+
+
+def _owner(documents: Sequence[Document], line: int) -> Document | None:
+    """Return the last document of a file that begins at or before a line."""
+    before = [document for document in documents if document.lines.get((), 1) <= line]
+    return before[-1] if before else None
+
+
+def _labels(document: Document) -> Mapping[str, str]:
+    found: Mapping[str, str] = document.manifest["metadata"].get("labels") or {}
+    return found
+
+
+def _is_operator(manifest: Mapping[str, Any]) -> bool:
+    return bool(manifest["kind"] == "Deployment" and manifest["metadata"].get("name") == names.OPERATOR)
