@@ -11,6 +11,7 @@ Used by the fixtures of tests/cluster and by `make cluster-up`.
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import shutil
@@ -134,7 +135,7 @@ class Cluster:
             process = self._processes[component.name]
             command = [str(self._programs[component.name]), *component.arguments(layout)]
             process.start(command, detached=self._detached)
-            process.wait(lambda ready=component.ready: ready(layout), component.deadline_s)
+            process.wait(functools.partial(component.ready, layout), component.deadline_s)
             self._say(f"{component.name} is ready after {time.monotonic() - started:.1f} s")
 
     def _kubeconfig_of(self, name: str) -> Path:
