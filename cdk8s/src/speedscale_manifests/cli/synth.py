@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         for problem in error.problems:
             print(f"speedctl: {problem}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise  # the reader left (`| head`): speedctl's root knows what to do
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}")

@@ -58,10 +58,10 @@ class Notifier(FileSystemEventHandler):
         self._observer: Any = Observer()
 
     def __enter__(self) -> Notifier:
+        self._observer.start()
         for folder in sorted({str(Path(name).parent) for name in self._names}):
             with contextlib.suppress(OSError):  # not there, or no watches left: the fingerprints are slower, not blind
                 self._observer.schedule(self, folder, recursive=False)
-        self._observer.start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -50,17 +50,14 @@ def watch(
     waiting = debounce or Debounce()
     count = 0
     try:
-        waiting.touch(clock())
         while True:
-            left = waiting.wait(clock())
-            if left == 0.0:
-                waiting.take()
-                tell(_cycle(build, clock))
-                count += 1
-                continue
-            events.wait(HEARTBEAT_S if left is None else left)
-            if changed():
-                waiting.touch(clock())
+            waiting.take()
+            tell(_cycle(build, clock))
+            count += 1
+            while (left := waiting.wait(clock())) != 0.0:
+                events.wait(HEARTBEAT_S if left is None else left)
+                if changed():
+                    waiting.touch(clock())
     except KeyboardInterrupt:
         return count
 
