@@ -6,7 +6,7 @@ Called by the verb and its tests. Pure: objects and the list come in, a report g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import facts as vendor_facts
@@ -30,7 +30,7 @@ class Difference:
     vendor: Any = ABSENT
     ours: Any = ABSENT
     deviation: Deviation | None = None
-    pattern: int = 0
+    patterns: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,14 @@ def compare_facts(vendor: Facts, ours: Facts, deviations: Deviations) -> Report:
 def stale(reports: Iterable[Report], deviations: Deviations) -> list[str]:
     """Return what of the list fits nothing in any of the reports: entries, single patterns of an entry, renames."""
     all_reports = list(reports)
-    used = {(d.deviation.id, d.pattern) for r in all_reports for d in r.differences if d.deviation}
+    used: dict[str, set[str]] = {}
+    for difference in (d for r in all_reports for d in r.differences):
+        if difference.deviation and difference.patterns:
+            used.setdefault(difference.deviation.id, set()).update(difference.patterns)
     found = []
     for entry in deviations.entries:
-        pairs = [(o, p) for o in entry.objects for p in entry.paths]
-        unused = [f"{o} {p}" for n, (o, p) in enumerate(pairs) if (entry.id, n) not in used]
-        if len(unused) == len(pairs):
+        unused = [p for p in (*entry.objects, *entry.paths) if p not in used.get(entry.id, ())]
+        if entry.id not in used:
             found.append(f"deviation {entry.id!r} explains nothing any more")
         else:
             found += [f"deviation {entry.id!r} has a pattern that explains nothing any more: {u}" for u in unused]
@@ -137,10 +139,9 @@ def _right(vendor: Any, ours: Any) -> str:
 
 def _explained(difference: Difference, entries: Iterable[Deviation]) -> Difference:
     for entry in entries:
-        d = difference
-        pattern = entry.fits(d.item, d.path, d.change, d.ours)
-        if pattern is not None:
-            return Difference(d.item, d.path, d.change, d.section, d.vendor, d.ours, entry, pattern)
+        patterns = entry.fits(difference.item, difference.path, difference.change, difference.ours)
+        if patterns is not None:
+            return replace(difference, deviation=entry, patterns=patterns)
     return difference
 
 

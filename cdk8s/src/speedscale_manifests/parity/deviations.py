@@ -42,14 +42,21 @@ class Deviation:
     kind: str
     reason: str
     ours: Any = field(default=None, compare=False)
-    patterns: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = field(default=(), compare=False, repr=False)
+    object_patterns: tuple[re.Pattern[str], ...] = field(default=(), compare=False, repr=False)
+    path_patterns: tuple[re.Pattern[str], ...] = field(default=(), compare=False, repr=False)
 
-    def fits(self, item: str, path: str, change: str, ours: Any) -> int | None:
-        """Return which of the (object, path) patterns fits a difference, or None."""
+    def fits(self, item: str, path: str, change: str, ours: Any) -> tuple[str, str] | None:
+        """Return the object pattern and the path pattern that fit a difference, or None."""
         if change != self.change or (self.ours is not None and ours != self.ours):
             return None
-        fitting = (n for n, (o, p) in enumerate(self.patterns) if o.fullmatch(item) and p.fullmatch(path))
-        return next(fitting, None)
+        objects = _first(self.object_patterns, self.objects, item)
+        paths = _first(self.path_patterns, self.paths, path)
+        return None if objects is None or paths is None else (objects, paths)
+
+
+def _first(patterns: Sequence[re.Pattern[str]], texts: Sequence[str], value: str) -> str | None:
+    fitting = (text for pattern, text in zip(patterns, texts, strict=True) if pattern.fullmatch(value))
+    return next(fitting, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,16 @@ def parse(text: str, source: str = "deviations.yaml") -> Deviations:
 
 def _deviation(entry: Mapping[str, Any]) -> Deviation:
     objects, paths = _listed(entry["objects"]), _listed(entry.get("paths", WHOLE))
-    patterns = tuple((_pattern(o), _pattern(p)) for o in objects for p in paths)
     return Deviation(
-        entry["id"], objects, paths, entry["change"], entry["kind"], entry["reason"], entry.get("ours"), patterns
+        entry["id"],
+        objects,
+        paths,
+        entry["change"],
+        entry["kind"],
+        entry["reason"],
+        entry.get("ours"),
+        tuple(map(_pattern, objects)),
+        tuple(map(_pattern, paths)),
     )
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from speedscale_manifests import values as our_values
 from speedscale_manifests.bundle import bundle
-from speedscale_manifests.components import inventory
+from speedscale_manifests.components.inventory import inventory
 from speedscale_manifests.values.chart_import import convert
 from speedscale_schemas.errors import ConfigError
 

@@ -15,6 +15,8 @@ from .equality import ABSENT
 from .facts import RIGHTS
 from .rights import told
 
+ALL_OF_IT = "everything everything"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -88,10 +90,10 @@ def withheld(outcome: Outcome, case: str) -> list[Withheld]:
     groups: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for d in outcome.reports[case].differences:
         if d.item.startswith(RIGHTS) and d.change in ("missing", "differing"):
-            resource, _, verb = d.path.rpartition(" ")
+            resource, _, verb = (ALL_OF_IT if d.path == WHOLE else d.path).rpartition(" ")
             account = d.item.removeprefix(RIGHTS)
             reason = d.deviation.reason if d.deviation else "Not explained."
-            key = account, resource or "(all)", _places(d.vendor), _places(d.ours), reason
+            key = account, resource, _places(d.vendor), _places(d.ours), reason
             groups.setdefault(key, {"missing": [], "differing": []})[d.change].append(verb)
     return [
         Withheld(account, resource, tuple(verbs["missing"]), tuple(verbs["differing"]), chart, ours, reason)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .deviations import KINDS, WHOLE
 from .equality import ABSENT
+from .facts import RIGHTS
 from .outcome import Line, Outcome, by_deviation, lines, values, withheld
 
 _FIGURES = ("equal", "differing", "missing", "extra", "unexplained")
@@ -45,10 +46,14 @@ def _unexplained(outcome: Outcome) -> str:
 
 
 def _rights(outcome: Outcome, case: str) -> str:
-    rows = [["account", "resource", "not granted", "granted in fewer places", "ours"]]
-    found = withheld(outcome, case)
-    rows += [[w.account, w.resource, " ".join(w.never), " ".join(w.narrower), w.ours] for w in found]
-    return f"Rights of the chart that are withheld (case {case})\n" + table(rows) if len(rows) > 1 else ""
+    rows: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
+    for w in withheld(outcome, case):
+        never, narrower = rows.setdefault((w.account, w.resource), ([], []))
+        never += w.never
+        narrower += [f"{' '.join(w.narrower)}: {w.ours}"] if w.narrower else []
+    cells = [[*key, " ".join(sorted(never)), "; ".join(narrower)] for key, (never, narrower) in rows.items()]
+    head = ["account", "resource", "never granted", "granted in fewer places"]
+    return f"Rights of the chart that are withheld (case {case})\n" + table([head, *cells]) if cells else ""
 
 
 def _explained(outcome: Outcome) -> str:
@@ -59,11 +64,24 @@ def _explained(outcome: Outcome) -> str:
         if of_kind:
             blocks.append(f"{kind}: {about}")
         for deviation, found in of_kind.items():
-            blocks.append(textwrap.indent(textwrap.fill(f"{deviation.id}: {deviation.reason}", 112), "  "))
-            blocks += [f"      {_sample(line)}" for line in found[:_SAMPLES]]
-            if len(found) > _SAMPLES:
-                blocks.append(f"      … and {len(found) - _SAMPLES} more (--format json lists all)")
+            blocks += textwrap.wrap(
+                f"{deviation.id}: {deviation.reason}", 112, initial_indent="  ", subsequent_indent="  "
+            )
+            blocks += _samples(found)
     return "\n".join(blocks)
+
+
+def _samples(found: Sequence[Line]) -> list[str]:
+    """Return the first differences; of rights that are withheld only how many, for their table says which."""
+    shown = [
+        line for line in found if not (line.difference.item.startswith(RIGHTS) and line.difference.change != "extra")
+    ]
+    told = [f"      {_sample(line)}" for line in shown[:_SAMPLES]]
+    if len(shown) > _SAMPLES:
+        told.append(f"      … and {len(shown) - _SAMPLES} more (--format json lists all)")
+    if len(found) > len(shown):
+        told.append(f"      {len(found) - len(shown)} rights, see above")
+    return told
 
 
 def _sample(line: Line) -> str:

@@ -23,7 +23,7 @@ def problems(text: str) -> tuple[str, ...]:
 def test_a_good_list() -> None:
     found = deviations.parse(GOOD)
     assert found.limits == {"entries": 1}
-    assert found.entries[0].fits("Job/x", "(object)", "missing", None) == 0
+    assert found.entries[0].fits("Job/x", "(object)", "missing", None) == ("Job/*", "(object)")
     assert found.entries[0].fits("Job/x", "spec", "missing", None) is None
 
 

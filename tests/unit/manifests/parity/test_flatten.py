@@ -95,6 +95,10 @@ def test_an_empty_object_is_told_from_an_absent_key() -> None:
     assert "data[K]" not in fields_of(configmap())
 
 
+def test_an_object_of_absent_members_only_is_empty() -> None:
+    assert fields_of(configmap(K='{"resources": {}, "x": null}')) == fields_of(configmap(K="{}"))
+
+
 def test_lists_in_text_are_sets() -> None:
     one = fields_of(configmap(NAMESPACE_SELECTOR="shop,pay"))
     assert one == fields_of(configmap(NAMESPACE_SELECTOR="pay,shop"))

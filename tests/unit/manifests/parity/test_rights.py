@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from speedscale_manifests.parity.rights import EVERY_VERB, covers, rights_of
+from speedscale_manifests.parity.rights import EVERY_VERB, covers, rights_of, told
 
 ACCOUNT = {"kind": "ServiceAccount", "name": "op", "namespace": "speedscale"}
 
@@ -97,3 +97,16 @@ def test_only_service_accounts_are_listed_and_others_by_namespace() -> None:
 )
 def test_coverage(wide: list[str], narrow: list[str], expected: bool) -> None:
     assert covers(wide, narrow) is expected
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        (["everywhere"], "everywhere"),
+        (["in shop", "in pay"], "in pay, shop"),
+        (["everywhere named b", "everywhere named a"], "everywhere named a, b"),
+        (["in shop named x", "in pay named x", "everywhere named y"], "everywhere named y; in pay, shop named x"),
+    ],
+)
+def test_places_for_people(places: list[str], expected: str) -> None:
+    assert told(places) == expected
