@@ -14,6 +14,10 @@ from typing import Any
 Path = tuple[str | int, ...]
 
 
+SERVER = "server"
+"""Name of the step that asks a cluster; here, because naming it must not import the client."""
+
+
 class State(StrEnum):
     """How a step ended."""
 

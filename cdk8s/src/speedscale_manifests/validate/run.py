@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, Literal
 
-from speedscale_kube import Client
-from speedscale_kube import load as load_access
 from speedscale_manifests.output.paths import INDEX
 from speedscale_manifests.values import Values
 from speedscale_schemas.errors import ConfigError
 
-from . import bundled, external, files, rules, schemas, values_steps
+from . import building, bundled, files, rules, schemas, values_steps
 from .files import Document
-from .findings import Found, Report, Step
+from .findings import SERVER, Found, Report, Step
 
 STEPS = (
     values_steps.VALUES,
@@ -29,9 +27,9 @@ STEPS = (
     rules.POLICIES,
     rules.ANNOTATIONS,
     bundled.NAME,
-    external.KUSTOMIZE,
+    building.NAME,
     values_steps.OUTPUT,
-    external.SERVER,
+    SERVER,
 )
 """Every step by name, in the order in which they run."""
 
@@ -74,11 +72,11 @@ def run(options: Options, progress: Progress = lambda step, done: None) -> Repor
         values_step,
         loaded.step,
         *_pure(documents, options.versions, values.preset if values else "", progress),
-        external.kustomize_step(loaded.kustomizations, documents),
+        building.kustomize_step(loaded.kustomizations, documents),
         output_step,
         _server(options, documents, progress),
     ]
-    required = options.require | ({external.SERVER} if options.server == "always" else frozenset())
+    required = options.require | ({SERVER} if options.server == "always" else frozenset())
     done = tuple(step.required() if step.name in required else step for step in steps)
     return Report(done, table((document.chart, document.manifest) for document in documents))
 
@@ -128,13 +126,17 @@ def _values(options: Options, roots: Sequence[File]) -> tuple[Step, Values | Non
 def _server(options: Options, documents: Sequence[Document], progress: Progress) -> Step:
     title = "server-side dry run"
     if options.server == "never":
-        return Step.skipped(external.SERVER, title, "--server never")
+        return Step.skipped(SERVER, title, "--server never")
+    from speedscale_kube import Client, load
+
+    from .server import server_step
+
     try:
-        access = load_access(options.kubeconfig, options.context)
+        access = load(options.kubeconfig, options.context)
     except ConfigError as error:
         if options.kubeconfig or options.context:
             raise
-        return Step.skipped(external.SERVER, title, error.problems[0])
+        return Step.skipped(SERVER, title, error.problems[0])
     with Client(access, agent="speedctl-validate", retries=1) as client:
         where = f"{access.server} by {access.origin}"
-        return external.server_step(documents, client, where, lambda done: progress(external.SERVER, done))
+        return server_step(documents, client, where, lambda done: progress(SERVER, done))

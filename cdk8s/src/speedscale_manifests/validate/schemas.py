@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
 from speedscale_schemas import trafficreplay
-from speedscale_schemas.wording import problems
+from speedscale_schemas.wording import Problem, problems
 
 from . import definitions, kubernetes
 from .files import Document
@@ -23,6 +24,7 @@ from .findings import Found, Step
 KUBERNETES = "kubernetes"
 CRD = "crd"
 _DEFINITION = "CustomResourceDefinition"
+_FEW = 12
 Tick = Callable[[int], None]
 
 
@@ -37,7 +39,7 @@ def kubernetes_step(documents: Sequence[Document], versions: Sequence[str], tick
         for version in versions:
             wrong = kubernetes.check(document.manifest, version)
             known = known or wrong is not None
-            for problem in wrong or ():
+            for problem in map(_shorter, wrong or ()):
                 place = document.told(KUBERNETES, problem)
                 key = f"{place.path}: {problem.value}: {_gist(problem.expected)}"
                 told.setdefault(key, []).append(version)
@@ -95,6 +97,14 @@ def _served(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if isinstance(schema, Mapping) and kind:
             yield f"{spec.get('group')}/{version.get('name')}", str(kind), schema
+
+
+def _shorter(problem: Problem) -> Problem:
+    """Return a problem of Kubernetes' schemas without what nobody reads: dozens of known keys, and null for all."""
+    head, _, known = problem.expected.partition("; known are ")
+    if known and (problem.hint or known.count(",") > _FEW):
+        return replace(problem, expected=head)
+    return replace(problem, expected=problem.expected.replace(" or null, found", ", found"))
 
 
 def _gist(expected: str) -> str:

@@ -1,27 +1,20 @@
-"""The steps `kustomize` and `server`: what other programs make of the output.
+"""The step `server`: would a live API server take every object? Asked in dry runs, which write nothing.
 
-Called by `run`. kustomize must build every kustomization to the very objects of its files; a reachable API server must
-take every object in a dry run, which writes nothing.
+Called by `run`, which imports it only when a cluster may be asked: the client costs a quarter of a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path as File
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from speedscale_kube import Client
 from speedscale_kube.errors import ApplyConflictError, ForbiddenError, InvalidError, NotFoundError
-from speedscale_manifests.kustomize import Kustomize, KustomizeError, KustomizeMissing, find
-from speedscale_manifests.objects import Reference, reference
 from speedscale_schemas.errors import PeerError, PermanentError, TransientError
 
 from .files import Document
-from .findings import Found, Step, named
+from .findings import SERVER, Found, Step, named
 from .schemas import Tick
 
-KUSTOMIZE = "kustomize"
-SERVER = "server"
 MANAGER = "speedscale-validate"
 
 
@@ -35,46 +28,6 @@ class Cluster(Protocol):
         self, obj: dict[str, Any], manager: str, *, force: bool = False, dry_run: bool = False, strict: bool = False
     ) -> dict[str, Any]:
         """Apply an object, dry."""
-
-
-def kustomize_step(
-    folders: Sequence[File], documents: Sequence[Document], tool: Callable[[], Kustomize] = find
-) -> Step:
-    """Build each kustomization; one without patches has to give exactly the objects of the files below it."""
-    title = "kustomize builds every kustomization to the same objects"
-    if not folders:
-        return Step.skipped(KUSTOMIZE, title, "no kustomization.yaml was found")
-    try:
-        program = tool()
-    except KustomizeMissing as error:
-        return Step.skipped(KUSTOMIZE, title, error.problems[0])
-    found: list[Found] = []
-    for folder in folders:
-        try:
-            built = program.build(folder)
-        except KustomizeError as error:
-            found += [Found(KUSTOMIZE, str(folder), 0, "", "", problem) for problem in error.problems]
-            continue
-        below = [document for document in documents if File(document.file).is_relative_to(folder)]
-        found += _differing(folder, built, below)
-    note = f"{program.command[0]} {program.version}"
-    return Step.of(KUSTOMIZE, title, found, len(folders), "kustomization", (note,))
-
-
-def _differing(folder: File, built: Iterable[Mapping[str, Any]], documents: Sequence[Document]) -> list[Found]:
-    """Return what kustomize adds, loses or changes."""
-    made: dict[Reference, Mapping[str, Any]] = {reference(dict(manifest)): manifest for manifest in built}
-    found: list[Found] = []
-    for document in documents:
-        key = reference(document.manifest)
-        manifest = made.pop(key, None)
-        if manifest is None:
-            reason = f"not in what kustomize builds of {folder}: list it under resources"
-            found.append(document.found(KUSTOMIZE, (), reason, path="(root)"))
-        elif manifest != document.manifest:
-            found.append(document.found(KUSTOMIZE, (), f"kustomize changes it, building {folder}", path="(root)"))
-    extra = "kustomize builds it, and no file holds it"
-    return found + [Found(KUSTOMIZE, str(folder), 0, str(key), "", extra) for key in made]
 
 
 def server_step(documents: Sequence[Document], cluster: Cluster, where: str, tick: Tick = lambda _: None) -> Step:
@@ -127,6 +80,3 @@ def _missing(space: str, error: NotFoundError) -> str:
         f"; make the namespace first: kubectl create namespace {space}" if space and "namespaces" in str(error) else ""
     )
     return f"{error}{hint}"
-
-
-__all__ = ["KUSTOMIZE", "SERVER", "Client", "Cluster", "kustomize_step", "server_step"]
