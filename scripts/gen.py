@@ -1,6 +1,7 @@
-"""Write the reference pages from what the code itself says: JSON Schemas and the table of verbs.
+"""Write what is generated: reference pages from JSON Schemas and verbs, and the files made of the schema of values.
 
-`make gen` writes `docs/reference/`, `make gen-check` (`--check`) fails when a page there is stale and names it. The
+`make gen` writes `docs/reference/`, the model of values and `cdk8s/values.yaml`; `make gen-check` (`--check`) fails
+when a page there is stale and names it. The
 same code always gives the same bytes. Pages that nothing generates any more are removed (or reported).
 """
 
@@ -20,7 +21,8 @@ from speedscale_schemas import annotations as notes
 from speedscale_schemas import validation
 from speedscale_schemas.verbs import Verb
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference"
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by `make gen`; change the schema or the verb, not this page. -->\n"
 EXIT_CODES = "Exit codes: 0 good, 1 the check or goal failed, 2 error in use or environment."
 Schema = Mapping[str, Any]
@@ -265,8 +267,9 @@ def annotations_page() -> str:
     """Return the page of annotations: a table for each prefix."""
     lines = ["# Annotations", "", NOTE.replace("the schema or the verb", "`speedscale_schemas.annotations.table`")]
     lines += [
-        "They stand on the own metadata of a workload: " + ", ".join(notes.WORKLOAD_KINDS) + ". Values are strings:",
-        'write `"true"`, not `true`. A wrong value is refused with a warning, and the workload let through as it is.',
+        "They stand on a workload's own metadata: " + ", ".join(notes.WORKLOAD_KINDS) + ".",
+        'Values are strings: `"true"`, not `true`. A wrong one is refused with a warning, and the workload let through',
+        "as it is.",
         "`speedctl lint` finds the same mistakes in manifests.",
         "",
     ]
