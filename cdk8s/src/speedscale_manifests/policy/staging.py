@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -18,6 +19,8 @@ from speedscale_schemas import templates
 from speedscale_schemas.errors import ConfigError
 
 from .model import Item, Scene
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def stage(objects: Iterable[Manifest], preset: str = "") -> Scene:
@@ -64,9 +67,15 @@ def _fillings(items: Iterable[Item]) -> dict[str, Any]:
 def _read(box: Item, key: str, text: str) -> Manifest:
     where = f"{box.reference}: data[{key!r}]"
     try:
-        manifest = yaml.safe_load(text)
+        manifest = _parsed(text)
         reference(manifest)
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise ConfigError([f"{where}: is no object: {error}"]) from error
     found: Manifest = manifest
     return found
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
+    """Return what a text says; each is read twice in one judgement, and nobody changes what comes back."""
+    return yaml.load(text, Loader=_LOADER)
