@@ -12,9 +12,8 @@ from typing import Any
 
 from speedscale_manifests.objects import Manifest, config_map, go_json, names
 from speedscale_manifests.values import Values, plain
+from speedscale_schemas.annotations.quantities import amount
 from speedscale_schemas.errors import ConfigError
-
-from .quantities import whole_bytes
 
 PORT = 8888
 METRICS_PORT = 4145
@@ -31,7 +30,7 @@ FILTERS = f"{names.FORWARDER}-filters"
 DLP_RULES = f"{names.FORWARDER}-dlp"
 
 _SEGMENT_BYTES = 32 * 1024 * 1024
-_LEAST_BYTES = 16 * 1024 * 1024
+_LEAST_BYTES = 1024 * 1024
 
 
 def headers_path(secret: str) -> str:
@@ -72,12 +71,12 @@ def spool_bytes(values: Values) -> int:
     What is left is for the file system's own needs and for segments that are half written when the limit is met.
     Raises ConfigError where the volume is too small to hold two segments of a useful size.
     """
-    size = whole_bytes(values.forwarder.persistence.size)
+    size = int(amount(values.forwarder.persistence.size))
     if size < _LEAST_BYTES:
         raise ConfigError(
             [
                 f"forwarder.persistence.size: {values.forwarder.persistence.size!r}: too small for a spool;"
-                " give at least 16Mi, and rather 2Gi: it holds what was accepted while an exporter is away"
+                " give at least 1Mi, and rather 2Gi: it holds what was accepted while an exporter is away"
             ]
         )
     return size * (4 if values.forwarder.exporters else 2) // 5
@@ -86,7 +85,7 @@ def spool_bytes(values: Values) -> int:
 def settings(values: Values) -> Manifest:
     """Return ConfigMap `speedscale-forwarder`: the settings that come from the values, as environment variables."""
     spool = spool_bytes(values)
-    lag = whole_bytes(values.forwarder.exporter_max_lag)
+    lag = int(amount(values.forwarder.exporter_max_lag))
     data = {
         "CLUSTER_NAME": values.cluster_name,
         "DRAIN_TIMEOUT_S": str(DRAIN_S),

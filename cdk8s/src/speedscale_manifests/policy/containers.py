@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from decimal import Decimal
 from typing import Any
 
-from speedscale_manifests.components import quantities
+from speedscale_schemas.annotations import quantities
 
 from .model import Container, Finding, Rule, Scene
 
@@ -55,9 +55,9 @@ def _quantities(scene: Scene, rule: str) -> Iterator[Finding]:
             yield item.finding(rule, "spec.resources.requests.storage", f"{size!r} is no quantity")
 
 
-def _amount(quantity: Any) -> Fraction | None:
+def _amount(quantity: Any) -> Decimal | None:
     try:
-        return quantities.amount(quantity)
+        return quantities.amount(str(quantity))
     except ValueError:
         return None
 
