@@ -1,8 +1,8 @@
 """Write what is generated: reference pages from JSON Schemas and verbs, and the files made of the schema of values.
 
 `make gen` writes `docs/reference/`, the model of values and `cdk8s/values.yaml`; `make gen-check` (`--check`) fails
-when a page there is stale and names it. The
-same code always gives the same bytes. Pages that nothing generates any more are removed (or reported).
+when one of them is stale and names it. The same code always gives the same bytes. Pages that nothing generates any
+more are removed (or reported).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from speedscale_manifests.values.combinations import LAYER, MERGED
 from speedscale_runtime.cli import root
 from speedscale_schemas import annotations as notes
 from speedscale_schemas import validation
@@ -39,22 +40,23 @@ def main(argv: list[str] | None = None) -> int:
     except VerbError as error:
         print(f"gen: {error}", file=sys.stderr)
         return 2
-    stale = [name for name, text in pages.items() if _read(args.target / name) != text]
-    orphans = [str(p.relative_to(args.target)) for p in sorted(args.target.rglob("*.md"))]
-    orphans = [name for name in orphans if name not in pages]
+    files = {args.target / name: text for name, text in pages.items()}
+    if args.target == TARGET:  # another folder is for the pages alone
+        files |= {ROOT / name: text for name, text in other_files()}
+    stale = [path for path, text in files.items() if _read(path) != text]
+    orphans = [path for path in sorted(args.target.rglob("*.md")) if path not in files]
     if args.check:
-        for name in stale:
-            print(f"gen: {args.target / name} is stale; run `make gen`", file=sys.stderr)
-        for name in orphans:
-            print(f"gen: {args.target / name} has no source any more; run `make gen`", file=sys.stderr)
+        for path in stale:
+            print(f"gen: {path} is stale; run `make gen`", file=sys.stderr)
+        for path in orphans:
+            print(f"gen: {path} has no source any more; run `make gen`", file=sys.stderr)
         return 1 if stale or orphans else 0
-    for name in stale:
-        path = args.target / name
+    for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(pages[name], "utf-8")
-    for name in orphans:
-        (args.target / name).unlink()
-    print(f"gen: {len(pages)} pages, {len(stale)} written, {len(orphans)} removed")
+        path.write_text(files[path], "utf-8")
+    for path in orphans:
+        path.unlink()
+    print(f"gen: {len(files)} files, {len(stale)} written, {len(orphans)} removed")
     return 0
 
 
@@ -67,9 +69,32 @@ def all_pages(verbs: Mapping[str, Verb]) -> Iterator[tuple[str, str]]:
     kinds = validation.kinds()
     yield "README.md", index(kinds)
     for kind in kinds:
-        yield f"{kind}.md", schema_page(kind, whole(kind))
+        page = schema_page(kind, whole(kind))
+        yield f"{kind}.md", page + "\n" + combinations() if kind == "values" else page
     yield "speedctl.md", verbs_page(verbs)
     yield "annotations.md", annotations_page()
+
+
+def combinations() -> str:
+    """Return what several values demand of each other, as tables: the end of the page of values."""
+    lines = [
+        "## Combinations",
+        "",
+        "What no single value shows. A rule's name stands in `speedctl values check -o json`.",
+    ]
+    for level, title in (("refuse", "Refused"), ("warn", "Allowed with a warning")):
+        lines += ["", f"{title}:", "", "| rule | what holds |", "| --- | --- |"]
+        lines += [f"| {rule.name} | {_cell(rule.about)} |" for rule in (*LAYER, *MERGED) if rule.level == level]
+    return "\n".join(lines) + "\n"
+
+
+def other_files() -> Iterator[tuple[str, str]]:
+    """Yield what the schema of values gives besides its page: path from the root of the repository, and text."""
+    import gen_values  # beside this file: on the path when this is run, not when a test loads it
+
+    schema = validation.schema("values")
+    yield "cdk8s/src/speedscale_manifests/values/model.py", gen_values.model(schema)
+    yield "cdk8s/values.yaml", gen_values.commented(schema)
 
 
 def _read(path: Path) -> str | None:
@@ -244,7 +269,13 @@ _LIMITS = (
 
 
 def _limits(prop: Schema) -> list[str]:
-    return [text.format(prop[key]) for key, text in _LIMITS if key in prop]
+    limits = [text.format(prop[key]) for key, text in _LIMITS if key in prop]
+    if "x-expected" in prop:  # says in words what pattern and length say to programs
+        return [
+            *(limit for limit in limits if not limit.startswith(("Matches", "At "))),
+            f"Takes {prop['x-expected']}.",
+        ]
+    return limits
 
 
 def _code(value: object) -> str:

@@ -73,11 +73,16 @@ def is_fixed(node: Schema) -> bool:
     return "properties" in whole and not whole.get(PLAIN)
 
 
-def settings(node: Schema | None = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Schema]]:
-    """Yield path and schema of every setting that has a value of its own, in schema order."""
-    for key, prop in resolve(root() if node is None else node)["properties"].items():
+@cache
+def settings() -> tuple[tuple[tuple[str, ...], Schema], ...]:
+    """Return path and schema of every setting that has a value of its own, in schema order."""
+    return tuple(_settings(root(), ()))
+
+
+def _settings(node: Schema, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Schema]]:
+    for key, prop in resolve(node)["properties"].items():
         if is_fixed(prop):
-            yield from settings(prop, (*path, key))
+            yield from _settings(prop, (*path, key))
         else:
             yield (*path, key), resolve(prop)
 
