@@ -28,6 +28,7 @@ from .component import Component
 NAME: Final = "pre-install"
 JOB: Final = "speedscale-operator-pre-install"
 _HELM = {"helm.sh/hook": "pre-install", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded"}
+_WEIGHT = "helm.sh/hook-weight"
 _TTL_S = 30
 
 
@@ -55,7 +56,7 @@ def job(values: Values) -> Manifest:
             JOB,
             user_labels=True,
             user_annotations=True,
-            annotations={names.IGNORE: "true", **_HELM},
+            annotations={names.IGNORE: "true", **_HELM, _WEIGHT: "4"},
         ),
         "spec": {
             "backoffLimit": settings.backoff_limit,
@@ -97,7 +98,7 @@ def network_policies(values: Values) -> list[Manifest]:
             network.to_outside(values, *urls.ports(backend.url(values), values.http_proxy, values.https_proxy)),
         ],
         name=JOB,
-        annotations=_HELM,
+        annotations={**_HELM, _WEIGHT: "3"},
     )
 
 
