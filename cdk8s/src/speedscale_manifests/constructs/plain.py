@@ -38,8 +38,8 @@ def _reason(node: Any) -> str:
         return "null would vanish; leave the key out"
     if isinstance(node, str | bool):
         return ""
-    if isinstance(node, int):
+    if isinstance(node, int | float):
+        if not math.isfinite(node):
+            return f"{node} is no JSON number"
         return "" if -_EXACT <= node <= _EXACT else f"{node} loses digits in JavaScript; write it as text"
-    if isinstance(node, float):
-        return "" if math.isfinite(node) else f"{node} is no JSON number"
     return f"{type(node).__name__} is no JSON type"
