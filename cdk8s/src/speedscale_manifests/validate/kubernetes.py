@@ -1,9 +1,9 @@
 """Objects against the strict schemas of Kubernetes, 1.25 to the newest, without a cluster.
 
 Called by the step `kubernetes` and by tests. The schemas come from the package `kubernetes-validate`; its own entry
-reads two megabytes of JSON for each object, so validators are compiled here once a version and kind. Unknown fields
-are errors. The schemas know no quantities, names or enums of strings: those are rules in `policy`. Pure but for
-reading package data.
+reads two megabytes of JSON for each object. Here each is read once, `quick` says whether an object fits, and
+jsonschema is asked for reasons only where it does not. Unknown fields are errors. The schemas know no quantities,
+names or enums of strings: those are rules in `policy`. Pure but for reading package data.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from referencing import Registry, Resource
 
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.wording import Problem, nearest, problems
+
+from .quick import Compiler, Fits, UnknownKeyword
 
 _STRICT = re.compile(r"v(\d+)\.(\d+)\.\d+-local-strict")
 _OLDEST = (1, 25)
@@ -57,10 +59,15 @@ def check(manifest: Mapping[str, Any], version: str, *, source: str = "") -> lis
     `version` is one of `versions()`. A kind that Kubernetes knows under another apiVersion is a problem, not None.
     """
     api, kind = str(manifest.get("apiVersion", "")), str(manifest.get("kind", ""))
-    validator = _validator(version, _file(api, kind)) if is_builtin(api, version) else None
-    if validator is not None:
-        return problems(validator.iter_errors(manifest), manifest, source)
-    return [_unknown(api, kind, version, source)] if is_builtin(api, version) else None
+    if not is_builtin(api, version):
+        return None
+    file = _file(api, kind)
+    schema = _schema(version, file)
+    if schema is None:
+        return [_unknown(api, kind, version, source)]
+    if _fits(version, file, manifest):
+        return []
+    return problems(_validator(version, file).iter_errors(manifest), manifest, source)
 
 
 def is_builtin(api: str, version: str) -> bool:
@@ -154,11 +161,34 @@ def _registry(folder: str) -> Registry[Any]:
 
 
 @cache
-def _validator(version: str, file: str) -> Draft202012Validator | None:
+def _schema(version: str, file: str) -> Any:
+    """Return the schema of a kind, None when there is none or the file describes a part of an object only."""
     if file not in _names(version):
         return None
     contents = json.loads((_folder(version) / file).read_text("utf-8"))
-    if "x-kubernetes-group-version-kind" not in contents:  # a part of an object, such as PodSpec
-        return None
+    return contents if "x-kubernetes-group-version-kind" in contents else None
+
+
+@cache
+def _compiler(folder: str) -> Compiler:
+    return Compiler(_definitions(folder)["$defs"])
+
+
+@cache
+def _predicate(version: str, file: str) -> Fits:
+    return _compiler(_folder(version).name).compile(_schema(version, file))
+
+
+def _fits(version: str, file: str, manifest: Mapping[str, Any]) -> bool:
+    """Return whether an object fits for certain; False also when a schema says what predicates cannot."""
+    try:
+        return _predicate(version, file)(manifest)
+    except UnknownKeyword:  # parts of a schema are compiled when a value first reaches them
+        return False
+
+
+@cache
+def _validator(version: str, file: str) -> Draft202012Validator:
+    contents = _schema(version, file)
     resource: Resource[Any] = Resource.from_contents(contents)
     return Draft202012Validator(contents, registry=resource @ _registry(_folder(version).name))
