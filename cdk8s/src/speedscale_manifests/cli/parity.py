@@ -73,7 +73,7 @@ def _printed(outcome: Outcome, form: str) -> str:
     from speedscale_manifests.parity.outcome import data
 
     if form == "json":
-        return json.dumps(data(outcome), ensure_ascii=False, indent=2)
+        return json.dumps(data(outcome), ensure_ascii=False, indent=2, default=str)
     if form == "markdown":
         return markdown.page(outcome, deviations.read()).rstrip("\n")
     return text.text(outcome)

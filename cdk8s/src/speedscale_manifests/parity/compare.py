@@ -106,8 +106,9 @@ def _object(item: str, section: str, theirs: Fields | None, ours: Fields | None)
         return
     for path in sorted({**theirs, **ours}):
         one, other = theirs.get(path, ABSENT), ours.get(path, ABSENT)
-        change = _right(one, other) if item.startswith(vendor_facts.RIGHTS) else _field(path, one, other, theirs, ours)
-        if change:
+        if item.startswith(vendor_facts.RIGHTS):
+            yield from _right(Difference(item, path, "", section, one, other))
+        elif change := _field(path, one, other, theirs, ours):
             yield Difference(item, path, change, section, one, other)
 
 
@@ -126,15 +127,19 @@ def _has_members(path: str, fields: Fields) -> bool:
     return any(other.startswith((f"{path}.", f"{path}[")) for other in fields)
 
 
-def _right(vendor: Any, ours: Any) -> str:
-    """Return what the difference of one right is: `extra` also where ours holds in more places than the vendor's."""
-    if vendor is ABSENT:
-        return "extra"
-    if ours is ABSENT:
-        return "missing"
-    if covers(vendor, ours):
-        return "" if covers(ours, vendor) else "differing"
-    return "extra"
+def _right(d: Difference) -> Iterator[Difference]:
+    """Yield what the difference of one right is: `differing` where ours holds in fewer places than the vendor's.
+
+    `extra` stands for the places that only ours has, beside it: a right can be narrower here and wider there.
+    """
+    if d.vendor is ABSENT or d.ours is ABSENT:
+        yield replace(d, change="extra" if d.vendor is ABSENT else "missing")
+        return
+    if not covers(d.ours, d.vendor):
+        yield replace(d, change="differing")
+    beyond = [place for place in d.ours if not covers(d.vendor, [place])]
+    if beyond:
+        yield replace(d, change="extra", vendor=ABSENT, ours=beyond)
 
 
 def _explained(difference: Difference, entries: Iterable[Deviation]) -> Difference:

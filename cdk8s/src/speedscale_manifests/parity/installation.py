@@ -23,14 +23,18 @@ OPENSHIFT = "security.openshift.io/v1"
 
 
 def ours(
-    chart_values: Mapping[str, Any], namespace: str = facts.NAMESPACE, api_versions: Sequence[str] = ()
+    chart_values: Mapping[str, Any],
+    namespace: str = facts.NAMESPACE,
+    api_versions: Sequence[str] = (),
+    extra: Mapping[str, Any] | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return our objects for the values of the chart, and what of them could not be taken over as it was.
 
-    `api_versions` names API groups that the cluster offers beyond Kubernetes' own; raises ConfigError on bad values.
+    `api_versions` names API groups that the cluster offers beyond Kubernetes' own, `extra` values of ours that win over
+    the converted ones, key by key. Raises ConfigError on bad values.
     """
     mapping, notes = convert(chart_values)
-    mapping = {**mapping, "namespace": namespace}
+    mapping = {**mapping, "namespace": namespace, **(extra or {})}
     if OPENSHIFT in api_versions:
         mapping["preset"] = "openshift"
     values = our_values.from_mapping(mapping, "the converted chart values")
@@ -40,22 +44,24 @@ def ours(
 
 def rendered(path: Path) -> list[dict[str, Any]]:
     """Return the objects of a file that `helm template` wrote; ConfigError when it is not one."""
-    documents = _documents(path)
-    objects = [d for d in documents if d]
+    hint = "give what `helm template` prints"
+    objects = [document for document in _documents(path, hint) if document]
     for document in objects:
-        if not isinstance(document, dict) or "kind" not in document or "name" not in (document.get("metadata") or {}):
-            raise ConfigError([f"{path}: not only Kubernetes objects; give what `helm template` prints"])
+        metadata = document.get("metadata") if isinstance(document, dict) else None
+        if not (isinstance(metadata, dict) and "name" in metadata and "kind" in document):
+            raise ConfigError([f"{path}: not only Kubernetes objects; {hint}"])
     if not objects:
-        raise ConfigError([f"{path}: no objects; give what `helm template` prints"])
+        raise ConfigError([f"{path}: no objects; {hint}"])
     return objects
 
 
 def chart_values(path: Path) -> dict[str, Any]:
     """Return a values file of the chart; ConfigError when it is no mapping."""
-    documents = _documents(path)
+    hint = "give the file that `helm template -f` was given"
+    documents = _documents(path, hint)
     found = documents[0] if documents and documents[0] is not None else {}
     if len(documents) > 1 or not isinstance(found, dict):
-        raise ConfigError([f"{path}: expected one YAML mapping: the file given to `helm template -f`"])
+        raise ConfigError([f"{path}: expected one YAML mapping; {hint}"])
     return found
 
 
@@ -72,13 +78,13 @@ def api_versions_of(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return (OPENSHIFT,) if any(o.get("apiVersion") == OPENSHIFT for o in objects) else ()
 
 
-def _documents(path: Path) -> list[Any]:
+def _documents(path: Path, hint: str) -> list[Any]:
     try:
-        return list(yaml.safe_load_all(path.read_text("utf-8")))
+        return list(yaml.load_all(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError([f"{path}: cannot be read: {reason}; {hint}"]) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        hint = "give what `helm template` prints, not a template or a package"
         raise ConfigError([f"{place}: no YAML: {getattr(error, 'problem', error)}; {hint}"]) from error

@@ -15,6 +15,7 @@ made from the same chart values, converted, and compared field by field: environ
 may do whichever role grants it, quantities by amount, JSON and YAML inside ConfigMaps parsed, an absent field as the
 API server's default. Whatever is not equal stands below with its reason. A test fails on any other difference, on a
 reason that fits nothing any more, and when the list grows."""
+_SAMPLES = 12
 _SECTION_TITLES = {
     "02": "operator's ConfigMap",
     "03": "operator's Deployment",
@@ -63,15 +64,13 @@ def _sections(outcome: Outcome) -> str:
 
 
 def _rights(outcome: Outcome) -> str:
-    blocks = ["## Rights of the chart that are withheld"]
-    for case in outcome.reports:
-        rows = [["account", "resource", "chart", "verbs never granted", "verbs granted in fewer places", "ours", "why"]]
-        for w in withheld(outcome, case):
-            cells = [w.account, w.resource, w.chart, " ".join(w.never), " ".join(w.narrower), w.ours, w.reason]
-            rows.append([_cell(cell) for cell in cells])
-        if len(rows) > 1 and not (case == "alt" and "default" in outcome.reports):
-            blocks += [f"### Case `{case}`", _table(rows)]
-    return "\n\n".join(blocks) if len(blocks) > 1 else ""
+    rows = [["account", "resource", "verbs never granted", "verbs granted in fewer places", "why", "cases"]]
+    for w in withheld(outcome):
+        why = ", ".join(f"[{name}](#{name})" for name in w.why)
+        cases = "all" if len(w.cases) == len(outcome.reports) else ", ".join(w.cases)
+        cells = (w.account, w.resource, " ".join(w.never), "; ".join(w.narrower), why, cases)
+        rows.append([_cell(cell) for cell in cells])
+    return "## Rights of the chart that are withheld\n\n" + _table(rows) if len(rows) > 1 else ""
 
 
 def _renames(listed: Deviations) -> str:
@@ -96,21 +95,26 @@ def _deviations(outcome: Outcome) -> list[str]:
 
 
 def _deviation(deviation: Deviation, found: Sequence[Line]) -> str:
-    rows = [["object", "field", "chart", "ours"]]
-    rights = [line for line in found if line.difference.item.startswith(facts.RIGHTS) and deviation.change != "extra"]
-    for line in found:
-        d = line.difference
-        if line in rights:
-            continue
-        path = "" if d.path == WHOLE else f"`{d.path}`"
-        chart, ours = values(d)
-        if d.path == WHOLE:
-            chart, ours = ("present", "-") if d.change == "missing" else ("-", "present")
-        rows.append([_cell(c) for c in (f"`{d.item}`", path, chart, ours)])
     told = f"### {deviation.id}\n\n{deviation.reason}"
-    if rights:
-        told += f" ({len(rights)} rights; see the table above.)"
-    return told + ("\n\n" + _table(rows) if len(rows) > 1 else "")
+    fields = [line for line in found if not _in_table_of_rights(line)]
+    if len(fields) < len(found):
+        told += f" ({len(found) - len(fields)} rights; the table above has them.)"
+    rows = [["object", "field", "chart", "ours"], *map(_row, fields[:_SAMPLES])]
+    if len(fields) > _SAMPLES:
+        rows.append([f"… {len(fields) - _SAMPLES} more", "", "", ""])
+    return told + ("\n\n" + _table(rows) if fields else "")
+
+
+def _in_table_of_rights(line: Line) -> bool:
+    return line.difference.item.startswith(facts.RIGHTS) and line.difference.change != "extra"
+
+
+def _row(line: Line) -> list[str]:
+    d = line.difference
+    chart, ours = values(d)
+    if d.path == WHOLE:
+        chart, ours = ("present", "-") if d.change == "missing" else ("-", "present")
+    return [_cell(cell) for cell in (f"`{d.item}`", "" if d.path == WHOLE else f"`{d.path}`", chart, ours)]
 
 
 def _cell(text: str) -> str:

@@ -15,8 +15,6 @@ from .equality import ABSENT
 from .facts import RIGHTS
 from .rights import told
 
-ALL_OF_IT = "everything everything"
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -74,31 +72,49 @@ def by_deviation(found: Iterable[Line]) -> dict[Deviation, list[Line]]:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Verbs on one resource that the chart grants and we do not (`never`), or in fewer places (`narrower`)."""
+    """What the chart lets an account do with a resource and we do not.
+
+    `never`: verbs granted nowhere; `narrower`: verbs granted in fewer places, with those places; `why`: deviations.
+    """
 
     account: str
     resource: str
     never: tuple[str, ...]
     narrower: tuple[str, ...]
-    chart: str
-    ours: str
-    reason: str
+    why: tuple[str, ...]
+    cases: tuple[str, ...]
 
 
-def withheld(outcome: Outcome, case: str) -> list[Withheld]:
-    """Return the rights of the chart that we do not grant in one case, by account, resource and where ours hold."""
-    groups: dict[tuple[str, ...], dict[str, list[str]]] = {}
-    for d in outcome.reports[case].differences:
-        if d.item.startswith(RIGHTS) and d.change in ("missing", "differing"):
-            resource, _, verb = (ALL_OF_IT if d.path == WHOLE else d.path).rpartition(" ")
-            account = d.item.removeprefix(RIGHTS)
-            reason = d.deviation.reason if d.deviation else "Not explained."
-            key = account, resource, _places(d.vendor), _places(d.ours), reason
-            groups.setdefault(key, {"missing": [], "differing": []})[d.change].append(verb)
-    return [
-        Withheld(account, resource, tuple(verbs["missing"]), tuple(verbs["differing"]), chart, ours, reason)
-        for (account, resource, chart, ours, reason), verbs in groups.items()
-    ]
+def withheld(outcome: Outcome) -> list[Withheld]:
+    """Return the rights of the chart that we withhold, by account and resource; cases with the same verbs together."""
+    found: dict[tuple[Any, ...], tuple[dict[str, list[Difference]], list[str]]] = {}
+    for case, report in outcome.reports.items():
+        for (account, resource), differences in _withheld_of(report).items():
+            verbs = tuple(sorted((d.change, d.path) for d in differences))
+            places: dict[str, list[Difference]] = {}
+            for d in differences:
+                places.setdefault("" if d.change == "missing" else _places(d.ours), []).append(d)
+            found.setdefault((account, resource, verbs), (places, []))[1].append(case)
+    rows = []
+    for (account, resource, _), (places, cases) in found.items():
+        never = tuple(_verb(d) for d in places.get("", ()))
+        narrower = tuple(f"{' '.join(map(_verb, of))}: {place}" for place, of in places.items() if place)
+        why = dict.fromkeys(d.deviation.id if d.deviation else "NOT EXPLAINED" for of in places.values() for d in of)
+        rows.append(Withheld(account, resource, never, narrower, tuple(why), tuple(cases)))
+    return sorted(rows, key=lambda row: (row.account, row.resource))
+
+
+def _withheld_of(report: Report) -> dict[tuple[str, str], list[Difference]]:
+    found: dict[tuple[str, str], list[Difference]] = {}
+    for d in report.differences:
+        if d.item.startswith(RIGHTS) and d.change != "extra":
+            resource = "everything" if d.path == WHOLE else d.path.rpartition(" ")[0]
+            found.setdefault((d.item.removeprefix(RIGHTS), resource), []).append(d)
+    return found
+
+
+def _verb(d: Difference) -> str:
+    return "everything" if d.path == WHOLE else d.path.rpartition(" ")[2]
 
 
 def _places(value: Any) -> str:

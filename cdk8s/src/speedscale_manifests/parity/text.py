@@ -15,10 +15,9 @@ _SAMPLES = 4
 _SIGNS = {"missing": "-", "extra": "+", "differing": "~"}
 
 
-def text(outcome: Outcome, case: str | None = None) -> str:
-    """Return the whole report; `case` is the one whose rights are listed (default: the first)."""
-    first = case or next(iter(outcome.reports))
-    parts = [_figures(outcome), _unexplained(outcome), _rights(outcome, first), _explained(outcome)]
+def text(outcome: Outcome) -> str:
+    """Return the whole report."""
+    parts = [_figures(outcome), _unexplained(outcome), _rights(outcome), _explained(outcome)]
     parts += [_listed("Stale in the list of deviations", outcome.stale), _listed("Notes on the values", outcome.notes)]
     parts.append(_verdict(outcome))
     return "\n\n".join(part for part in parts if part)
@@ -45,15 +44,13 @@ def _unexplained(outcome: Outcome) -> str:
     return "\n".join(told)
 
 
-def _rights(outcome: Outcome, case: str) -> str:
-    rows: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
-    for w in withheld(outcome, case):
-        never, narrower = rows.setdefault((w.account, w.resource), ([], []))
-        never += w.never
-        narrower += [f"{' '.join(w.narrower)}: {w.ours}"] if w.narrower else []
-    cells = [[*key, " ".join(sorted(never)), "; ".join(narrower)] for key, (never, narrower) in rows.items()]
-    head = ["account", "resource", "never granted", "granted in fewer places"]
-    return f"Rights of the chart that are withheld (case {case})\n" + table([head, *cells]) if cells else ""
+def _rights(outcome: Outcome) -> str:
+    rows = [["account", "resource", "never granted", "granted in fewer places"]]
+    for w in withheld(outcome):
+        some = len(w.cases) < len(outcome.reports)
+        cases = f"  ({' '.join(w.cases)})" if some else ""
+        rows.append([w.account, w.resource, " ".join(w.never), "; ".join(w.narrower) + cases])
+    return "Rights of the chart that are withheld\n" + table(rows) if len(rows) > 1 else ""
 
 
 def _explained(outcome: Outcome) -> str:

@@ -61,10 +61,15 @@ def test_a_difference_of_two_cases_is_one_line() -> None:
 
 
 def test_withheld_rights_are_listed_by_resource() -> None:
-    never, narrower = withheld(outcome(), "one")
-    assert (never.account, never.resource, never.never, never.ours) == ("op", "core/pods", ("create", "delete"), "-")
-    assert (narrower.resource, narrower.narrower, narrower.ours) == ("core/secrets", ("get",), "in speedscale")
-    assert narrower.reason == "Own namespace only."
+    never, narrower = withheld(outcome())
+    assert (never.account, never.resource, never.never, never.narrower) == ("op", "core/pods", ("create", "delete"), ())
+    assert (narrower.resource, narrower.never, narrower.narrower) == ("core/secrets", (), ("get: in speedscale",))
+    assert (narrower.why, narrower.cases) == (("narrower",), ("one", "two"))
+
+
+def test_an_account_that_is_missing_wholly_is_withheld_wholly() -> None:
+    (found,) = withheld(Outcome({"one": compare_facts({"Rights/op": VENDOR["Rights/op"]}, {}, LISTED)}))
+    assert (found.resource, found.never) == ("everything", ("everything",))
 
 
 def test_text_tells_figures_rights_reasons_and_the_verdict() -> None:
@@ -114,7 +119,7 @@ def test_json_holds_every_difference() -> None:
 
 def test_markdown_has_reasons_rights_and_renames() -> None:
     page = markdown.page(outcome(), LISTED)
-    assert "| op | core/pods | everywhere | create delete |  | - | Nothing needs them. |" in page
+    assert "| op | core/pods | create delete |  | [fewer-rights](#fewer-rights) | all |" in page
     assert "| `Service/s` | `port` | 443 | 9443 |" in page
     assert "| `DaemonSet/speedscale-nettap` | `DaemonSet/nettap` | ours | As documented. |" in page
     assert "### jobs" in page

@@ -49,6 +49,7 @@ def test_arguments_that_do_not_go_together(arguments: tuple[str, ...], capsys: p
         ("image: {}\n", "not only Kubernetes objects"),
         ("kind: Pod\nmetadata: text\n", "not only Kubernetes objects"),
         ("- 1\n", "not only Kubernetes objects"),
+        ("kind: Pod\nmetadata: {namespace: x}\n", "not only Kubernetes objects"),
     ],
 )
 def test_a_render_that_is_none(
@@ -61,6 +62,16 @@ def test_a_render_that_is_none(
     told = capsys.readouterr().err
     assert str(path) in told
     assert expected in told
+
+
+def test_a_package_is_no_render(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    package = tmp_path / "chart.tgz"
+    package.write_bytes(b"\x1f\x8b\x08\xff")
+    assert run("--chart", str(package)) == 2
+    assert run("--chart", str(tmp_path)) == 2
+    told = capsys.readouterr().err
+    assert "it is no text; give what `helm template` prints" in told
+    assert "Is a directory" in told
 
 
 def test_values_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
