@@ -155,6 +155,8 @@ def _apiserver(layout: Layout) -> list[str]:
         "--requestheader-username-headers=X-Remote-User",
         f"--proxy-client-cert-file={front.certificate}",
         f"--proxy-client-key-file={front.key}",
+        # webhooks of a Service go to its endpoints, never to a cluster address that nothing routes
+        "--enable-aggregator-routing=true",
         "--profiling=false",
     ]
 

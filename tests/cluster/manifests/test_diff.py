@@ -65,12 +65,19 @@ def speedctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Speedctl:
     return run
 
 
-def write(folder: Path, manifests: dict[str, Manifest]) -> None:
-    folder.mkdir(exist_ok=True)
+def write(dist: Path, manifests: dict[str, Manifest]) -> None:
+    """Write them as `dist/operator`, each kind a file, with kustomizations."""
+    folder = dist / "operator"
+    folder.mkdir(parents=True, exist_ok=True)
     names = [f"{kind.lower()}.yaml" for kind in manifests]
     for name, manifest in zip(names, manifests.values(), strict=True):
         (folder / name).write_text(yaml.safe_dump(manifest), encoding="utf-8")
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump({"resources": names}), encoding="utf-8")
+    gather(folder, *names)
+    gather(dist, "operator")
+
+
+def gather(folder: Path, *names: str) -> None:
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump({"resources": list(names)}), encoding="utf-8")
 
 
 def found(report: dict[str, Any]) -> set[tuple[str, str, str]]:
@@ -295,21 +302,38 @@ def test_who_did_it_is_said(installed: Installed, cluster: Cluster, speedctl: Sp
 
 
 def test_an_object_that_git_no_longer_has_is_found(installed: Installed, speedctl: Speedctl) -> None:
-    (installed.folder / "configmap.yaml").unlink()
+    (installed.folder / "operator" / "configmap.yaml").unlink()
     code, report = speedctl(str(installed.folder))
     assert (code, found(report)) == (1, {("ConfigMap", "", "extra")})
     assert report["drift"][0]["note"] == f"set by {MANAGER}"
 
 
-def test_of_one_chart_only_its_components_count_as_extra(installed: Installed, speedctl: Speedctl) -> None:
-    labels = PART_OF | {"controlplane.speedscale.com/component": "forwarder"}
-    metadata = {"name": "other", "namespace": installed.namespace, "labels": labels}
-    other: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    installed.kube.apply(other, MANAGER)
-    assert speedctl(str(installed.folder))[0] == 0
-    (installed.folder / "kustomization.yaml").unlink()
-    code, report = speedctl(str(installed.folder))
-    assert (code, found(report)) == (1, {("ConfigMap", "", "extra")})
+def test_which_objects_count_as_no_longer_in_git(installed: Installed, speedctl: Speedctl) -> None:
+    """Of the whole any; of a chart below it those of its components that no other chart has; of a part alone none."""
+    names = {"elsewhere": "operator", "foreign": "forwarder", "stale": "operator"}
+    made: dict[str, Manifest] = {}
+    for name, component in names.items():
+        labels = PART_OF | {"controlplane.speedscale.com/component": component}
+        metadata = {"name": name, "namespace": installed.namespace, "labels": labels}
+        made[name] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+        installed.kube.apply(made[name], MANAGER)
+    other = installed.folder / "other"
+    other.mkdir()
+    (other / "elsewhere.yaml").write_text(yaml.safe_dump(made["elsewhere"]), encoding="utf-8")
+    gather(other, "elsewhere.yaml")
+    gather(installed.folder, "operator", "other")
+
+    def extra(*arguments: str) -> list[str]:
+        _, report = speedctl(*arguments)
+        return [one["name"] for one in report["drift"]]
+
+    operator = str(installed.folder / "operator")
+    assert extra(str(installed.folder)) == ["foreign", "stale"]
+    assert extra(operator) == ["stale"]
+    assert extra(operator, "--part") == []
+    gather(installed.folder, "other")
+    code, report = speedctl(operator)
+    assert (code, len(report["notes"])) == (0, 1)
 
 
 def test_what_controllers_write_by_right_is_no_drift(installed: Installed, speedctl: Speedctl) -> None:

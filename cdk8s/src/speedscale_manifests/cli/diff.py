@@ -28,6 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a field manager whose changes are wanted, for instance a scaler's; may be repeated",
     )
+    parser.add_argument(
+        "--part", action="store_true", help="PATH is a part of the installation: nothing counts as no longer in git"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how it is printed (default: text)")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = """\
@@ -38,8 +41,8 @@ examples:
 
 Reports objects that are missing, objects of ours that git no longer has, and fields that differ. Defaults, status and
 what controllers write by right (replicas of an autoscaler, caBundle, revisions) are left alone. Nothing is written; the
-right to patch is needed for the server's dry run. Of a folder that is one chart, and of a single file, only objects of
-the components in it count as no longer in git.
+right to patch is needed for the server's dry run. Of a chart's folder below dist only objects of its own components
+count as no longer in git; of a file or a folder that stands alone, none.
 
 Exit code 1 when something differs; 2 when the cluster does not answer or something could not be compared.
 """
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from speedscale_manifests.drift import compare, read, report
 
     try:
-        source = read(None if args.path == "-" else Path(args.path))
+        source = read(None if args.path == "-" else Path(args.path), part=args.part)
         with Client(load(args.kubeconfig, args.context), agent="speedctl-diff", retries=3) as client:
             found = compare(client, source, frozenset(args.ignore_manager))
     except ConfigError as error:

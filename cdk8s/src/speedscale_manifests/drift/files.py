@@ -1,8 +1,8 @@
 """A folder (or a file, or standard input) of manifests → the objects that git wants, and how much of all they are.
 
-Called by the verb. Every `*.yaml`, `*.yml` and `*.json` below the folder is read; kustomizations are only looked at for
-whether the folder is the whole installation or one part of it. Nothing is built: give the output of `kustomize build`
-on standard input to compare an overlay.
+Called by the verb. Every `*.yaml`, `*.yml` and `*.json` below the folder is read. Kustomizations are looked at only to
+see whether the folder is a whole installation, or one chart of a larger one, whose other objects are in git too.
+Nothing is built: give the output of `kustomize build` on standard input to compare an overlay.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from speedscale_kube import Object, Ref, ref
 from speedscale_manifests.kustomize.reading import documents
 from speedscale_schemas.errors import ConfigError
 
+Scope = Literal["all", "components", "none"]
 _SUFFIXES = {".yaml", ".yml", ".json"}
 _KUSTOMIZATIONS = {"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
@@ -32,23 +33,39 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What was read. `whole`: these are all objects of an installation, so that any other of ours is one too many."""
+    """What was read: `objects` to compare, and `elsewhere`, what else of the installation is in git.
+
+    `scope` says which live objects of ours are too many when git has them nowhere: `all` of them, those of the
+    `components` that `objects` are of, or `none`, because the rest of the installation is not known.
+    """
 
     objects: tuple[Desired, ...]
-    whole: bool
+    elsewhere: tuple[Ref, ...] = ()
+    scope: Scope = "all"
 
 
-def read(path: Path | None) -> Source:
+def read(path: Path | None, *, part: bool = False) -> Source:
     """Return the objects below a folder, in a file, or (None) on standard input, sorted.
 
-    ConfigError, with every problem, when there is no object, one stands twice, or a file is no YAML of objects.
+    `part`: there is more of the installation elsewhere. ConfigError, with every problem, when there is no object, one
+    stands twice, or a file is no YAML of objects.
     """
+    objects = _read(path)
+    if part:
+        return Source(objects, scope="none")
     if path is None:
-        texts, whole = [("standard input", sys.stdin.read())], True
-    elif path.is_dir():
-        texts, whole = list(_texts(path)), _is_whole(path)
+        return Source(objects)
+    root = _root(path.absolute())
+    if root is not None:
+        return Source(objects, tuple(one.ref for one in _read(root)), "components")
+    return Source(objects, scope="all" if path.is_dir() and _gathers_folders(path) is not False else "none")
+
+
+def _read(path: Path | None) -> tuple[Desired, ...]:
+    if path is None:
+        texts = [("standard input", sys.stdin.read())]
     else:
-        texts, whole = [(str(path), _text(path))], False
+        texts = list(_texts(path)) if path.is_dir() else [(str(path), _text(path))]
     problems: list[str] = []
     found = list(_objects(texts, problems))
     first: dict[Ref, Desired] = {}
@@ -60,7 +77,7 @@ def read(path: Path | None) -> Source:
         problems.append(f"{path or 'standard input'}: no manifest there; run speedctl synth, or name its folder")
     if problems:
         raise ConfigError(problems)
-    return Source(tuple(sorted(found, key=lambda one: one.ref)), whole)
+    return tuple(sorted(found, key=lambda one: one.ref))
 
 
 def _texts(folder: Path) -> Iterator[tuple[str, str]]:
@@ -96,14 +113,30 @@ def _unfolded(manifests: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield manifest
 
 
-def _is_whole(folder: Path) -> bool:
-    """Say whether a folder is a whole installation: its kustomization gathers folders, or it has none."""
+def _root(path: Path) -> Path | None:
+    """Return the outermost folder whose kustomizations lead down to `path`, None when none does."""
+    found = None
+    child, folder = path, path.parent
+    while child != folder:
+        gathered = _resources(folder)
+        if gathered is None or not any((folder / one).resolve() == child.resolve() for one in gathered):
+            break
+        child, folder, found = folder, folder.parent, folder
+    return found
+
+
+def _gathers_folders(folder: Path) -> bool | None:
+    """Say whether a folder's kustomization gathers folders; None when it has no kustomization."""
+    gathered = _resources(folder)
+    return None if gathered is None else any((folder / one).is_dir() for one in gathered)
+
+
+def _resources(folder: Path) -> list[str] | None:
     for name in _KUSTOMIZATIONS:
         path = folder / name
         if path.is_file():
             try:
-                resources = [r for document in documents(_text(path)) for r in document.get("resources") or ()]
+                return [str(one) for document in documents(_text(path)) for one in document.get("resources") or ()]
             except ValueError as error:
                 raise ConfigError([f"{path}: {' '.join(str(error).split())}"]) from error
-            return any((folder / str(resource)).is_dir() for resource in resources)
-    return True
+    return None

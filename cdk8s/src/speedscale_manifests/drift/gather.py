@@ -32,11 +32,6 @@ class _State:
     notes: dict[str, str] = field(default_factory=dict)  # by kind, so that each is told once
     known: set[Ref] = field(default_factory=set)
 
-    @property
-    def identities(self) -> set[tuple[str, str, str, str]]:
-        """What is in git, whatever version of its group it is written in."""
-        return {_identity(which) for which in self.known}
-
 
 def compare(client: Client, source: Source, trusted: frozenset[str] = frozenset()) -> Report:
     """Return how the cluster differs from `source`.
@@ -124,9 +119,14 @@ def _renamed(manifest: Object) -> Object:
 
 
 def _extra(client: Client, source: Source, trusted: frozenset[str], state: _State) -> None:
+    if source.scope == "none":
+        state.notes["extra"] = (
+            "objects that git no longer has were not looked for: this is a part, and where the rest is is not known"
+        )
+        return
     components = {_component(desired.manifest) for desired in source.objects}
     namespaces = sorted({which.namespace for which in state.known if which.namespace})
-    in_git = state.identities
+    in_git = {_identity(which) for which in (*state.known, *source.elsewhere)}
     kinds = dict.fromkeys([*known.KINDS, *((d.ref.api_version, d.ref.kind) for d in source.objects)])
     for api_version, kind in kinds:
         if kind == "Secret":
@@ -135,7 +135,7 @@ def _extra(client: Client, source: Source, trusted: frozenset[str], state: _Stat
             which = client.ref(found)
             if _identity(which) in in_git or _made_by_controller(found, trusted):
                 continue
-            if source.whole or _component(found) in components:
+            if source.scope == "all" or _component(found) in components:
                 state.drift.append(Drift(which, "extra", note=_by(found)))
 
 
@@ -159,6 +159,7 @@ def _made_by_controller(found: Object, trusted: frozenset[str]) -> bool:
 
 
 def _identity(which: Ref) -> tuple[str, str, str, str]:
+    """What makes two objects the same, whatever version of its group each is written in."""
     return which.group, which.kind, which.namespace, which.name
 
 

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from speedscale_manifests.components.quantities import amount
+from speedscale_schemas.annotations.quantities import amount
 
 from . import ownership
 from .fields import differences, equal, subset
@@ -147,6 +147,6 @@ def _means_same(path: Path, git: Any, live: Any) -> bool:
     if not {"limits", "requests", "capacity", "hard", "sizeLimit", "divisor"} & set(path):
         return False
     try:
-        return amount(git) == amount(live)
+        return amount(str(git)) == amount(str(live))
     except (ValueError, TypeError):
         return False
