@@ -5,6 +5,6 @@ profiles (in `operator` the controller makes them, in `gitops` it compares), tem
 object, never compressed. Pure.
 """
 
-from .bundle import BUNDLE_LABEL, CONTENT, CONTENT_HASH, MAX_BYTES, bundle, content_hash
+from .config_maps import BUNDLE_LABEL, CONTENT, CONTENT_HASH, MAX_BYTES, bundle, content_hash
 
 __all__ = ["BUNDLE_LABEL", "CONTENT", "CONTENT_HASH", "MAX_BYTES", "bundle", "content_hash"]

@@ -52,7 +52,7 @@ def enabled(values: Values) -> bool:
 def url(values: Values) -> str:
     """Return the backend's address: the user's, else that of the one deployed here, else nothing."""
     if values.app_url:
-        return values.app_url if "://" in values.app_url else f"https://{values.app_url}"
+        return f"https://{values.app_url}"
     return f"https://{names.app_name(NAME)}.{values.namespace}.svc" if enabled(values) else ""
 
 

@@ -81,7 +81,9 @@ def _capture(values: Values) -> dict[str, str]:
     if not _transparent(values):
         kind = values.sidecar.proxy_type
         protocol = {"dual": "tcp:http", "reverse": "tcp", "forward": "http"}[kind]
-        annotations |= {"proxy-type": kind, "proxy-protocol": protocol, "proxy-port": str(PORT)}
+        annotations |= {"proxy-type": kind, "proxy-protocol": protocol}
+        if kind != "forward":
+            annotations["proxy-port"] = str(PORT)
     return {f"{_PREFIX}/{name}": value for name, value in annotations.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speedscale_manifests.bundle.bundle import BUNDLE_LABEL, CONTENT_HASH, content_hash
+from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT_HASH, content_hash
 from speedscale_manifests.objects import names
 
 from .model import Finding, Item, Rule, Scene

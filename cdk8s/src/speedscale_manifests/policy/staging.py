@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from speedscale_manifests.bundle.bundle import BUNDLE_LABEL, CONTENT
+from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT
 from speedscale_manifests.objects import Manifest, names, reference
 from speedscale_schemas import templates
 from speedscale_schemas.errors import ConfigError

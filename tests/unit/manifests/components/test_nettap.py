@@ -1,0 +1,170 @@
+"""nettap: exactly the rights it needs, and nowhere where it cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from speedscale_manifests.components.nettap import COMPONENT
+
+Build = Callable[..., Any]
+ON = {"enabled": True}
+
+
+@pytest.fixture
+def nettap(build: Build) -> Build:
+    return lambda **tree: build(COMPONENT, **{"ebpf": ON, **tree})
+
+
+def expressions(pod: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
+    (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    return [(e["key"], e["operator"], e["values"]) for e in term["matchExpressions"]]
+
+
+def test_it_is_off_unless_asked_for(build: Build) -> None:
+    with pytest.raises(AssertionError):
+        build(COMPONENT)
+
+
+def test_names_that_users_see(nettap: Build) -> None:
+    objects = nettap()
+    assert objects.one("DaemonSet")["metadata"]["name"] == "nettap"
+    assert [c["name"] for c in objects.pod("DaemonSet")["containers"]] == [
+        "speedscale-nettap-capture",
+        "speedscale-nettap-ingest",
+    ]
+    for kind in ("ServiceAccount", "ConfigMap", "Service"):
+        assert objects.one(kind)["metadata"]["name"] == "speedscale-nettap"
+
+
+def test_capture_has_four_capabilities_and_is_not_privileged(nettap: Build, container_of: Build) -> None:
+    context = container_of(nettap().pod("DaemonSet"), "speedscale-nettap-capture")["securityContext"]
+    assert context["capabilities"] == {"add": ["BPF", "PERFMON", "NET_ADMIN", "SYS_PTRACE"], "drop": ["ALL"]}
+    assert context["privileged"] is False
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["readOnlyRootFilesystem"] is True
+
+
+def test_sys_admin_by_values_only(nettap: Build, container_of: Build) -> None:
+    add = ["BPF", "PERFMON", "NET_ADMIN", "SYS_PTRACE", "SYS_ADMIN"]
+    given = {"capture": {"podSecurityContext": {"capabilities": {"add": add, "drop": ["ALL"]}}}}
+    pod = nettap(ebpf={**ON, "nettap": given}).pod("DaemonSet")
+    assert container_of(pod, "speedscale-nettap-capture")["securityContext"]["capabilities"]["add"] == add
+
+
+def test_ingest_is_restricted_and_alone_has_the_token(nettap: Build, container_of: Build) -> None:
+    pod = nettap().pod("DaemonSet")
+    capture = container_of(pod, "speedscale-nettap-capture")
+    ingest = container_of(pod, "speedscale-nettap-ingest")
+    assert pod["automountServiceAccountToken"] is False
+    assert ingest["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert ingest["securityContext"]["runAsNonRoot"] is True
+    token = "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert token in [m["mountPath"] for m in ingest["volumeMounts"]]
+    assert token not in [m["mountPath"] for m in capture["volumeMounts"]]
+    assert "speedscale-certs" not in [m["name"] for m in capture["volumeMounts"]]
+
+
+def test_the_node_is_read_only(nettap: Build) -> None:
+    pod = nettap().pod("DaemonSet")
+    host = {v["name"] for v in pod["volumes"] if "hostPath" in v}
+    assert host == {"host-procfs", "host-cgroup", "host-sys", "host-netns"}
+    for container in pod["containers"]:
+        assert all(m["readOnly"] for m in container["volumeMounts"] if m["name"] in host)
+
+
+def test_it_mounts_no_key_of_the_ca(nettap: Build) -> None:
+    (volume,) = [v for v in nettap().pod("DaemonSet")["volumes"] if v["name"] == "speedscale-certs"]
+    assert [i["key"] for i in volume["secret"]["items"]] == ["ca.crt", "token"]
+    assert "optional" not in volume["secret"]
+
+
+def test_environment(nettap: Build, container_of: Build, environment: Build) -> None:
+    pod = nettap().pod("DaemonSet")
+    capture = environment(container_of(pod, "speedscale-nettap-capture"))
+    assert capture["NETTAP_SYSTEM_PROCFSPATH"] == "/host/proc"
+    assert capture["NETTAP_SYSTEM_CGROUPV2PATH"] == "/host/sys/fs/cgroup"
+    assert capture["NETTAP_SYSTEM_VMLINUXPATH"] == "/host/sys/kernel/btf/vmlinux"
+    assert "spec.nodeName" in capture["NETTAP_SYSTEM_NODENAME"]
+    assert capture["NETTAP_CONFIG_MAP"] == "speedscale-nettap"
+    assert capture["NETTAP_CONFIG_MAP_TARGETS"] == "speedscale-nettap-targets"
+    ingest = environment(container_of(pod, "speedscale-nettap-ingest"))
+    assert ingest["NETTAP_SOCKET_PATH"] == "/tmp/nettap.sock"
+    assert ingest["NETTAP_LOG_SOCKET"] == "/tmp/nettap-logs.sock"
+    assert ingest["FORWARDER_ADDR"] == "https://speedscale-forwarder.speedscale.svc:80"
+
+
+def test_ports_and_probes(nettap: Build, container_of: Build) -> None:
+    objects = nettap()
+    pod = objects.pod("DaemonSet")
+    ports = {p["name"]: p["containerPort"] for p in container_of(pod, "speedscale-nettap-capture")["ports"]}
+    assert ports == {"api": 8080, "java-agent": 8000, "metrics": 42424}
+    assert container_of(pod, "speedscale-nettap-ingest")["livenessProbe"]["httpGet"]["port"] == 4144
+    spec = objects.one("Service")["spec"]
+    assert spec["internalTrafficPolicy"] == "Local"
+    assert [(p["port"], p["targetPort"]) for p in spec["ports"]] == [(80, 8080), (8000, 8000)]
+
+
+@pytest.mark.parametrize(
+    ("provider", "first"),
+    [
+        ("", ("kubernetes.io/arch", "In", ["amd64", "arm64"])),
+        ("gcp", ("kubernetes.io/arch", "In", ["amd64", "arm64"])),
+        ("aws", ("eks.amazonaws.com/compute-type", "NotIn", ["fargate"])),
+        ("azure", ("type", "NotIn", ["virtual-kubelet"])),
+    ],
+)
+def test_it_runs_on_real_nodes_only(nettap: Build, provider: str, first: tuple[str, str, list[str]]) -> None:
+    pod = nettap(cloudProvider=provider, nodeSelector={"disk": "ssd"}).pod("DaemonSet")
+    assert pod["tolerations"] == [{"operator": "Exists"}]
+    assert "nodeSelector" not in pod
+    found = expressions(pod)
+    assert found[0] == first
+    assert ("kubernetes.io/os", "NotIn", ["windows"]) in found
+
+
+def test_configuration_is_live(nettap: Build) -> None:
+    target = {"name": "shop", "podSelector": {"matchLabels": {"app": "checkout"}}, "filters": [{"port": 8080}]}
+    one = nettap()
+    two = nettap(ebpf={**ON, "configuration": {"capture": {"targets": [target]}}})
+    read = yaml.safe_load(two.one("ConfigMap")["data"]["config.yaml"])
+    assert read["capture"]["targets"][0]["podSelector"] == target["podSelector"]
+    assert read["system"]["procfsPath"] == "/host/proc"
+    assert one.one("DaemonSet") == two.one("DaemonSet")
+
+
+def test_rights_over_the_cluster(nettap: Build, rights: Build) -> None:
+    objects = nettap()
+    look = {"get", "list", "watch"}
+    wanted = {("", r, v) for r in ("pods", "namespaces", "nodes") for v in look}
+    assert rights([objects.one("ClusterRole")]) == wanted | {("apps", "replicasets", v) for v in look}
+    (rule,) = objects.one("Role")["rules"]
+    assert rule["resourceNames"] == ["speedscale-nettap", "speedscale-nettap-targets"]
+
+
+def test_rights_in_selected_namespaces(nettap: Build, rights: Build) -> None:
+    objects = nettap(namespaceSelector=["shop"])
+    assert not [r for r in rights([objects.one("ClusterRole")]) if r[1] in ("pods", "replicasets", "configmaps")]
+    assert ("", "pods", "watch") in rights([objects.one("Role", "speedscale-nettap", "shop")])
+
+
+def test_open_shift_constraints(nettap: Build, container_of: Build) -> None:
+    objects = nettap(preset="openshift")
+    constraints = objects.one("SecurityContextConstraints")
+    added = container_of(objects.pod("DaemonSet"), "speedscale-nettap-capture")["securityContext"]["capabilities"][
+        "add"
+    ]
+    assert constraints["allowedCapabilities"] == added
+    assert constraints["allowPrivilegedContainer"] is False
+    assert constraints["allowHostIPC"] is False
+    assert constraints["volumes"] == ["configMap", "emptyDir", "hostPath", "projected", "secret"]
+    uses = [r for r in objects.one("ClusterRole")["rules"] if r["apiGroups"] == ["security.openshift.io"]]
+    assert [(r["verbs"], r["resourceNames"]) for r in uses] == [(["use"], ["speedscale-nettap"])]
+    assert nettap().none("SecurityContextConstraints")
+
+
+def test_kubernetes_accepts_all_of_it(nettap: Build, problems: Build) -> None:
+    assert problems(nettap(preset="openshift").all) == []
