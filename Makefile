@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/python
 TIERS ?= default
 
 .PHONY: help setup demo test lint gen gen-check lock tools bench clean
+.PHONY: synth
 .PHONY: cluster-tools cluster-up cluster-down
 
 help: ## list the targets
@@ -16,6 +17,9 @@ setup: ## virtual environment with everything that is pinned (done by the other 
 
 demo: setup ## record, redact, mock and replay a small shop; two reports
 	@$(RUN) -m speedscale_runtime.demo
+
+synth: setup ## values → dist/, by the pinned cdk8s command line (speedctl synth does the same, faster)
+	@$(RUN) scripts/synth.py
 
 test: setup ## lint and test what this machine can; TIERS=unit, TIERS=all or a list
 	@$(RUN) scripts/tiers.py $(TIERS)
@@ -48,4 +52,4 @@ bench: setup ## ours beside its peers, as ratios
 	@$(RUN) -m bench
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) node_modules .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
