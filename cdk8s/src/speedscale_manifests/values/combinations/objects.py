@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from speedscale_manifests.values import tree as schema
 from speedscale_manifests.values.places import Path
 from speedscale_schemas import validation
+from speedscale_schemas.annotations.quantities import amount
 
 from .rule import Finding, Rule, Tree
 
-_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)(.*)")
-_UNITS: dict[str, Decimal] = {"": Decimal(1), "m": Decimal("0.001")}
-_UNITS |= {unit: Decimal(1000) ** power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), 1)}
-_UNITS |= {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate(("K", "M", "G", "T", "P", "E"), 1)}
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 _OTHER_RESOURCE = re.compile(r"hugepages-[0-9]+(Ki|Mi|Gi)|[a-z0-9][-a-z0-9.]*/[A-Za-z0-9][-A-Za-z0-9_.]*")
 _OUR_KEYS = re.compile(r"([a-z0-9-]+\.)*speedscale\.com/.*")
 _SELECTORS = ("app", "app.kubernetes.io/part-of", "app.kubernetes.io/version")
 _ARGO = ("argocd.argoproj.io/sync-wave", "argocd.argoproj.io/sync-options", "argocd.argoproj.io/tracking-id")
 _MAX_ANNOTATIONS = 262_144
-
-
-def number(quantity: str) -> Decimal:
-    """Return a quantity as a number: `250m` → 0.25, `1Ki` → 1024. Kubernetes API conventions, quantities."""
-    found = _NUMBER.fullmatch(quantity)
-    if found is None:
-        raise ValueError(f"{quantity!r} is no quantity")
-    digits, unit = found.groups()
-    if unit[:1] == "e":
-        return Decimal(digits + unit)
-    return Decimal(digits) * _UNITS[unit]
 
 
 def _all_resources(tree: Tree) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -49,7 +34,7 @@ def _requests_above_limits(tree: Tree) -> Iterator[Finding]:
     for path, resources in _all_resources(tree):
         limits = resources.get("limits", {})
         for name, asked in resources.get("requests", {}).items():
-            if name in limits and number(asked) > number(limits[name]):
+            if name in limits and amount(asked) > amount(limits[name]):
                 reason = f"a request of {asked} is more than the limit of {limits[name]}"
                 remedy = f"raise `{'.'.join(map(str, path))}.limits.{name}` or lower the request"
                 yield Finding((*path, "requests", name), reason, remedy, (*path, "limits", name))
@@ -69,8 +54,8 @@ def _tiny_memory(tree: Tree) -> Iterator[Finding]:
     for path, resources in _all_resources(tree):
         for group, quantities in resources.items():
             for name, asked in quantities.items():
-                if name in ("memory", "ephemeral-storage") and 0 < number(asked) < 1_000_000:
-                    reason = f"{asked} are {number(asked).normalize():f} bytes: no container starts with that"
+                if name in ("memory", "ephemeral-storage") and 0 < amount(asked) < 1_000_000:
+                    reason = f"{asked} are {amount(asked).normalize():f} bytes: no container starts with that"
                     yield Finding((*path, group, name), reason, "e.g. 256Mi; a small m is a thousandth")
 
 
@@ -153,7 +138,7 @@ def _open_network(tree: Tree) -> Iterator[Finding]:
 
 def _lag(tree: Tree) -> Iterator[Finding]:
     forwarder = tree["forwarder"]
-    if number(forwarder["exporterMaxLag"]) > number(forwarder["persistence"]["size"]):
+    if amount(forwarder["exporterMaxLag"]) > amount(forwarder["persistence"]["size"]):
         reason = f"more than the spool itself ({forwarder['persistence']['size']})"
         cause = ("forwarder", "persistence", "size")
         yield Finding(("forwarder", "exporterMaxLag"), reason, "0 means the whole spool", cause)
@@ -161,7 +146,7 @@ def _lag(tree: Tree) -> Iterator[Finding]:
 
 def _no_size(tree: Tree) -> Iterator[Finding]:
     for owner in ("forwarder", "backend"):
-        if number(tree[owner]["persistence"]["size"]) == 0:
+        if amount(tree[owner]["persistence"]["size"]) == 0:
             yield Finding((owner, "persistence", "size"), "a volume of nothing", "e.g. 10Gi")
 
 
