@@ -104,17 +104,16 @@ def drift(values: Values) -> str:
 
 
 def makes_certificates(values: Values) -> bool:
-    """Return whether the controller makes and renews the certificates itself."""
-    return values.create_tls_certs and values.certificates.mode == "controller"
+    """Return whether the controller makes and renews the certificates itself (`createTLSCerts` says the same)."""
+    return values.certificates.mode == "controller"
 
 
 def _ours(values: Values) -> dict[str, str]:
-    mode = values.certificates.mode
     return {
         "PROFILE": values.profile,
         "DRIFT": drift(values),
         "LEADER_ELECTION": _bool(values.operator.leader_election),
-        "CERTIFICATES_MODE": "manual" if mode == "controller" and not values.create_tls_certs else mode,
+        "CERTIFICATES_MODE": values.certificates.mode,
         "CREATE_JKS": _bool(values.create_jks),
         "DLP_KEY_SECRET_NAME": names.dlp_key_secret(values),
     }
