@@ -29,9 +29,8 @@ def compare(
     told = _kept(plain, boxed_before, boxed_after)
     inside: list[ObjectChange] = []
     for component in sorted({*boxed_before, *boxed_after}):
-        both = component in boxed_before and component in boxed_after
-        if both:
-            inside += _objects(_index(boxed_before[component]), _index(boxed_after[component]), f"bundle {component}")
+        was, becomes = (_index(box.get(component, ())) for box in (boxed_before, boxed_after))
+        inside += _objects(was, becomes, f"bundle {component}")
     news = [change for change in inside if replace(change, origin="") not in plain]
     copies = Counter(change.origin for change in inside) - Counter(change.origin for change in news)
     told = [_counted(change, copies, before) for change in told]
