@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from speedscale_manifests.parity import run as parity
 from speedscale_manifests.values.combinations import LAYER, MERGED
 from speedscale_runtime.cli import root
 from speedscale_schemas import annotations as notes
@@ -89,12 +90,16 @@ def combinations() -> str:
 
 
 def other_files() -> Iterator[tuple[str, str]]:
-    """Yield what the schema of values gives besides its page: path from the root of the repository, and text."""
+    """Yield what stands elsewhere: path from the root of the repository, and text.
+
+    The schema of values gives its model and its commented file, the comparison with the vendor's chart its page.
+    """
     import gen_values  # beside this file: on the path when this is run, not when a test loads it
 
     schema = validation.schema("values")
     yield "cdk8s/src/speedscale_manifests/values/model.py", gen_values.model(schema)
     yield "cdk8s/values.yaml", gen_values.commented(schema)
+    yield "docs/parity.md", parity.page()
 
 
 def _read(path: Path) -> str | None:

@@ -152,10 +152,10 @@ def _admission_rules(rules: list[Any]) -> dict[str, bool | str]:
     return {
         f"{operation} {group or 'core'}/{version}/{resource}": "Cluster" if rule.get("scope") == "Cluster" else True
         for rule in rules
-        for operation in rule["operations"]
-        for group in rule["apiGroups"]
-        for version in rule["apiVersions"]
-        for resource in rule["resources"]
+        for operation in rule.get("operations") or ()
+        for group in rule.get("apiGroups") or ()
+        for version in rule.get("apiVersions") or ()
+        for resource in rule.get("resources") or ()
     }
 
 

@@ -8,7 +8,7 @@ from . import facts
 from .deviations import KINDS, WHOLE, Deviation, Deviations
 from .outcome import Line, Outcome, by_deviation, lines, values, withheld
 
-NOTE = "<!-- Written by `speedctl parity --format markdown`; change a component or the list of deviations instead. -->"
+NOTE = "<!-- Written by `make gen`; change a component or the list of deviations, not this page. -->"
 INTRODUCTION = """\
 What the vendor's chart renders is kept as data (field values, no text of the chart), in four cases. Our objects are
 made from the same chart values, converted, and compared field by field: environment by name, rights by what an account

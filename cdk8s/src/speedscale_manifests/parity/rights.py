@@ -3,7 +3,8 @@
 Called by `flatten` (rights of a set of objects) and `compare` (does one right cover another). Pure.
 
 A right is `apps/deployments get` → the places where it holds, each `everywhere` or `in <namespace>`, with
-` named <name>` where the rule names an object.
+` named <name>` where the rule names an object. A role that is not among the objects is a right of its own
+(`ClusterRole/view *`), so that it is seen.
 """
 
 from __future__ import annotations
@@ -19,18 +20,23 @@ Rights = dict[str, list[str]]
 def rights_of(objects: Iterable[Mapping[str, Any]], namespace: str) -> dict[str, Rights]:
     """Return the rights of every service account that a binding in `objects` names: `Rights/<account>` → rights."""
     manifests = list(objects)
-    rules = {_role_key(m["kind"], m["metadata"]): m.get("rules") or [] for m in manifests if _is_role(m)}
+    roles = {}
+    for role in filter(_is_role, manifests):
+        roles[_role_key(role["kind"], {"namespace": namespace, **(role.get("metadata") or {})})] = (
+            role.get("rules") or []
+        )
     held: dict[str, dict[str, set[str]]] = {}
     for binding in manifests:
         if binding.get("kind") not in ("RoleBinding", "ClusterRoleBinding"):
             continue
-        place = EVERYWHERE
-        if binding["kind"] == "RoleBinding":
-            place = f"in {binding['metadata'].get('namespace') or namespace}"
-        granted = rules.get(_role_key(binding["roleRef"]["kind"], {**binding["metadata"], **binding["roleRef"]}), [])
-        for account in _accounts(binding, namespace):
+        ref = binding.get("roleRef") or {}
+        home = (binding.get("metadata") or {}).get("namespace") or namespace
+        place = EVERYWHERE if binding["kind"] == "ClusterRoleBinding" else f"in {home}"
+        rules = roles.get(_role_key(str(ref.get("kind")), {"namespace": home, "name": ref.get("name")}))
+        granted = [(f"{ref.get('kind')}/{ref.get('name')} *", "")] if rules is None else list(_expanded(rules))
+        for account in _accounts(binding, home, namespace):
             rights = held.setdefault(account, {})
-            for right, name in _expanded(granted):
+            for right, name in granted:
                 rights.setdefault(right, set()).add(place + (f" named {name}" if name else ""))
     return {account: {r: _reduced(places) for r, places in sorted(rights.items())} for account, rights in held.items()}
 
@@ -63,15 +69,14 @@ def _is_role(manifest: Mapping[str, Any]) -> bool:
 
 
 def _role_key(kind: str, metadata: Mapping[str, Any]) -> tuple[str, str, str]:
-    return kind, metadata.get("namespace", "") if kind == "Role" else "", metadata["name"]
+    return kind, str(metadata.get("namespace") or "") if kind == "Role" else "", str(metadata.get("name"))
 
 
-def _accounts(binding: Mapping[str, Any], namespace: str) -> Iterator[str]:
-    home = binding["metadata"].get("namespace") or namespace
+def _accounts(binding: Mapping[str, Any], home: str, namespace: str) -> Iterator[str]:
     for subject in binding.get("subjects") or ():
         if subject.get("kind") == "ServiceAccount":
             where = subject.get("namespace") or home
-            yield f"Rights/{subject['name']}" + ("" if where == namespace else f"@{where}")
+            yield f"Rights/{subject.get('name')}" + ("" if where == namespace else f"@{where}")
 
 
 def _expanded(rules: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

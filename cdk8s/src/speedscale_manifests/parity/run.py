@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import deviations, facts
+from . import deviations, facts, markdown
 from .compare import compare, compare_facts, stale
 from .flatten import facts_of
 from .installation import api_versions_of, chart_values, namespace_of, ours, rendered
@@ -35,3 +35,8 @@ def of_chart(render: Path, values: Path | None) -> Outcome:
     namespace = namespace_of(theirs)
     objects, notes = ours(chart_values(values) if values else {}, namespace, api_versions_of(theirs))
     return Outcome({"chart": compare(theirs, objects, deviations.read(), namespace)}, (), tuple(notes))
+
+
+def page() -> str:
+    """Return `docs/parity.md`: the comparison with all built-in cases."""
+    return markdown.page(of_cases(facts.case_names()), deviations.read())

@@ -54,8 +54,16 @@ def test_roles_of_two_namespaces_add_up() -> None:
     assert rights(*objects) == {"core/pods get": ["in pay", "in shop"]}
 
 
-def test_a_role_of_another_namespace_is_not_meant() -> None:
-    assert rights(role("r", rule("pods", "get"), namespace="shop"), binding("r", "Role", "pay")) == {}
+def test_a_role_that_is_not_there_is_a_right_of_its_own() -> None:
+    found = rights(role("r", rule("pods", "get"), namespace="shop"), binding("r", "Role", "pay"))
+    assert found == {"Role/r *": ["in pay"]}
+    assert rights(binding("cluster-admin")) == {"ClusterRole/cluster-admin *": ["everywhere"]}
+
+
+def test_a_role_without_a_namespace_is_of_the_installation() -> None:
+    here = {**role("r", rule("pods", "get"), namespace="x"), "metadata": {"name": "r"}}
+    bound = {**binding("r", "Role", "x"), "metadata": {"name": "b"}}
+    assert rights(here, bound) == {"core/pods get": ["in speedscale"]}
 
 
 def test_a_wildcard_verb_is_every_verb() -> None:
