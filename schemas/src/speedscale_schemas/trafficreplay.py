@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -33,6 +34,10 @@ SERVER_DEFAULTS: frozenset[Path] = frozenset(
 # What JSON Schema says and a structural schema of Kubernetes may not say. Unknown fields are pruned by the server
 # (or refused, under strict field validation) without `additionalProperties: false`.
 _NOT_IN_A_CRD = frozenset({"$schema", "$id", "$defs", "title", "examples", "default", "deprecated"})
+
+
+# A DNS subdomain (RFC 1123), as Kubernetes wants names of objects.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 def crd_names() -> dict[str, Any]:
@@ -97,6 +102,10 @@ def validate(document: object, *, source: str = "", old: object = None) -> list[
         for path, value, message in test(document, old if isinstance(old, Mapping) else None):
             if path not in wrong:
                 found.append(Problem(source, path_text(path), value, message, "", path))
+    name = _part(document, "metadata", dict).get("name")
+    if isinstance(name, str) and (len(name) > 253 or not _NAME.fullmatch(name)):
+        expected = "expected lower-case letters, digits, - and ., at most 253 characters"
+        found.append(Problem(source, "metadata.name", short(name), expected, "", ("metadata", "name")))
     for path, text in _patches(document):
         if not _is_base64(text):
             found.append(Problem(source, path_text(path), short(text), "expected base64", "", path))

@@ -200,6 +200,12 @@ def test_refused_with_path_and_reason(spec: dict[str, Any], path: str, said: str
     assert str(problem).startswith("replay.yaml: ")
 
 
+@pytest.mark.parametrize("name", ["Nightly", "a_b", "-a", "a..b", "a" * 254])
+def test_names_are_those_of_kubernetes(name: str) -> None:
+    (problem,) = validate({**replay(), "metadata": {"name": name}})
+    assert problem.path == "metadata.name"
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     wrong = replay(mode="generator-only", timeout="x", workloads=[])
     del wrong["spec"]["snapshotID"]
