@@ -13,14 +13,16 @@ from speedscale_manifests.objects import (
     deployment,
     env,
     http_probe,
+    names,
     pod_template,
+    role_binding,
     scratch,
     service,
     service_account,
 )
 from speedscale_manifests.values import Values
 
-from . import network
+from . import network, openshift
 from .component import Component
 
 SERVER = "java-server"
@@ -39,8 +41,12 @@ def enabled(values: Values) -> bool:
 
 
 def identity(values: Values) -> list[Manifest]:
-    """Return the accounts: no rights, no token."""
-    return [service_account(values, SERVER), service_account(values, CLIENT)]
+    """Return the accounts: no rights, no token; on OpenShift the server may run with the sidecar's constraints."""
+    accounts = [service_account(values, SERVER), service_account(values, CLIENT)]
+    if not openshift.applies(values):
+        return accounts
+    sidecar = ("ClusterRole", names.app_name("sidecar"))
+    return [*accounts, role_binding(values, SERVER, name=f"{SERVER}-sidecar", account=SERVER, to=sidecar)]
 
 
 def managed(values: Values) -> list[Manifest]:

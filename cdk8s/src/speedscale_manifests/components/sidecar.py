@@ -48,6 +48,7 @@ _APPLICATION_VOLUMES = (
     "projected",
     "secret",
 )
+_NO_NET_ADMIN = frozenset({"gke-autopilot", "eks-fargate"})
 _INJECTED = "sidecar.speedscale.com/injected"
 _RESTRICTED: Manifest = {
     "allowPrivilegeEscalation": False,
@@ -64,12 +65,13 @@ _RESTRICTED: Manifest = {
 def templates(values: Values) -> list[Manifest]:
     """Return the PodTemplate."""
     temporary, mount = scratch("speedscale-tmp", "/tmp", "512Mi")
+    inits = _init_containers(values)
     template: Manifest = {
         "metadata": {"labels": {_INJECTED: "true"}},
         "spec": {
-            "initContainers": _init_containers(values),
+            **({"initContainers": inits} if inits else {}),
             "containers": [_proxy(values, mount)],
-            "imagePullSecrets": [{"name": name} for name in values.image.pull_secrets],
+            "imagePullSecrets": gap("pull_secrets"),
             "volumes": [
                 temporary,
                 senders.interception_volume(optional=True),
@@ -78,8 +80,6 @@ def templates(values: Values) -> list[Manifest]:
             ],
         },
     }
-    if not values.image.pull_secrets:
-        del template["spec"]["imagePullSecrets"]
     return [
         seal(
             {
@@ -197,6 +197,9 @@ def _tls_env() -> list[Manifest]:
 
 
 def _init_containers(values: Values) -> list[Manifest]:
+    """Return those that this kind of cluster runs; without `-iptables` the controller refuses transparent mode."""
+    if values.preset in _NO_NET_ADMIN:
+        return []
     rules = [env("PROXY_RULES", gap_text("ignore_rules"))]
     routes = [env("RESPONDER_ROUTES", gap_text("responder_routes"))]
     kinds: list[tuple[str, list[Manifest]]] = [("iptables", rules), ("responder", routes)]

@@ -122,6 +122,13 @@ EXEMPTIONS: tuple[Exemption, ...] = (
         _CAPTURE,
         ("super_t", "system_u", "system_r"),
     ),
+    Exemption(
+        "no-kernel-settings",
+        "nettap",
+        "preset openshift: only spc_t may read the files of other processes under SELinux there",
+        _CAPTURE,
+        ("spc_t",),
+    ),
 )
 """The table."""
 

@@ -21,7 +21,7 @@ _NOT_ON: dict[str, tuple[tuple[str, str, str], ...]] = {
         (
             "privilegedSidecars",
             "GKE Autopilot refuses privileged containers",
-            "leave it off: NET_ADMIN is enough there",
+            "use `sidecar.proxy_type: dual`, which needs none",
         ),
     ),
     "eks-fargate": (
