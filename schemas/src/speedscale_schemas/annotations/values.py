@@ -152,7 +152,7 @@ _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 def _variables(text: str) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     for number, raw in enumerate(text.split("\n"), 1):
-        line = raw.strip(" \t\r")
+        line = raw.lstrip(" \t").removesuffix("\r")  # blanks at the end belong to the value
         if not line:
             continue
         name, equals, value = line.partition("=")

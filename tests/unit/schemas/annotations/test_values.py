@@ -29,7 +29,7 @@ GOOD: list[tuple[ValueType, str, Any]] = [
     (values.SECRETS, "a,b", ("a", "b")),
     (values.FILE, "tls.key", "tls.key"),
     (values.FILE, "/etc/tls/tls.key", "/etc/tls/tls.key"),
-    (values.VARIABLES, "A=1\n\n B=x=y \r\nC=", (("A", "1"), ("B", "x=y"), ("C", ""))),
+    (values.VARIABLES, "A=1\n \n B=x=y \r\nC=", (("A", "1"), ("B", "x=y "), ("C", ""))),
     (values.TEXT, "-Da=b -Xmx1g", "-Da=b -Xmx1g"),
     (values.ID, "5f3f1c1e-6a0e", "5f3f1c1e-6a0e"),
     (values.URL, "https://a.example:8443/x?y", "https://a.example:8443/x?y"),
