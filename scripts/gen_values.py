@@ -5,11 +5,12 @@ Called by `gen.py`. Pure: schema in, text out. The names follow the rule in `doc
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from speedscale_manifests.values.writing import block, entry, scalar
 
 Schema = Mapping[str, Any]
 
@@ -173,8 +174,6 @@ replace, null takes a default away. Secrets never stand here: name a Secret inst
 `docs/reference/values.md` has the same as tables.
 """
 _COMMENT_WIDTH = 112
-_BARE = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*[A-Za-z0-9]|https?://[A-Za-z0-9.:/-]+[0-9a-z]|[0-9]+([mhsMGT]|[KMGT]i)")
-_TRAPS = re.compile(r"(?i)yes|no|on|off|true|false|null")
 
 
 def commented(schema: Schema) -> str:
@@ -196,7 +195,7 @@ def _settings(schema: Schema, node: Schema, depth: int, given: Mapping[str, Any]
         if is_class(schema, raw):
             lines += [f"{pad}{key}:", *_settings(schema, raw, depth + 1, own.get(key))]
         else:
-            lines += _entry(key, own.get(key, prop.get("default")), depth)
+            lines += entry(key, own.get(key, prop.get("default")), depth)
     return lines
 
 
@@ -206,7 +205,7 @@ def _comment(schema: Schema, raw: Schema, depth: int) -> list[str]:
     if prop.get("deprecated"):
         text = "Deprecated. " + text
     if "enum" in prop:
-        options = ", ".join(_scalar(value) for value in prop["enum"])
+        options = ", ".join(scalar(value) for value in prop["enum"])
         text += f" One of: {options}."
     if "minimum" in prop and not isinstance(prop["type"], list):
         text += f" From {prop['minimum']} to {prop['maximum']}."
@@ -215,9 +214,9 @@ def _comment(schema: Schema, raw: Schema, depth: int) -> list[str]:
     if is_class(schema, raw) or example is None or "enum" in prop or prop.get("deprecated"):
         return lines
     if isinstance(example, dict | list) and (not prop["default"] or None in list(_all(example))):
-        return [*lines, "Example:", *("  " + line for line in _block(example, 0))]
+        return [*lines, "Example:", *("  " + line for line in block(example, 0))]
     if prop.get("default") == "" and example != "":
-        return [*lines, f"Example: {_scalar(example)}"]
+        return [*lines, f"Example: {scalar(example)}"]
     return lines
 
 
@@ -228,32 +227,3 @@ def _all(value: Any) -> Iterator[Any]:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else text + "."
-
-
-def _entry(key: str, value: Any, depth: int) -> list[str]:
-    """Return `key: value` at a depth, maps and lists below it."""
-    name = "  " * depth + _scalar(key)
-    if isinstance(value, dict | list) and value:
-        return [f"{name}:", *_block(value, depth + 1)]
-    return [f"{name}: {_scalar(value)}"]
-
-
-def _block(value: Any, depth: int) -> list[str]:
-    if isinstance(value, dict):
-        return [line for key, item in value.items() for line in _entry(key, item, depth)]
-    pad = "  " * depth
-    lines: list[str] = []
-    for item in value:
-        if isinstance(item, dict) and item:
-            first, *rest = _block(item, depth + 1)
-            lines += [f"{pad}- {first.lstrip()}", *rest]
-        else:
-            lines.append(f"{pad}- {_scalar(item)}")
-    return lines
-
-
-def _scalar(value: Any) -> str:
-    """Return a scalar that every version of YAML reads as what it is: text is quoted unless it can be nothing else."""
-    if isinstance(value, str) and _BARE.fullmatch(value) and not _TRAPS.fullmatch(value):
-        return value
-    return json.dumps(value, ensure_ascii=False)

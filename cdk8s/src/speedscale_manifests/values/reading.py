@@ -20,7 +20,7 @@ MAX_BYTES = 1 << 20  # a ConfigMap holds no more; values are far smaller
 MAX_NODES = 20_000  # after aliases are expanded: what stops "billion laughs"
 MAX_DEPTH = 64
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -86,7 +86,7 @@ def _documents(content: str, source: str) -> Iterator[yaml.Node]:
     Depth is bounded before: libyaml's composer is recursive C and would take the process down.
     """
     depth = 0
-    for event in yaml.parse(content, Loader=_Loader):
+    for event in yaml.parse(content, Loader=LOADER):
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
@@ -96,7 +96,7 @@ def _documents(content: str, source: str) -> Iterator[yaml.Node]:
                 )
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             depth -= 1
-    loader = _Loader(content)
+    loader = LOADER(content)
     try:
         while loader.check_node():
             node = loader.get_node()
