@@ -12,8 +12,7 @@ from typing import Any
 import yaml
 
 from speedscale_manifests import values as our_values
-from speedscale_manifests.bundle import bundle
-from speedscale_manifests.components.inventory import inventory
+from speedscale_manifests.synth import objects
 from speedscale_manifests.values.chart_import import convert
 from speedscale_schemas.errors import ConfigError
 
@@ -38,21 +37,20 @@ def ours(
     if OPENSHIFT in api_versions:
         mapping["preset"] = "openshift"
     values = our_values.from_mapping(mapping, "the converted chart values")
-    objects = [placed.manifest for placed in inventory(values)] + list(bundle(values))
-    return objects, [str(note) for note in notes]
+    return objects(values), [str(note) for note in notes]
 
 
 def rendered(path: Path) -> list[dict[str, Any]]:
     """Return the objects of a file that `helm template` wrote; ConfigError when it is not one."""
     hint = "give what `helm template` prints"
-    objects = [document for document in _documents(path, hint) if document]
-    for document in objects:
+    found = [document for document in _documents(path, hint) if document]
+    for document in found:
         metadata = document.get("metadata") if isinstance(document, dict) else None
         if not (isinstance(metadata, dict) and "name" in metadata and "kind" in document):
             raise ConfigError([f"{path}: not only Kubernetes objects; {hint}"])
-    if not objects:
+    if not found:
         raise ConfigError([f"{path}: no objects; {hint}"])
-    return objects
+    return found
 
 
 def chart_values(path: Path) -> dict[str, Any]:
@@ -65,17 +63,17 @@ def chart_values(path: Path) -> dict[str, Any]:
     return found
 
 
-def namespace_of(objects: Sequence[Mapping[str, Any]]) -> str:
+def namespace_of(manifests: Sequence[Mapping[str, Any]]) -> str:
     """Return the namespace of the release: that of the operator's Deployment, else the first that an object names."""
     named = sorted(
-        (o["kind"] != "Deployment", o["metadata"]["namespace"]) for o in objects if o["metadata"].get("namespace")
+        (o["kind"] != "Deployment", o["metadata"]["namespace"]) for o in manifests if o["metadata"].get("namespace")
     )
     return named[0][1] if named else facts.NAMESPACE
 
 
-def api_versions_of(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def api_versions_of(manifests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return which further API groups the render was made for, as far as its objects show it."""
-    return (OPENSHIFT,) if any(o.get("apiVersion") == OPENSHIFT for o in objects) else ()
+    return (OPENSHIFT,) if any(o.get("apiVersion") == OPENSHIFT for o in manifests) else ()
 
 
 def _documents(path: Path, hint: str) -> list[Any]:
