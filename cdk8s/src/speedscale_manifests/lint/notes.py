@@ -29,7 +29,7 @@ _RULES = {
     Code.WRONG_OBJECT: "SPD010",
     Code.DESTRUCTIVE: "SPD034",
 }
-_PLACEHOLDER = re.compile(r"\{\{|\$\{|\$\(|\{%|^\$[A-Za-z_]\w*$|^<[^<>]+>$")
+_PLACEHOLDER = re.compile(r"\{\{|\$\{|\$\(|\{%|^\$[A-Za-z_]\w*$|^\s*<+[^<>]+>+\s*$")
 
 
 def placeholder(value: object) -> bool:

@@ -7,6 +7,7 @@ whatever the order of its keys.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -40,11 +41,20 @@ _NOTHING = {"hosts": (), "addresses": (), "ports": (), "variables": (), "secrets
 
 
 def is_ours(name: object) -> bool:
-    """Return whether a name has one of our prefixes, or one that was probably meant to be one of them."""
-    prefix, slash, _ = name.lower().partition("/") if isinstance(name, str) else ("", "", "")
+    """Return whether a name has one of our prefixes, or was probably meant to have one.
+
+    Other names under the vendor's domain (`speedscale.com/restartedAt`) are other people's business.
+    """
+    prefix, slash, rest = name.lower().partition("/") if isinstance(name, str) else ("", "", "")
     if not slash or prefix in OTHER_PREFIXES:
         return False
-    return prefix == _DOMAIN or prefix.endswith(f".{_DOMAIN}")
+    if prefix in PREFIXES:
+        return True
+    if "speed" not in prefix and "scale" not in prefix:
+        return False
+    if difflib.get_close_matches(prefix, PREFIXES, n=1, cutoff=0.9):
+        return True
+    return (prefix == _DOMAIN or prefix.endswith(f".{_DOMAIN}")) and bool(_elsewhere(rest))
 
 
 def judge(name: str, value: object) -> tuple[Any, Problem | None]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from speedscale_schemas.wording import short
+
 from . import quantities
 from .model import CAPTURE, OPERATOR, REPLAY, SIDECAR, Code, Parsed, Problem, Severity
 from .table import BY_NAME, rows
@@ -30,7 +32,7 @@ def check(parsed: Parsed, texts: dict[str, str], refused: frozenset[str]) -> lis
 def _of(
     name: str, texts: dict[str, str], code: Code, reason: str, severity: Severity = "error", accepted: str = ""
 ) -> Problem:
-    value = f'"{texts[name][:60]}"' if name in texts else ""
+    value = short(texts[name]) if name in texts else ""
     return Problem(name, code, value, reason, accepted, severity=severity)
 
 
@@ -175,8 +177,8 @@ def replay_without_snapshot(parsed: Parsed, texts: dict[str, str]) -> Found:
         return
     given = [row.full_name for row in rows(REPLAY, settable=True) if row.full_name in texts]
     if given:
-        reason = f"starts nothing without {REPLAY}/snapshot-id"
-        yield _of(given[0], texts, Code.CONFLICT, reason), (f"{REPLAY}/snapshot-id",)
+        reason = f"has no effect without {REPLAY}/snapshot-id"
+        yield _of(given[0], texts, Code.NO_EFFECT, reason, "warning"), (f"{REPLAY}/snapshot-id",)
 
 
 def cleanup_all(parsed: Parsed, texts: dict[str, str]) -> Found:

@@ -62,7 +62,7 @@ SNAPSHOT = "replay.speedscale.com/snapshot-id: s"
 # rule, text, line of the finding, a part of its message
 CASES = [
     ("SPD001", workload(f'{S}/tls_out: "true"', INJECT), 7, f"did you mean {S}/tls-out?"),
-    ("SPD001", workload('sidecar.speedscale.io/inject: "true"', f'{S}/Inject: "true"'), 8, f"did you mean {S}/inject?"),
+    ("SPD001", workload('speedscale.io/inject: "true"', f'{S}/Inject: "true"'), 8, f"did you mean {S}/inject?"),
     ("SPD002", workload(f'{S}/inject: "yes"'), 7, 'did you mean "true"?'),
     ("SPD003", workload(f"{S}/inject: true"), 7, 'write "true"'),
     ("SPD003", workload(INJECT, f"{S}/proxy-out-port: 4141"), 8, 'write "4141"'),
@@ -101,6 +101,7 @@ CASES = [
     ("SPD035", REPLAY + "  workloadRef: {name: a}\n", 7, "use workloads[].ref"),
     ("SPD035", REPLAY + "  workloads:\n  - ref: {name: a}\n    inTrafficKeys: [x]\n", 9, "use tests"),
     ("SPD091", workload("replay.speedscale.com/snapshot-id: ${SNAPSHOT}"), 7, "filled in later"),
+    ("SPD091", workload("replay.speedscale.com/snapshot-id: <<SNAPSHOT>>"), 7, "filled in later"),
     ("SPD091", workload(f"{S}/inject: null"), 7, "is null"),
     ("SPD091", REPLAY.replace("ID: s\n", 'ID: "{{ snapshot }}"\n', 1), 5, "filled in later"),
 ]  # fmt: skip

@@ -61,6 +61,7 @@ def test_a_full_workload() -> None:
         ({S + "inject": ["true"]}, Code.NOT_A_STRING, "is not a string"),
         ({S + "Inject": "true"}, Code.UNKNOWN, f"did you mean {S}inject?"),
         ({S + "tls_out": "true"}, Code.UNKNOWN, f"did you mean {S}tls-out?"),
+        ({S + "proxyType": "dual"}, Code.UNKNOWN, f"did you mean {S}proxy-type?"),
         ({S + "ignore-dst-port": "1"}, Code.UNKNOWN, "did you mean sidecar.speedscale.com/ignore-"),
         ({S + "enabled": "true"}, Code.UNKNOWN, f"did you mean {C}enabled?"),
         ({"sidecars.speedscale.com/inject": "true"}, Code.UNKNOWN, f"did you mean {S}inject?"),
@@ -82,7 +83,7 @@ def test_a_full_workload() -> None:
         ),
         ({**INJECT, C + "enabled": "true"}, Code.BOTH_METHODS, "neither is applied"),
         ({**INJECT, C + "java-agent": "true"}, Code.BOTH_METHODS, "neither is applied"),
-        ({R + "mode": "full-replay"}, Code.CONFLICT, "starts nothing without replay.speedscale.com/snapshot-id"),
+        ({"sidecar.speedscale.io/inject": "true"}, Code.UNKNOWN, f"did you mean {S}inject?"),
     ],
 )
 def test_errors(given: dict[str, Any], code: Code, said: str) -> None:
@@ -112,6 +113,7 @@ def test_errors(given: dict[str, Any], code: Code, said: str) -> None:
         ({**INJECT, S + "ignore-loopback": "true", S + "track-loopback": "true"}, Code.NO_EFFECT, "leaves out"),
         ({**INJECT, OP + "ignore": "true"}, Code.NO_EFFECT, "operator.speedscale.com/ignore wins"),
         ({S + "tls-out": "true"}, Code.NO_EFFECT, 'without sidecar.speedscale.com/inject: "true"'),
+        ({R + "mode": "full-replay"}, Code.NO_EFFECT, "without replay.speedscale.com/snapshot-id"),
         ({**INJECT, S + "tls-secret": "pay"}, Code.DEPRECATED, "use sidecar.speedscale.com/tls-in-secret"),
         ({R + "snapshot-id": "x", R + "cleanup": "all"}, Code.DESTRUCTIVE, "deletes this workload"),
     ],
@@ -147,6 +149,7 @@ def test_warnings(given: dict[str, Any], code: Code, said: str) -> None:
             R + "env-id": "abstract-yucca",
         },
         {"controlplane.speedscale.com/component": "operator", "sidecar.speedscale.com": "no slash", "a": "b"},
+        {"speedscale.com/restartedAt": "now", "example.speedscale.com/other": "x", "not-speedscale.com/inject": "1"},
         {R + "snapshot-id": "x", R + "secrets": "a,b", R + "timeout": "10m", R + "sut-url": "http://a"},
     ],
 )
