@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from speedscale_kube import Client, Object, Ref
-from speedscale_kube.errors import ForbiddenError, NotFoundError
+from speedscale_kube.errors import ForbiddenError, NotFoundError, ServerError
 from speedscale_schemas.errors import PermanentError
 
 from . import known
@@ -91,8 +91,8 @@ def _applied(client: Client, which: Ref, manifest: Object, state: _State) -> tup
     """Return what applying would make of an object, and why it would be refused."""
     try:
         return client.apply(manifest, MANAGER, force=True, dry_run=True), ""
-    except ForbiddenError as error:
-        note = f"{which.kind}: compared without the server's dry run, which may be stricter than it: {error}"
+    except (ForbiddenError, ServerError) as error:
+        note = f"{which.kind}: compared without the server's dry run, by our own knowledge of its fields: {error}"
         state.notes.setdefault(which.kind, note)
         return None, ""
     except PermanentError as error:
@@ -102,7 +102,7 @@ def _applied(client: Client, which: Ref, manifest: Object, state: _State) -> tup
 def _without_defaults(client: Client, manifest: Object, changes: list[Change]) -> list[Change]:
     try:
         fresh = client.apply(_renamed(manifest), MANAGER, force=True, dry_run=True)
-    except PermanentError:
+    except (PermanentError, ServerError):
         return changes
     return recorded_defaults(changes, fresh)
 

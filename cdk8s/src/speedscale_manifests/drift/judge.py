@@ -75,7 +75,8 @@ def _overwritten(
             continue  # a default, or what admission makes of it
         if owners and all(is_controller(owner.manager, trusted) for owner in owners):
             continue  # a HorizontalPodAutoscaler's replicas
-        stated = ABSENT if path != difference.path else value_at(desired, path)
+        shown_by_server = difference.git is ABSENT or path != difference.path or _numbered(path) < len(path)
+        stated = ABSENT if shown_by_server else value_at(desired, path)
         git = difference.git if stated is ABSENT else stated  # without the defaults that the server put in
         yield _change(difference.path, git, difference.live, owners)
 
@@ -114,10 +115,19 @@ def _missing(desired: Mapping[str, Any], live: Mapping[str, Any], leaf: Path) ->
 
 
 def _named(desired: Mapping[str, Any], path: Path) -> bool:
-    """Say whether git names the path, or the list whose members came or went."""
+    """Say whether git names the path, or the list whose members came or went.
+
+    A list whose items have numbers only is one value: git names all of it or nothing, and numbers shift.
+    """
+    path = path[: _numbered(path)]
     if value_at(desired, path) is not ABSENT:
         return True
     return bool(path) and not isinstance(path[-1], str) and isinstance(value_at(desired, path[:-1]), list)
+
+
+def _numbered(path: Path) -> int:
+    """Return where the first item stands that is named by its number; the length when there is none."""
+    return next((index for index, step in enumerate(path) if isinstance(step, int)), len(path))
 
 
 def _real(path: Path) -> Path:

@@ -61,7 +61,11 @@ class UnreachableError(TransientError):
 
 
 class ThrottledError(TransientError):
-    """The server is busy (429, 503, 504, 500 with a time): again after `retry_after_s`."""
+    """The server is busy (429, 503, 504, or any that names a time): again after `retry_after_s`."""
+
+
+class ServerError(TransientError):
+    """The server failed (500), often for a webhook that does not answer; asking again at once helps rarely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ def error(status: Status, where: str) -> Exception:
         return InvalidError("Invalid", detail)
     if status.code == 429 or status.code >= 500:
         wait = min(status.retry_after_s or DEFAULT_RETRY_S, MAX_RETRY_S)
-        return ThrottledError(f"{status.reason}: {detail}", wait)
+        busy = status.retry_after_s is not None or status.code in (429, 503, 504)
+        return (ThrottledError if busy else ServerError)(f"{status.reason}: {detail}", wait)
     return _PERMANENT.get(status.code, PermanentError)(status.reason, detail)
 
 
