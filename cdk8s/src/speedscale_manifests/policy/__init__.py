@@ -27,7 +27,7 @@ from .exemptions import EXEMPTIONS, Exemption, exempt
 from .model import Finding, Rule
 from .staging import stage
 
-__all__ = ["EXEMPTIONS", "RULES", "Exemption", "Finding", "Rule", "check", "findings"]
+__all__ = ["EXEMPTIONS", "RULES", "Exemption", "Finding", "Rule", "check", "exempt", "findings"]
 
 RULES: tuple[Rule, ...] = (
     *pods.RULES,

@@ -8,7 +8,6 @@ from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT_HASH, content_hash
 from speedscale_manifests.objects import names
 
 from .model import Finding, Item, Rule, Scene
-from .staging import unpack
 
 _PLURALS = {
     "NetworkPolicy": "networkpolicies",
@@ -17,20 +16,17 @@ _PLURALS = {
 _MAKES = frozenset({"create", "patch"})
 
 
-def _boxes(scene: Scene) -> Iterator[Item]:
-    return (item for item in scene.of("ConfigMap") if BUNDLE_LABEL in item.labels)
-
-
 def _agrees(scene: Scene, rule: str) -> Iterator[Finding]:
-    for box in _boxes(scene):
-        for item in unpack(box):
-            twin = scene.find(*_key(item))
-            if twin is not None and not twin.bundled and twin.manifest != item.manifest:
-                yield box.finding(rule, "data", f"{item.reference} differs from the one in the output")
+    for box, item in scene.bundle:
+        twin = scene.find(*_key(item))
+        if twin is not None and not twin.bundled and twin.manifest != item.manifest:
+            yield box.finding(rule, "data", f"{item.reference} differs from the one in the output")
 
 
 def _hashed(scene: Scene, rule: str) -> Iterator[Finding]:
-    for box in _boxes(scene):
+    for box in scene.of("ConfigMap"):
+        if BUNDLE_LABEL not in box.labels:
+            continue
         if box.annotations.get(CONTENT_HASH) != content_hash(box.manifest.get("data") or {}):
             yield box.finding(rule, "metadata.annotations", f"{CONTENT_HASH} is not that of the data")
 

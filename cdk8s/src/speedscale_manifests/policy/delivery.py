@@ -57,19 +57,21 @@ def _definitions(scene: Scene, rule: str) -> Iterator[Finding]:
                 yield item.finding(rule, f"{path}.schema", "has no structural schema")
             if "status" not in (version.get("subresources") or {}):
                 yield item.finding(rule, f"{path}.subresources", "status is no subresource: users could write it")
-            for place in _unpruned(schema, f"{path}.schema.openAPIV3Schema"):
-                yield item.finding(rule, place, "keeps unknown fields, so mistypes go unseen")
+            for place in _unpruned(schema):
+                where = ".".join((f"{path}.schema.openAPIV3Schema", *place))
+                yield item.finding(rule, where, "keeps unknown fields, so mistypes go unseen")
 
 
-def _unpruned(node: Any, path: str) -> Iterator[str]:
+def _unpruned(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if isinstance(node, dict):
         if node.get("x-kubernetes-preserve-unknown-fields"):
             yield path
         for key, value in node.items():
-            yield from _unpruned(value, f"{path}.{key}")
+            if isinstance(value, dict | list):
+                yield from _unpruned(value, (*path, key))
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            yield from _unpruned(value, f"{path}[{index}]")
+            yield from _unpruned(value, (*path, str(index)))
 
 
 def _ignored(scene: Scene, rule: str) -> Iterator[Finding]:

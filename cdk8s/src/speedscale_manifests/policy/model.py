@@ -154,10 +154,15 @@ class Container:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is judged together, and the preset it was made with."""
+    """Everything that is judged together.
+
+    `items`: each object once. `preset`: the kind of cluster it was made for. `bundle`: (ConfigMap, object inside) for
+    all of the bundle, those that stand in the output as well among them.
+    """
 
     items: tuple[Item, ...]
     preset: str = ""
+    bundle: tuple[tuple[Item, Item], ...] = ()
 
     def of(self, *kinds: str) -> Iterator[Item]:
         """Yield the objects of these kinds."""

@@ -13,14 +13,19 @@ from typing import Any
 from .model import Finding, Rule, Scene
 
 _MATERIAL = {
-    "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})"),
-    "Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-    "Stripe key": re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"),
-    "JSON Web Token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
-    "password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@$]+:[^\s/@$]+@"),
+    "private key": (("PRIVATE KEY-----",), re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
+    "AWS access key": (("AKIA", "ASIA"), re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
+    "GitHub token": (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22,})"),
+    ),
+    "Slack token": (("xox",), re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}")),
+    "Stripe key": (("k_live_",), re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}")),
+    "JSON Web Token": (("eyJ",), re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")),
+    "password in an address": (("://",), re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@$]+:[^\s/@$]+@")),
 }
+"""What material looks like: texts without one of which there is none, and the pattern."""
+
 _NAMED = re.compile(r"(?:^|_)(?:PASSWORD|PASSWD|TOKEN|API_KEY|SECRET_KEY|SECRET_ACCESS_KEY|CLIENT_SECRET)$")
 
 
@@ -31,10 +36,15 @@ def _objects(scene: Scene, rule: str) -> Iterator[Finding]:
 
 def _material(scene: Scene, rule: str) -> Iterator[Finding]:
     for item in scene.items:
-        for path, text in _texts(item.manifest, ""):
-            for kind, pattern in _MATERIAL.items():
-                if pattern.search(text):
-                    yield item.finding(rule, path, f"looks like a {kind}", what=kind)
+        # What came out of the bundle was seen as text of its ConfigMap.
+        if item.bundled:
+            continue
+        everything = "\n".join(_strings(item.manifest))
+        for kind, (marks, pattern) in _MATERIAL.items():
+            if any(mark in everything for mark in marks):
+                for path, text in _texts(item.manifest, ""):
+                    if pattern.search(text):
+                        yield item.finding(rule, path, f"looks like a {kind}", what=kind)
 
 
 def _environment(scene: Scene, rule: str) -> Iterator[Finding]:
@@ -43,6 +53,19 @@ def _environment(scene: Scene, rule: str) -> Iterator[Finding]:
             value = str(entry.get("value") or "")
             if value and not value.startswith("/") and _NAMED.search(str(entry.get("name", ""))):
                 yield container.finding(rule, f"env[{index}].value", f"{entry['name']} is written out")
+
+
+def _strings(node: Any) -> Iterator[str]:
+    """Yield every text of a manifest but its keys, fast."""
+    rest = [node]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, dict):
+            rest.extend(node.values())
+        elif isinstance(node, list):
+            rest.extend(node)
 
 
 def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -32,22 +32,19 @@ def stage(objects: Iterable[Manifest], preset: str = "") -> Scene:
     visible = [Item(manifest) for manifest in objects]
     seen = {item.reference for item in visible}
     gaps = _fillings(visible)
-    bundled = [item for box in visible for item in unpack(box, gaps)]
-    return Scene((*visible, *(item for item in bundled if item.reference not in seen)), preset)
+    bundle = tuple((box, item) for box in visible for item in _unpack(box, gaps))
+    return Scene((*visible, *(item for _, item in bundle if item.reference not in seen)), preset, bundle)
 
 
-def unpack(box: Item, gaps: Mapping[str, Any] | None = None) -> Iterator[Item]:
-    """Yield the objects inside a ConfigMap of the bundle; nothing for any other object.
-
-    `gaps`: what templates are filled with; without, the example of each gap.
-    """
+def _unpack(box: Item, gaps: Mapping[str, Any]) -> Iterator[Item]:
+    """Yield the objects inside a ConfigMap of the bundle, templates filled; nothing for any other object."""
     if box.kind != "ConfigMap" or BUNDLE_LABEL not in box.labels:
         return
     template = box.annotations.get(CONTENT) == "templates"
     for key, text in (box.manifest.get("data") or {}).items():
         manifest = _read(box, key, text)
         if template:
-            manifest = templates.fill(manifest, gaps or templates.examples())
+            manifest = templates.fill(manifest, gaps)
         yield Item(manifest, bundled=True, template=template)
 
 
@@ -77,5 +74,5 @@ def _read(box: Item, key: str, text: str) -> Manifest:
 
 @lru_cache(maxsize=256)
 def _parsed(text: str) -> Any:
-    """Return what a text says; each is read twice in one judgement, and nobody changes what comes back."""
+    """Return what a text says; nobody changes what comes back."""
     return yaml.load(text, Loader=_LOADER)
