@@ -12,6 +12,7 @@ def _verb(name: str, module: str, help: str, group: str = "Installation") -> Ver
 
 
 VERBS: tuple[Verb, ...] = (
+    _verb("values", "values", "show, check, change, begin and import the installation's values"),
     _verb("synth", "synth", "write the installation's manifests from values, for GitOps or Helm"),
     _verb("validate", "validate", "check values, manifests, policies, kustomizations and a cluster's verdict"),
     _verb("parity", "parity", "compare the installation with the vendor's chart: what is missing, what differs, why"),

@@ -79,7 +79,7 @@ def _merge(merged: Merged, target: dict[str, Any], layer: Layer, given: Mapping[
 
 def _remove(target: dict[str, Any], key: str, path: Path) -> None:
     known = (tree.at(path[:-1]) or {}).get("properties", {}).get(key)
-    if known is None or not _is_setting(path):
+    if known is None or not is_setting(path):
         target.pop(key, None)
         return
     empty: dict[str, Any] = {"object": {}, "array": []}
@@ -87,7 +87,7 @@ def _remove(target: dict[str, Any], key: str, path: Path) -> None:
     target[key] = empty[kind] if kind in empty and not tree.is_fixed(known) else tree.default(path)
 
 
-def _is_setting(path: Path) -> bool:
+def is_setting(path: Path) -> bool:
     """Tell whether every part above the last is an object of settings (not of a map or of Kubernetes)."""
     node: tree.Schema = tree.root()
     for part in path[:-1]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .frozen import Frozen, plain
-from .places import Warned
+from .places import Warned, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -757,6 +757,12 @@ class Values:
     """What is allowed, but probably not meant."""
     frozen: Mapping[str, Any] = field(default_factory=Frozen, repr=False)
     """The merged tree, read-only; `tree()` gives a copy to change."""
+
+    def origin(self, path: tuple[str | int, ...]) -> str:
+        """Return which layer set a path, or the nearest one above it."""
+        while path and text(path) not in self.sources:
+            path = path[:-1]
+        return self.sources.get(text(path), "default") if path else "default"
 
     def tree(self) -> dict[str, Any]:
         """Return the merged, plain form: dicts and lists of the caller's own."""
