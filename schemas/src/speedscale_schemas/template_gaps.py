@@ -71,6 +71,13 @@ GAPS: Mapping[str, Gap] = {
         "30m",
         r"|([0-9]+(\.[0-9]+)?(ms|h|m|s))+",
     ),
+    "certs_secret": Gap(
+        "string",
+        "Secret with the namespace's CA, root and sender token: `speedscale-certs`, in our own namespace"
+        " `speedscale-own-certs`.",
+        "speedscale-certs",
+        _HOST_NAME,
+    ),
     "pull_secrets": Gap(
         "array", "Pull Secrets that exist in the namespace.", [{"name": "registry-credentials"}], optional=True
     ),

@@ -227,7 +227,7 @@ def _volumes() -> list[Manifest]:
         *({"name": name, "hostPath": {"path": path, "type": ""}} for name, path in host.items()),
         {"name": "nettap-config", "configMap": {"name": names.NETTAP}},
         {"name": "nettap-shared", "emptyDir": {"sizeLimit": "256Mi"}},
-        senders.identity_volume(optional=False),
+        senders.identity_volume(),
         _token(),
     ]
 

@@ -1,25 +1,28 @@
 """What everything that sends to the forwarder shares: its address, the root that signed it, and a token.
 
-Secret `speedscale-certs` exists in every namespace where something of ours runs, made by the controller, with the same
-keys everywhere: `ca.crt` (the root), `ca-bundle.crt` (public roots and ours), `token` (this namespace's), and
-`intermediate.crt`, `intermediate.key` (this namespace's CA for interception, for sidecars and responders). In our own
-namespace it holds the root's key besides, as `tls.crt` and `tls.key`, the names of the vendor's chart; volumes name
-their items one by one, so that no pod ever mounts it.
+The controller makes one Secret for each namespace where something of ours runs: `speedscale-certs` in target
+namespaces, `speedscale-own-certs` in our own (where `speedscale-certs` holds the root and its key). Its keys are the
+same everywhere: `ca.crt` (the root), `ca-bundle.crt` (public roots and ours), `token` (this namespace's), `tls.crt` and
+`tls.key` (this namespace's CA for interception, for sidecars and responders). Volumes name their items one by one:
+nobody mounts a key that it does not use.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from speedscale_manifests.objects import Manifest, env, names
 from speedscale_manifests.values import Values
+from speedscale_schemas.templates import gap
 
 PATH = "/etc/ssl/speedscale"
 VOLUME = "speedscale-certs"
 
 _READ_ONLY_FOR_ALL = 0o444  # our user is not the files' owner, and a group is not given in a user's pod
 
-_IDENTITY = {"ca.crt": "ca.crt", "token": "token"}
-_AUTHORITY = {"intermediate.crt": "tls.crt", "intermediate.key": "tls.key"}
-_TRUST = {"ca.crt": "ca.crt", "ca-bundle.crt": "ca-bundle.crt"}
+_IDENTITY = ("ca.crt", "token")
+_AUTHORITY = ("ca.crt", "tls.crt", "tls.key")
+_TRUST = ("ca-bundle.crt", "ca.crt")
 
 
 def address(values: Values) -> str:
@@ -36,35 +39,35 @@ def sender_env(values: Values) -> list[Manifest]:
     ]
 
 
-def identity_volume(*, optional: bool) -> Manifest:
-    """Return the volume of a sender that intercepts nothing: root and token."""
-    return _volume(VOLUME, _IDENTITY, optional)
+def identity_volume() -> Manifest:
+    """Return the volume of a sender of ours that intercepts nothing: root and token. Without it the pod waits."""
+    return _volume(VOLUME, names.OWN_CERTS, _IDENTITY)
 
 
-def interception_volume(*, optional: bool) -> Manifest:
-    """Return the volume of a sidecar: root, token, and the namespace's CA as tls.crt and tls.key."""
-    return _volume(VOLUME, {**_IDENTITY, **_AUTHORITY}, optional)
+def interception_volume() -> Manifest:
+    """Return the volume of a sidecar: root, token and the namespace's CA; a pod starts without it."""
+    return _volume(VOLUME, gap("certs_secret"), sorted({*_IDENTITY, *_AUTHORITY}), optional=True)
 
 
 def authority_volume() -> Manifest:
-    """Return the volume of a responder: root, and the namespace's CA."""
-    return _volume(VOLUME, {"ca.crt": "ca.crt", **_AUTHORITY}, False)
+    """Return the volume of a responder: root and the namespace's CA. Without it the pod waits."""
+    return _volume(VOLUME, gap("certs_secret"), _AUTHORITY)
 
 
 def trust_volume() -> Manifest:
-    """Return the volume for the application's containers: certificates only."""
-    return _volume("speedscale-trust", _TRUST, True)
+    """Return the volume for the application's containers: certificates only; a pod starts without it."""
+    return _volume("speedscale-trust", gap("certs_secret"), _TRUST, optional=True)
 
 
 def mount(path: str = PATH) -> Manifest:
-    """Return the mount of one of the first three volumes."""
+    """Return the mount of one of these volumes but the last."""
     return {"name": VOLUME, "mountPath": path, "readOnly": True}
 
 
-def _volume(name: str, items: dict[str, str], optional: bool) -> Manifest:
+def _volume(name: str, secret: str, keys: Sequence[str], *, optional: bool = False) -> Manifest:
     source: Manifest = {
-        "secretName": names.CERTS,
-        "items": [{"key": key, "path": path} for key, path in sorted(items.items())],
+        "secretName": secret,
+        "items": [{"key": key, "path": key} for key in keys],
         "defaultMode": _READ_ONLY_FOR_ALL,
     }
     return {"name": name, "secret": {**source, "optional": True} if optional else source}

@@ -74,7 +74,7 @@ def templates(values: Values) -> list[Manifest]:
             "imagePullSecrets": gap("pull_secrets"),
             "volumes": [
                 temporary,
-                senders.interception_volume(optional=True),
+                senders.interception_volume(),
                 senders.trust_volume(),
                 gap("certificate_volumes"),
             ],

@@ -78,6 +78,7 @@ def test_the_node_is_read_only(nettap: Build) -> None:
 
 def test_it_mounts_no_key_of_the_ca(nettap: Build) -> None:
     (volume,) = [v for v in nettap().pod("DaemonSet")["volumes"] if v["name"] == "speedscale-certs"]
+    assert volume["secret"]["secretName"] == "speedscale-own-certs"
     assert [i["key"] for i in volume["secret"]["items"]] == ["ca.crt", "token"]
     assert "optional" not in volume["secret"]
 

