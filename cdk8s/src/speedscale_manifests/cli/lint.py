@@ -13,8 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speedscale_schemas.validation import nearest
-
 if TYPE_CHECKING:
     from speedscale_manifests.lint import Document, Problem
 
@@ -86,6 +84,7 @@ def _fail(message: str) -> int:
 def _rules(names: list[str]) -> tuple[set[str], str]:
     """Return the ids of the rules that are named, and what is wrong with a name."""
     from speedscale_manifests.lint import RULES
+    from speedscale_schemas.validation import nearest
 
     ids = {**{rule.id: rule.id for rule in RULES}, **{rule.name: rule.id for rule in RULES}}
     by_fold = {name.casefold(): rule for name, rule in ids.items()}

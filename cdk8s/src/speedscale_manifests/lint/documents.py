@@ -33,10 +33,6 @@ def read(text: str | bytes, source: str) -> tuple[list[Document], list[Problem]]
         except UnicodeDecodeError as error:
             return [], [unreadable(source, f"byte {error.start} is no UTF-8")]
     text = text.removeprefix("\ufeff")
-    if _TEMPLATE.search(text):
-        note = BY_ID["SPD091"]
-        message = "a template, which is not YAML before it is rendered"
-        return [], [Problem(source, 1, 1, note.id, note.severity, "", message, note.remedy)]
     documents: list[Document] = []
     problems: list[Problem] = []
     events = _events(text)
@@ -47,6 +43,8 @@ def read(text: str | bytes, source: str) -> tuple[list[Document], list[Problem]]
             elif isinstance(event, yaml.StreamEndEvent):
                 break
     except _Stop as stop:
+        if _TEMPLATE.search(text):
+            return [], [_template(source, stop.place)]
         problems.append(unreadable(source, stop.reason, stop.place))
     return [d for d in documents if d.value is not None], problems
 
@@ -63,6 +61,12 @@ def unreadable(source: str, reason: str, place: Place = (1, 1)) -> Problem:
     """Return the finding about a file that cannot be read, from this place on."""
     rule = BY_ID["SPD090"]
     return Problem(source, *place, rule.id, rule.severity, "", f"cannot be read from here on: {reason}", rule.remedy)
+
+
+def _template(source: str, place: Place) -> Problem:
+    note = BY_ID["SPD091"]
+    message = "a template, which is not YAML before it is rendered"
+    return Problem(source, *place, note.id, note.severity, "", message, note.remedy)
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -107,8 +107,10 @@ def test_templates_are_left_out_and_said_so(text: str) -> None:
     assert (problem.rule, problem.severity) == ("SPD091", "note")
 
 
-@pytest.mark.parametrize("text", ["a: '{{name}}'\n", 'a: "x {{ .y }}"\n', "# {{ a }}\na: 1\n"])
-def test_quoted_braces_are_no_template(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["a: '{{name}}'\n", 'a: "x {{ .y }}"\n', "# {{ a }}\na: 1\n", "a: |\n  {{ b }}\n", "a: b {{ c }}\n"]
+)
+def test_braces_that_yaml_can_read_are_no_template(text: str) -> None:
     assert only(text).value
 
 
