@@ -1,7 +1,8 @@
 """A CustomResourceDefinition against what an API server demands of it beyond its schema.
 
-Called by the step `crd`. The rules of structural schemas, of names and versions, of defaults and of CEL as far as they
-can be seen without a CEL compiler. Pure. Each problem is (path, reason).
+Called by the step `crd` for definitions that fit the schema of their kind. The rules of structural schemas, of names
+and versions, of defaults, and of CEL as far as they can be seen without a CEL compiler. Pure. Each problem is (path,
+reason).
 Source: Kubernetes, "Extend the Kubernetes API with CustomResourceDefinitions", sections structural schemas,
 defaulting, validation rules; apiextensions.k8s.io/v1 field reference.
 """
@@ -165,7 +166,7 @@ def _keywords(node: Node, path: Path) -> Wrong:
     free = node.get(_INT_OR_STRING) or node.get(_PRESERVE)
     if "type" not in node and not free:
         yield path, "a type is missing (structural schemas name one at each place)"
-    if "type" in node and node["type"] not in _TYPES:
+    if "type" in node and str(node["type"]) not in _TYPES:
         yield (*path, "type"), f"{node['type']!r} is no type here; allow null with nullable: true"
     if node.get(_INT_OR_STRING) and "type" in node:
         yield (*path, "type"), f"no type beside {_INT_OR_STRING}"

@@ -23,7 +23,7 @@ from .findings import Path
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _DEPTH = 200
-_NODES = 2_000_000
+_NODES = 300_000
 """Values of one text, aliases counted each time they stand: more is refused, a few aliases can mean billions."""
 
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))

@@ -22,12 +22,16 @@ ANNOTATIONS = "annotations"
 _PART = re.compile(r"\[(\d+)\]|\[([^\]]+)\]|\.?([^.\[\]]+)")
 
 
-def policy_step(documents: Sequence[Document], preset: str = "") -> Step:
+def policy_step(documents: Sequence[Document], preset: str = "", left_out: int = 0) -> Step:
     """Check every rule of `policy` over all objects, those in the bundle too; `preset` adds that cluster's rules.
 
-    Rules look at objects together, so a part of an installation is not judged.
+    Rules look at objects together, so a part of an installation is not judged: neither other people's manifests, nor
+    what is left when `left_out` objects do not fit their schema.
     """
     title = f"{len(policy.RULES)} security rules"
+    if left_out:
+        what = "1 object does" if left_out == 1 else f"{left_out} objects do"
+        return Step.skipped(POLICIES, title, f"{what} not fit Kubernetes' schemas, and rules look at all together")
     if not any(_is_operator(document.manifest) for document in documents):
         return Step.skipped(POLICIES, title, f"no whole installation: there is no Deployment {names.OPERATOR}")
     places = {reference(document.manifest): document for document in documents}

@@ -17,7 +17,7 @@ from speedscale_schemas.errors import ConfigError
 
 from . import building, bundled, files, rules, schemas, values_steps
 from .files import Document
-from .findings import SERVER, Found, Report, Step
+from .findings import SERVER, Found, Report, Step, named
 
 STEPS = (
     values_steps.VALUES,
@@ -102,12 +102,15 @@ def _pure(documents: Sequence[Document], versions: Sequence[str], preset: str, p
     def tick(done: int) -> None:
         progress(schemas.KUBERNETES, done)
 
+    first = schemas.kubernetes_step(documents, versions, tick)
+    bad = {(problem.file, problem.object) for problem in first.errors}
+    sound = [document for document in documents if (document.file, named(document.manifest)) not in bad]
     return [
-        schemas.kubernetes_step(documents, versions, tick),
-        schemas.crd_step(documents),
-        rules.policy_step(documents, preset),
-        rules.annotation_step(documents),
-        bundled.bundle_step(documents, versions),
+        first,
+        schemas.crd_step(sound),
+        rules.policy_step(sound, preset, left_out=len(documents) - len(sound)),
+        rules.annotation_step(sound),
+        bundled.bundle_step(sound, versions),
     ]
 
 
