@@ -16,7 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from speedscale_manifests.components import rbac_reference
 from speedscale_manifests.parity import run as parity
+from speedscale_manifests.policy import reference as policy
 from speedscale_manifests.values.combinations import LAYER, MERGED
 from speedscale_runtime.cli import root
 from speedscale_schemas import annotations as notes
@@ -92,7 +94,8 @@ def combinations() -> str:
 def other_files() -> Iterator[tuple[str, str]]:
     """Yield what stands elsewhere: path from the root of the repository, and text.
 
-    The schema of values gives its model and its commented file, the comparison with the vendor's chart its page.
+    The schema of values gives its model and its commented file; the comparison with the vendor's chart, the policy and
+    the grants give a page each.
     """
     import gen_values  # beside this file: on the path when this is run, not when a test loads it
 
@@ -100,6 +103,8 @@ def other_files() -> Iterator[tuple[str, str]]:
     yield "cdk8s/src/speedscale_manifests/values/model.py", gen_values.model(schema)
     yield "cdk8s/values.yaml", gen_values.commented(schema)
     yield "docs/parity.md", parity.page()
+    yield "docs/policy.md", policy.page()
+    yield "docs/rbac.md", rbac_reference.page()
 
 
 def _read(path: Path) -> str | None:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from speedscale_manifests.objects import Grant
 from speedscale_manifests.values import Values, from_mapping
 
-from . import rbac_grants
+from . import inspector, nettap, rbac_grants, replay_collector
 
 _HEAD = """# Rights
 
-<!-- Written by `make gen`; change components/rbac_grants.py, not this page. -->
+<!-- Written by `make gen`; change the grants in `speedscale_manifests.components`, not this page. -->
 
 Every rule of every Role, and why it is there. There is no wildcard, and no right to write rights: accounts, Roles and
 bindings stand in git. A rule that names objects holds for those alone; `list` and `watch` of a named object work with
@@ -42,12 +42,34 @@ _VARIANTS: tuple[tuple[str, str, dict[str, object]], ...] = (
 )
 
 
-def page(others: Sequence[tuple[str, Sequence[Grant]]] = ()) -> str:
-    """Return the page; `others`: (title, grants) of further accounts, in the order they are printed."""
-    return "\n".join(_lines(others)) + "\n"
+_OTHERS: tuple[tuple[str, tuple[tuple[str, Sequence[Grant]], ...]], ...] = (
+    (
+        "Inspector (absent with `dashboardAccess: false`)",
+        (
+            ("The whole cluster", inspector.CLUSTER),
+            ("Every watched namespace", inspector.WORKLOADS),
+            ("The installation's namespace", inspector.OWN),
+        ),
+    ),
+    (
+        "nettap (with `ebpf.enabled`)",
+        (
+            ("The whole cluster", nettap.CLUSTER),
+            ("Every watched namespace", nettap.PODS),
+            ("The installation's namespace", nettap.CONFIGURATION),
+        ),
+    ),
+    ("Collector of a replay", (("Every watched namespace", replay_collector.GRANTS),)),
+)
+"""The other accounts with rights; forwarder, backend and demo have none and mount no token."""
 
 
-def _lines(others: Sequence[tuple[str, Sequence[Grant]]]) -> Iterator[str]:
+def page() -> str:
+    """Return the page."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
     values = from_mapping({})
     yield _HEAD
     yield "## Operator\n\n### The whole cluster\n"
@@ -59,9 +81,11 @@ def _lines(others: Sequence[tuple[str, Sequence[Grant]]]) -> Iterator[str]:
     for setting, change, mapping in _VARIANTS:
         yield f"\n### With `{setting}`\n\n{change}\n"
         yield from _table(_changed(values, from_mapping(mapping)))
-    for title, grants in others:
-        yield f"\n## {title}\n"
-        yield from _table(grants)
+    for account, tables in _OTHERS:
+        yield f"\n## {account}"
+        for where, grants in tables:
+            yield f"\n### {where}\n"
+            yield from _table(grants)
     yield "\n## Not granted\n\nRights of the vendor's chart that ours leaves out.\n"
     yield "| API group | right | why not |"
     yield "| --- | --- | --- |"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from speedscale_manifests.components import rbac_grants, rbac_reference
-from speedscale_manifests.objects import Grant
+from speedscale_manifests.components.inventory import inventory
 from speedscale_manifests.values import from_mapping
 
 
@@ -22,10 +22,16 @@ def test_what_values_change_is_shown_alone() -> None:
     assert "`db-login`" in section
 
 
-def test_other_accounts_follow() -> None:
-    page = rbac_reference.page([("Inspector", [Grant(("",), ("nodes",), ("get",), "say on which node")])])
-    assert "## Inspector\n" in page
-    assert "| (core) | nodes | get |  | say on which node |" in page
+def test_every_account_with_a_token_is_there() -> None:
+    """Whatever has rights in the fullest installation is on the page, rule by rule."""
+    page = rbac_reference.page()
+    values = from_mapping({"ebpf": {"enabled": True}, "backend": {"enabled": True}})
+    for item in inventory(values):
+        if item.manifest["kind"] not in ("Role", "ClusterRole"):
+            continue
+        for rule in item.manifest["rules"]:
+            groups = ", ".join(group or "(core)" for group in rule["apiGroups"])
+            assert f"| {groups} | {', '.join(rule['resources'])} | {' '.join(rule['verbs'])} |" in page, item.component
 
 
 def test_it_says_the_same_twice() -> None:

@@ -60,6 +60,13 @@ def test_each_exemption_is_needed_in_full(exemption: Any) -> None:
         assert set(exemption.allows) == {finding.what for finding in covered}
 
 
+@pytest.mark.parametrize(
+    "what", ["privileged", "NET_RAW", "SYS_ADMIN", "SYS_RESOURCE", "hostNetwork", "hostPID", "secrets"]
+)
+def test_nothing_that_values_must_ask_for_is_there_by_default(what: str) -> None:
+    assert not [finding for finding in judged("{}") if finding.what == what]
+
+
 def test_exemptions_have_reasons_and_known_rules() -> None:
     for exemption in EXEMPTIONS:
         assert len(exemption.reason) > 20
