@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import facts as vendor_facts
-from .deviations import WHOLE, Deviation, Deviations, Rename
+from .deviations import OWN, WHOLE, Deviation, Deviations, Rename
 from .equality import ABSENT, same
 from .flatten import Facts, Fields, facts_of
 from .rights import covers
@@ -63,15 +63,15 @@ def compare(
     return compare_facts(facts_of(vendor_objects, namespace), facts_of(our_objects, namespace), deviations)
 
 
-def compare_facts(vendor: Facts, ours: Facts, deviations: Deviations) -> Report:
-    """Compare two sets of fields, as `flatten.facts_of` makes them."""
+def compare_facts(vendor: Facts, ours: Facts, deviations: Deviations, case: str = "") -> Report:
+    """Compare two sets of fields, as `flatten.facts_of` makes them; `case` names a built-in case."""
     renamed, unused = _renamed(vendor, ours, deviations.renames)
     equal: dict[str, int] = {}
     found: list[Difference] = []
     for item in sorted({**renamed, **ours}):
         section, theirs = renamed.get(item, (vendor_facts.OTHER, None))
         differences = list(_object(item, section, theirs, ours.get(item)))
-        found += (_explained(d, deviations.entries) for d in differences)
+        found += (_explained(d, deviations.entries, case) for d in differences)
         if theirs is not None and item in ours:
             apart = {d.path for d in differences}
             equal[section] = equal.get(section, 0) + sum(path not in apart for path in theirs)
@@ -81,7 +81,10 @@ def compare_facts(vendor: Facts, ours: Facts, deviations: Deviations) -> Report:
 
 
 def stale(reports: Iterable[Report], deviations: Deviations) -> list[str]:
-    """Return what of the list fits nothing in any of the reports: entries, single patterns of an entry, renames."""
+    """Return what of the list fits nothing in any of the reports: entries, single patterns of an entry, renames.
+
+    Entries for renders of one's own alone are let be: no built-in case shows what they are for.
+    """
     all_reports = list(reports)
     used: dict[str, set[str]] = {}
     for difference in (d for r in all_reports for d in r.differences):
@@ -89,6 +92,8 @@ def stale(reports: Iterable[Report], deviations: Deviations) -> list[str]:
             used.setdefault(difference.deviation.id, set()).update(difference.patterns)
     found = []
     for entry in deviations.entries:
+        if entry.cases == (OWN,):
+            continue
         unused = [p for p in (*entry.objects, *entry.paths) if p not in used.get(entry.id, ())]
         if entry.id not in used:
             found.append(f"deviation {entry.id!r} explains nothing any more")
@@ -142,12 +147,12 @@ def _right(d: Difference) -> Iterator[Difference]:
         yield replace(d, change="extra", vendor=ABSENT, ours=beyond)
 
 
-def _explained(difference: Difference, entries: Iterable[Deviation]) -> Difference:
+def _explained(d: Difference, entries: Iterable[Deviation], case: str) -> Difference:
     for entry in entries:
-        patterns = entry.fits(difference.item, difference.path, difference.change, difference.ours)
+        patterns = entry.fits(d.item, d.path, d.change, d.ours, case)
         if patterns is not None:
-            return replace(difference, deviation=entry, patterns=patterns)
-    return difference
+            return replace(d, deviation=entry, patterns=patterns)
+    return d
 
 
 def _renamed(

@@ -18,6 +18,8 @@ import yaml
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.wording import nearest
 
+from .facts import case_names
+
 CHANGES = ("missing", "differing", "extra")
 KINDS = {
     "security": "less right, less exposure",
@@ -27,13 +29,18 @@ KINDS = {
     "not-needed": "serves nothing in our implementation",
 }
 WHOLE = "(object)"
-_KEYS = {"id", "objects", "paths", "change", "kind", "reason", "ours", "section"}
+OWN = "own"
+_KEYS = {"id", "objects", "paths", "change", "kind", "reason", "ours", "cases"}
 _RENAME_KEYS = {"object", "to", "paths", "kind", "reason"}
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """Differences of one `change` at `paths` of `objects`, why they are right, and what ours must be, if pinned."""
+    """Differences of one `change` at `paths` of `objects`, why they are right, and what ours must be, if pinned.
+
+    `cases` names the built-in cases it holds for, empty for all. A render of one's own is any of them; `own` is such a
+    render alone.
+    """
 
     id: str
     objects: tuple[str, ...]
@@ -42,12 +49,15 @@ class Deviation:
     kind: str
     reason: str
     ours: Any = field(default=None, compare=False)
+    cases: tuple[str, ...] = ()
     object_patterns: tuple[re.Pattern[str], ...] = field(default=(), compare=False, repr=False)
     path_patterns: tuple[re.Pattern[str], ...] = field(default=(), compare=False, repr=False)
 
-    def fits(self, item: str, path: str, change: str, ours: Any) -> tuple[str, str] | None:
-        """Return the object pattern and the path pattern that fit a difference, or None."""
+    def fits(self, item: str, path: str, change: str, ours: Any = None, case: str = "") -> tuple[str, str] | None:
+        """Return the object pattern and the path pattern that fit a difference, or None; `case` "" is any."""
         if change != self.change or (self.ours is not None and ours != self.ours):
+            return None
+        if self.cases and case and case not in self.cases:
             return None
         objects = _first(self.object_patterns, self.objects, item)
         paths = _first(self.path_patterns, self.paths, path)
@@ -115,6 +125,7 @@ def _deviation(entry: Mapping[str, Any]) -> Deviation:
         entry["kind"],
         entry["reason"],
         entry.get("ours"),
+        _listed(entry.get("cases", ())),
         tuple(map(_pattern, objects)),
         tuple(map(_pattern, paths)),
     )
@@ -148,6 +159,10 @@ def _entry_problems(entry: Mapping[str, Any], where: str) -> list[str]:
     found += [f"{where}: key {key!r} is missing" for key in ("id", "objects", "change") if not entry.get(key)]
     if entry.get("change") and entry["change"] not in CHANGES:
         found.append(f"{where}.change: {entry['change']!r}: expected one of {', '.join(CHANGES)}")
+    known = (*case_names(), OWN)
+    for name in _listed(entry.get("cases", ())):
+        if name not in known:
+            found.append(f"{where}.cases: {name!r}: expected some of {', '.join(known)}")
     return found + _reviewed(entry, where)
 
 

@@ -21,7 +21,7 @@ def of_cases(names: Sequence[str]) -> Outcome:
         case = facts.case(name)
         objects, told = ours(case.values, api_versions=case.api_versions)
         notes.update(dict.fromkeys(told))
-        reports[name] = compare_facts(case.facts, facts_of(objects, facts.NAMESPACE), listed)
+        reports[name] = compare_facts(case.facts, facts_of(objects, facts.NAMESPACE), listed, name)
     complete = set(names) == set(facts.case_names())
     return Outcome(reports, tuple(stale(reports.values(), listed)) if complete else (), tuple(notes))
 

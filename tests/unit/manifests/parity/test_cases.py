@@ -8,6 +8,7 @@ import pytest
 
 from speedscale_manifests.parity import deviations, facts, markdown, run, text
 from speedscale_manifests.parity.compare import compare_facts
+from speedscale_manifests.parity.equality import default
 from speedscale_manifests.parity.flatten import facts_of
 from speedscale_manifests.parity.installation import ours
 from speedscale_manifests.parity.outcome import Outcome
@@ -35,6 +36,34 @@ def test_the_list_does_not_grow(outcome: Outcome) -> None:
     found = {case: len(report.differences) for case, report in outcome.reports.items()}
     found |= {"entries": len(listed.entries) + len(listed.renames)}
     assert {key: (found[key], listed.limits[key]) for key in found if found[key] > listed.limits[key]} == {}
+
+
+@pytest.mark.parametrize("name", facts.case_names())
+@pytest.mark.parametrize("how", ["another value", "gone"])
+def test_the_list_hides_nothing_that_is_equal_today(outcome: Outcome, name: str, how: str) -> None:
+    """Each field that is equal, changed or taken away, is a difference that no entry explains."""
+    case = facts.case(name)
+    listed = deviations.read()
+    renamed = {r.to: r.object for r in listed.renames}
+    apart = {(d.item, d.path) for d in outcome.reports[name].differences}
+    mine = facts_of(ours(case.values, api_versions=case.api_versions)[0], facts.NAMESPACE)
+    changed: set[tuple[str, str]] = set()
+    for item, fields in mine.items():
+        theirs = case.facts.get(renamed.get(item, item), {})
+        for path in [p for p in fields if p in theirs and (item, p) not in apart]:
+            if how == "gone" and default(path) == fields[path]:
+                continue
+            changed.add((item, path))
+            fields[path] = _another(item) if how == "another value" else fields[path]
+            if how == "gone":
+                del fields[path]
+    report = compare_facts(case.facts, mine, listed, name)
+    assert changed - {(d.item, d.path) for d in report.unexplained} == set()
+    assert len(changed) > 300
+
+
+def _another(item: str) -> object:
+    return ["in nowhere"] if item.startswith(facts.RIGHTS) else "another"
 
 
 def test_most_of_the_chart_is_equal(outcome: Outcome) -> None:
@@ -90,3 +119,14 @@ def test_rules_by_name_are_the_charts_where_the_user_brings_them() -> None:
     found = facts_of(ours(case.values, extra=brought)[0], facts.NAMESPACE)[item]
     for key in ("data[SPEEDSCALE_DLP_CONFIG]", "data[SPEEDSCALE_FILTER_RULE]", "data[WITH_DLP]"):
         assert found[key] == case.facts[item][key]
+
+
+def test_tags_of_replay_components_in_a_render_of_ones_own() -> None:
+    values = {"image": {"registry": "r.example.com", "tag": "v1"}, "imageTags": {"generator": "v3", "collector": "v3"}}
+    item = "ConfigMap/speedscale-operator"
+    found = facts_of(ours(values)[0], facts.NAMESPACE)[item]
+    theirs = {"data[COMPONENT_IMAGE_TAGS][generator=v3]": True, "data[COMPONENT_IMAGE_TAGS][collector=v3]": True}
+    own = {path: value for path, value in found.items() if path.startswith("data[COMPONENT_IMAGE_TAGS]")}
+    report = compare_facts({item: theirs}, {item: own}, deviations.read())
+    assert len(report.missing) == 2
+    assert report.unexplained == ()

@@ -138,6 +138,14 @@ def test_an_entry_used_in_one_of_several_cases_is_not_stale() -> None:
     assert stale(reports[1:], listed(text)) == ["deviation 'one' explains nothing any more"]
 
 
+def test_an_entry_for_renders_of_ones_own_is_never_stale() -> None:
+    text = "deviations:\n" + entry(cases="own")
+    assert stale([against({}, {})], listed(text)) == []
+    assert against({"data[A]": "1"}, {}, text).unexplained == ()
+    in_a_case = compare_facts({ITEM: {"data[A]": "1"}}, {ITEM: {}}, listed(text), "full")
+    assert len(in_a_case.unexplained) == 1
+
+
 RENAME = "renames:\n- {object: DaemonSet/speedscale-nettap, to: DaemonSet/nettap, kind: ours, reason: As documented.}\n"
 
 

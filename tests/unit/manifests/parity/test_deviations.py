@@ -14,6 +14,12 @@ deviations:
 """
 
 
+def test_an_entry_for_one_case_fits_there_and_in_renders_of_ones_own() -> None:
+    (entry,) = deviations.parse(GOOD.replace("id: a,", "id: a, cases: [full],")).entries
+    fits = {case: entry.fits("Job/x", "(object)", "missing", case=case) is not None for case in ("full", "alt", "")}
+    assert fits == {"full": True, "alt": False, "": True}
+
+
 def problems(text: str) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         deviations.parse(text)
@@ -36,6 +42,7 @@ def test_a_good_list() -> None:
         ("objects: Job/*", "object: Job/*", "did you mean 'objects'?"),
         ("id: a, ", "", "key 'id' is missing"),
         ("limits", "limit", "limit: unknown key"),
+        ("id: a,", "id: a, cases: [fulll],", "deviations[0].cases: 'fulll': expected some of default, full"),
     ],
 )
 def test_what_is_refused(old: str, new: str, expected: str) -> None:
