@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from speedscale_manifests.components import rbac_reference
+from speedscale_manifests.components import rbac_reference, templates_reference
 from speedscale_manifests.parity import run as parity
 from speedscale_manifests.policy import reference as policy
 from speedscale_manifests.values.combinations import LAYER, MERGED
@@ -94,8 +94,8 @@ def combinations() -> str:
 def other_files() -> Iterator[tuple[str, str]]:
     """Yield what stands elsewhere: path from the root of the repository, and text.
 
-    The schema of values gives its model and its commented file; the comparison with the vendor's chart, the policy and
-    the grants give a page each.
+    The schema of values gives its model and its commented file; the comparison with the vendor's chart, the policy,
+    the grants and the templates give a page each.
     """
     import gen_values  # beside this file: on the path when this is run, not when a test loads it
 
@@ -105,6 +105,7 @@ def other_files() -> Iterator[tuple[str, str]]:
     yield "docs/parity.md", parity.page()
     yield "docs/policy.md", policy.page()
     yield "docs/rbac.md", rbac_reference.page()
+    yield "docs/templates.md", templates_reference.page()
 
 
 def _read(path: Path) -> str | None:
