@@ -81,8 +81,9 @@ def to_dns() -> Manifest:
     """Return an egress rule: name resolution.
 
     Peers are open: cluster DNS may be pods, a node-local cache on a link-local address or the cloud's resolver.
+    Policies see the port of the pod, which on OpenShift is 5353.
     """
-    return {"ports": [*ports(53, protocol="UDP"), *ports(53)]}
+    return {"ports": [*ports(53, 5353, protocol="UDP"), *ports(53, 5353)]}
 
 
 def to_api_server(values: Values) -> Manifest:

@@ -7,7 +7,7 @@ else, and here is the only place that knows how to get at it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -36,20 +36,17 @@ def stage(objects: Iterable[Manifest], preset: str = "") -> Scene:
     return Scene((*visible, *(item for _, item in bundle if item.reference not in seen)), preset, bundle)
 
 
-def _unpack(box: Item, gaps: Mapping[str, Any]) -> Iterator[Item]:
+def _unpack(box: Item, gaps: str) -> Iterator[Item]:
     """Yield the objects inside a ConfigMap of the bundle, templates filled; nothing for any other object."""
     if box.kind != "ConfigMap" or BUNDLE_LABEL not in box.labels:
         return
     template = box.annotations.get(CONTENT) == "templates"
     for key, text in (box.manifest.get("data") or {}).items():
-        manifest = _read(box, key, text)
-        if template:
-            manifest = templates.fill(manifest, gaps)
-        yield Item(manifest, bundled=True, template=template)
+        yield Item(_read(box, key, text, gaps if template else ""), bundled=True, template=template)
 
 
-def _fillings(items: Iterable[Item]) -> dict[str, Any]:
-    """Return an example for each gap, and for the sidecar's resources what the operator's settings say."""
+def _fillings(items: Iterable[Item]) -> str:
+    """Return, as JSON, an example for each gap, and for the sidecar's resources what the operator's settings say."""
     gaps = templates.examples()
     for item in items:
         if item.kind == "ConfigMap" and item.reference.name == names.OPERATOR:
@@ -58,21 +55,24 @@ def _fillings(items: Iterable[Item]) -> dict[str, Any]:
             gaps["sidecar_resources"] = {
                 part: {**example.get(part, {}), **stated.get(part, {})} for part in ("requests", "limits")
             }
-    return gaps
+    return json.dumps(gaps)
 
 
-def _read(box: Item, key: str, text: str) -> Manifest:
+def _read(box: Item, key: str, text: str, gaps: str) -> Manifest:
     where = f"{box.reference}: data[{key!r}]"
     try:
-        manifest = _parsed(text)
+        manifest = _parsed(text, gaps)
         reference(manifest)
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise ConfigError([f"{where}: is no object: {error}"]) from error
+    except ConfigError as error:
+        raise ConfigError([f"{where}: {problem}" for problem in error.problems]) from error
     found: Manifest = manifest
     return found
 
 
 @lru_cache(maxsize=256)
-def _parsed(text: str) -> Any:
-    """Return what a text says; nobody changes what comes back."""
-    return yaml.load(text, Loader=_LOADER)
+def _parsed(text: str, gaps: str) -> Any:
+    """Return what a text says, with its gaps filled; nobody changes what comes back."""
+    node = yaml.load(text, Loader=_LOADER)
+    return templates.fill(node, json.loads(gaps)) if gaps else node

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from speedscale_manifests.components import base, crd
 from speedscale_schemas import trafficreplay
 
@@ -19,6 +21,17 @@ def test_a_person_confirms_that_a_namespace_goes(build: Callable[..., Any]) -> N
 
 def test_somebody_else_may_make_it(build: Callable[..., Any]) -> None:
     assert build(base.COMPONENT, createNamespace=False).all == []
+
+
+@pytest.mark.parametrize(
+    ("tree", "level"),
+    [({}, None), ({"ebpf": {"enabled": True}}, "privileged"), ({"hostNetwork": True}, "privileged")],
+)
+def test_it_says_so_where_something_asks_for_the_node(
+    tree: dict[str, Any], level: str | None, build: Callable[..., Any]
+) -> None:
+    labels = build(base.COMPONENT, **tree).one("Namespace")["metadata"]["labels"]
+    assert labels.get("pod-security.kubernetes.io/enforce") == level
 
 
 def test_the_definition_is_never_pruned(build: Callable[..., Any]) -> None:

@@ -52,7 +52,7 @@ def test_one_of_our_components_in_our_namespace() -> None:
 
 def test_names_are_resolved_by_udp_and_tcp() -> None:
     assert {port["protocol"] for port in network.to_dns()["ports"]} == {"UDP", "TCP"}
-    assert {port["port"] for port in network.to_dns()["ports"]} == {53}
+    assert {port["port"] for port in network.to_dns()["ports"]} == {53, 5353}
 
 
 def test_the_api_server_is_where_values_say() -> None:

@@ -122,7 +122,11 @@ def test_the_nodes_network_resolves_names_of_the_cluster(build: Build) -> None:
 def test_who_may_call_it_and_whom_it_may_call(build: Build) -> None:
     spec = build(operator.COMPONENT).one("NetworkPolicy")["spec"]
     assert [[port["port"] for port in rule["ports"]] for rule in spec["ingress"]] == [[9443]]
-    assert [[port["port"] for port in rule["ports"]] for rule in spec["egress"]] == [[53, 53], [443, 6443], [443, 4318]]
+    assert [[port["port"] for port in rule["ports"]] for rule in spec["egress"]] == [
+        [53, 5353, 53, 5353],
+        [443, 6443],
+        [443, 4318],
+    ]
 
 
 def test_metrics_are_for_those_who_are_named(build: Build) -> None:

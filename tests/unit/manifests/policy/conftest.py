@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -22,16 +23,17 @@ EVERYTHING = '{"ebpf": {"enabled": true}, "backend": {"enabled": true}, "operato
 
 
 @cache
-def _objects(tree: str) -> tuple[Manifest, ...]:
+def _objects(tree: str) -> bytes:
+    """Return an installation's objects; unpickling copies faster than anything else."""
     values = from_mapping(yaml.safe_load(tree))
-    return (*(item.manifest for item in inventory(values)), *bundle(values))
+    return pickle.dumps([*(item.manifest for item in inventory(values)), *bundle(values)])
 
 
 class World:
     """The objects of an installation; `spoilt` are those of the rules that are broken."""
 
     def __init__(self, tree: str = EVERYTHING) -> None:
-        self.objects: list[Manifest] = list(copy.deepcopy(_objects(tree)))
+        self.objects: list[Manifest] = pickle.loads(_objects(tree))
         self.preset = str(yaml.safe_load(tree).get("preset", ""))
 
     def one(self, kind: str, name: str = "speedscale-operator", namespace: str = "") -> Manifest:
