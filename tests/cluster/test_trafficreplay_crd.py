@@ -101,12 +101,6 @@ GOOD: list[dict[str, Any]] = [
     {"workloads": [{"ref": {"name": "a"}, "tests": ["x"]}, {"ref": {"name": "b"}, "tests": ["y"], "mocks": ["*"]}]},
     {"timeout": "0", "ttlAfterReady": "1h30m1.5s"},
     {"sidecar": {"inject": True, "patch": "e30=", "tls": {"in": {"secret": "a"}, "out": True}}},
-    {
-        "workloads": [
-            {"ref": {"name": f"w{n}"}, "tests": [f"{n}-{k}-" + "x" * 200 for k in range(32)], "mocks": ["*"] * 32}
-            for n in range(16)
-        ]
-    },
 ]
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"mode": "full"}, "spec.mode"),
@@ -142,6 +136,18 @@ def test_what_is_refused_here_is_refused_without_a_cluster(
         kube.apply(obj, "tests", dry_run=True)
     assert said in str(caught.value)
     assert trafficreplay.validate(obj)
+
+
+def test_the_largest_one_still_costs_little_enough(kube: Client, namespace: str) -> None:
+    def keys(word: str, count: int) -> list[str]:
+        return [f"{word}-{number}-".ljust(253, "x") for number in range(count)]
+
+    workloads = [{"ref": {"name": f"w{n}"}, "tests": keys(f"t{n}", 32), "mocks": keys("m", 128)} for n in range(16)]
+    obj = replay(namespace, workloads=workloads)
+    kube.apply(obj, "tests")
+    status(kube, namespace, STARTED)
+    kube.patch(Ref(trafficreplay.API_VERSION, trafficreplay.KIND, namespace, "x"), {"spec": {"timeout": "1h"}}, "tests")
+    assert trafficreplay.validate(obj) == []
 
 
 def test_an_unknown_field_is_refused_by_kubectl_too(cluster: Cluster, namespace: str) -> None:
