@@ -16,7 +16,6 @@ import binascii
 import copy
 import difflib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ import yaml
 from speedscale_schemas.errors import ConfigError
 
 from .credentials import Credential, ExecPlugin, Static, TokenFile
+from .private import PrivateFolder
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PATHS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
@@ -43,12 +43,11 @@ class Access:
     config: pykube.KubeConfig = field(repr=False)
     credential: Credential = field(repr=False)
     proxy: str = ""
-    folder: Any = field(default=None, repr=False)  # TemporaryDirectory: its keys live as long as the Access
+    folder: PrivateFolder = field(default_factory=PrivateFolder, repr=False)
 
     def close(self) -> None:
         """Remove the private files; the Access is of no use afterwards."""
-        if self.folder is not None:
-            self.folder.cleanup()
+        self.folder.remove()
 
 
 def load(
@@ -159,15 +158,11 @@ def _access(cluster: dict[str, Any], user: dict[str, Any], namespace: str, origi
     server = str(cluster.get("server") or "").rstrip("/")
     if not server.startswith(("https://", "http://")):
         raise ConfigError([f"{origin}: the cluster's server is {server!r}, not a URL that starts with https://"])
-    folder = tempfile.TemporaryDirectory(prefix="speedscale-kube-")
-    try:
-        for content, keys in ((cluster, ("certificate-authority",)), (user, ("client-certificate", "client-key"))):
-            for key in keys:
-                _materialise(content, key, Path(folder.name), origin)
-        credential = _credential(user, cluster, Path(folder.name))
-    except BaseException:
-        folder.cleanup()
-        raise
+    folder = PrivateFolder()
+    for content, keys in ((cluster, ("certificate-authority",)), (user, ("client-certificate", "client-key"))):
+        for key in keys:
+            _materialise(content, key, folder, origin)
+    credential = _credential(user, cluster, folder)
     pykube_user = {k: v for k, v in user.items() if k not in ("token", "tokenFile", "exec")}
     config = pykube.KubeConfig(
         {
@@ -180,7 +175,7 @@ def _access(cluster: dict[str, Any], user: dict[str, Any], namespace: str, origi
     return Access(server, namespace, origin, config, credential, str(cluster.get("proxy-url") or ""), folder)
 
 
-def _materialise(content: dict[str, Any], key: str, folder: Path, origin: str) -> None:
+def _materialise(content: dict[str, Any], key: str, folder: PrivateFolder, origin: str) -> None:
     """Write `<key>-data` into a file of ours, readable by us alone; data wins over a path, as in kubectl."""
     data = content.pop(f"{key}-data", None)
     if data:
@@ -188,15 +183,12 @@ def _materialise(content: dict[str, Any], key: str, folder: Path, origin: str) -
             raw = base64.b64decode(str(data), validate=True)
         except binascii.Error as error:
             raise ConfigError([f"{origin}: {key}-data is not base64"]) from error
-        path = folder / key
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(raw)
-        content[key] = str(path)
+        content[key] = str(folder.write(key, raw))
     elif key in content and not Path(str(content[key])).is_file():
         raise ConfigError([f"{origin}: {key}: {content[key]} does not exist"])
 
 
-def _credential(user: dict[str, Any], cluster: dict[str, Any], folder: Path) -> Credential:
+def _credential(user: dict[str, Any], cluster: dict[str, Any], folder: PrivateFolder) -> Credential:
     if user.get("tokenFile"):
         return TokenFile(Path(str(user["tokenFile"])))
     if user.get("token"):

@@ -25,6 +25,8 @@ from typing import Any, Protocol
 
 from speedscale_schemas.errors import ConfigError
 
+from .private import PrivateFolder
+
 REREAD_S = 60.0
 PLUGIN_TIMEOUT_S = 60.0
 _EARLY_S = 10.0  # a token about to end may end on the way
@@ -103,12 +105,13 @@ class ExecPlugin:
         self,
         spec: Mapping[str, Any],
         cluster: Mapping[str, Any],
-        folder: Path,
+        folder: PrivateFolder,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._spec, self._cluster, self._folder, self._now = spec, cluster, folder, now
         self._status: Mapping[str, Any] | None = None
         self._until = float("inf")
+        self._certificate: tuple[str, str] | None = None
 
     def authorization(self) -> str | None:
         """Return the minted token; ConfigError when the plugin fails, with its own words."""
@@ -117,10 +120,8 @@ class ExecPlugin:
 
     def certificate(self) -> tuple[str, str] | None:
         """Return the minted certificate and key as files."""
-        status = self._fresh()
-        if not status.get("clientCertificateData"):
-            return None
-        return str(self._folder / "exec.crt"), str(self._folder / "exec.key")
+        self._fresh()
+        return self._certificate
 
     def renew(self) -> bool:
         """Run the plugin anew at the next request."""
@@ -131,10 +132,17 @@ class ExecPlugin:
         if self._status is None or self._now() >= self._until:
             self._status = self._run()
             self._until = _expiry(self._status.get("expirationTimestamp"))
-            for key, name in (("clientCertificateData", "exec.crt"), ("clientKeyData", "exec.key")):
-                if self._status.get(key):
-                    _write_private(self._folder / name, str(self._status[key]))
+            self._certificate = self._written(self._status)
         return self._status
+
+    def _written(self, status: Mapping[str, Any]) -> tuple[str, str] | None:
+        texts = [str(status.get(key) or "").encode() for key in ("clientCertificateData", "clientKeyData")]
+        if not all(texts):
+            return None
+        certificate, key = (
+            self._folder.write(f"exec.{n}", text) for n, text in zip(("crt", "key"), texts, strict=True)
+        )
+        return str(certificate), str(key)
 
     def _run(self) -> Mapping[str, Any]:
         command = str(self._spec["command"])
@@ -182,8 +190,3 @@ def _expiry(stamp: object) -> float:
     except ValueError:
         return float("inf")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - _EARLY_S
-
-
-def _write_private(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
