@@ -15,13 +15,18 @@ __all__ = ["GAPS", "Gap"]
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """One thing that is known only when the template is used; `pattern` is what a string has to be in full."""
+    """One thing that is known only when the template is used.
+
+    `pattern` is what a string has to be in full. `annotations` are those of `sidecar.speedscale.com` that decide it, by
+    their names; without any of them the default of the annotation, or of the values, holds.
+    """
 
     type: str
     description: str
     example: Any
     pattern: str = ""
     optional: bool = False
+    annotations: tuple[str, ...] = ()
 
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
@@ -143,63 +148,142 @@ GAPS: Mapping[str, Gap] = {
     ),
     "http_ports": Gap(
         "array",
-        "Ports of Service responder-http: each port on which a mocked host speaks plain text.",
+        "Ports of Service responder-http: each port on which a mocked host speaks plain text; of a host that speaks"
+        " both, all. Without any the Service is not made.",
         [{"name": "http-80", "port": 80, "targetPort": "http", "protocol": "TCP"}],
     ),
     "https_ports": Gap(
         "array",
-        "Ports of Service responder-https: each port on which a mocked host speaks TLS.",
+        "Ports of Service responder-https: each port on which a mocked host speaks TLS only. Without any the Service is"
+        " not made.",
         [{"name": "https-443", "port": 443, "targetPort": "https", "protocol": "TCP"}],
+    ),
+    "response_timing": Gap(
+        "string", "When answers go out, as the responder's RESPONSE_TIMING takes it.", "none", r"none|recorded|[0-9.]+x"
+    ),
+    "response_selection": Gap(
+        "string",
+        "Which of several answers is next.",
+        "cycle",
+        r"cycle|round-robin|stick|miss|random",
+    ),
+    "faults": Gap(
+        "string", "Faults to inject, as the responder's FAULTS takes them; empty means none.", "/pay:rate=1/3"
     ),
     # sidecar
     "app_label": Gap("string", "The workload's `app` label, else its name.", "checkout"),
-    "proxy_type": Gap("string", "How traffic reaches the proxy.", "dual", r"transparent|reverse|forward|dual"),
+    "proxy_type": Gap(
+        "string",
+        "How traffic reaches the proxy.",
+        "dual",
+        r"transparent|reverse|forward|dual",
+        annotations=("proxy-type",),
+    ),
     "proxy_protocol": Gap(
-        "string", "What clients speak to the proxy.", "tcp:http", r"http|tcp|socks|tcp:http|tcp:socks"
+        "string",
+        "What clients speak to the proxy.",
+        "tcp:http",
+        r"http|tcp|socks|tcp:http|tcp:socks",
+        annotations=("proxy-protocol",),
     ),
-    "proxy_host": Gap("string", "Where a reverse or dual proxy sends inbound traffic.", "localhost", r"\S+"),
-    "proxy_port": Gap("integer", "Its port.", 8080),
-    "proxy_in_port": Gap("integer", "Port of the inbound listener.", 4143),
-    "proxy_out_port": Gap("integer", "Port of the outbound listener.", 4140),
-    "metrics_port": Gap("integer", "Port of the sidecar's metrics.", 4145),
-    "host_resolution": Gap("string", "Names for IP addresses.", "smart", r"smart|standard|none"),
-    "tls_out": Gap("boolean", "Unwrap outbound TLS.", True),
-    "tls_in": Gap("boolean", "Unwrap inbound TLS.", False),
+    "proxy_host": Gap(
+        "string",
+        "Where a reverse or dual proxy sends inbound traffic.",
+        "localhost",
+        r"\S+",
+        annotations=("proxy-host",),
+    ),
+    "proxy_port": Gap("integer", "Its port.", 8080, annotations=("proxy-port",)),
+    "proxy_in_port": Gap("integer", "Port of the inbound listener.", 4143, annotations=("proxy-in-port",)),
+    "proxy_out_port": Gap("integer", "Port of the outbound listener.", 4140, annotations=("proxy-out-port",)),
+    "metrics_port": Gap("integer", "Port of the sidecar's metrics.", 4145, annotations=("prometheus-port",)),
+    "host_resolution": Gap(
+        "string", "Names for IP addresses.", "smart", r"smart|standard|none", annotations=("host-resolution",)
+    ),
+    "kube_api_support": Gap(
+        "boolean", "Capture calls to the Kubernetes API.", False, annotations=("kube-api-support",)
+    ),
+    "istio_cni": Gap("boolean", "The cluster uses the Istio CNI agent.", False, annotations=("istio-cni",)),
+    "tls_out": Gap("boolean", "Unwrap outbound TLS.", True, annotations=("tls-out",)),
+    "tls_in": Gap(
+        "boolean", "Unwrap inbound TLS.", False, annotations=("tls-in-secret", "tls-in-private", "tls-in-public")
+    ),
     "tls_in_public": Gap(
-        "string", "Path of the certificate for inbound TLS; empty without it.", "/etc/ssl/speedscale-in/tls.crt", _PATH
+        "string",
+        "Path of the certificate for inbound TLS; empty without it.",
+        "/etc/ssl/speedscale-in/tls.crt",
+        _PATH,
+        annotations=("tls-in-secret", "tls-in-public"),
     ),
-    "tls_in_private": Gap("string", "Path of its key.", "/etc/ssl/speedscale-in/tls.key", _PATH),
+    "tls_in_private": Gap(
+        "string",
+        "Path of its key.",
+        "/etc/ssl/speedscale-in/tls.key",
+        _PATH,
+        annotations=("tls-in-secret", "tls-in-private"),
+    ),
     "tls_mutual_public": Gap(
         "string",
         "Path of the client certificate towards upstreams; empty without one.",
         "/etc/ssl/speedscale-mutual/tls.crt",
         _PATH,
+        annotations=("tls-mutual-secret", "tls-mutual-public"),
     ),
-    "tls_mutual_private": Gap("string", "Path of its key.", "/etc/ssl/speedscale-mutual/tls.key", _PATH),
+    "tls_mutual_private": Gap(
+        "string",
+        "Path of its key.",
+        "/etc/ssl/speedscale-mutual/tls.key",
+        _PATH,
+        annotations=("tls-mutual-secret", "tls-mutual-private"),
+    ),
     "certificate_mounts": Gap(
         "array",
         "Where the workload's own key pairs are mounted in the sidecar.",
         [{"name": "speedscale-tls-in", "mountPath": "/etc/ssl/speedscale-in", "readOnly": True}],
+        annotations=("tls-in-secret", "tls-mutual-secret"),
     ),
     "certificate_volumes": Gap(
         "array",
         "Volumes of these key pairs.",
         [{"name": "speedscale-tls-in", "secret": {"secretName": "checkout-tls"}}],
+        annotations=("tls-in-secret", "tls-mutual-secret"),
     ),
     "sidecar_resources": Gap(
         "object",
         "Requests and limits: the values' and the workload's annotations over them.",
         {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        annotations=(
+            "cpu-request",
+            "cpu-limit",
+            "memory-request",
+            "memory-limit",
+            "ephemeral-storage-request",
+            "ephemeral-storage-limit",
+        ),
     ),
-    "sidecar_log_level": Gap("string", "Log level; `trace` with diagnostics.", "info", r"trace|debug|info|warn|error"),
+    "sidecar_log_level": Gap("string", "Log level; `debug` with diagnostics.", "info", r"trace|debug|info|warn|error"),
+    "diagnostics": Gap(
+        "boolean", "Verbose logs and packet captures under /diagnostics.", False, annotations=("diagnostics",)
+    ),
     "sidecar_restart_policy": Gap(
         "string", "`Always` where the sidecar is a restartable init container.", "Always", "Always", optional=True
     ),
-    "ignore_rules": Gap(
+    "capture_rules": Gap(
         "object",
-        "What bypasses the proxy, as the annotations say it: srcIps, dstIps, srcHosts, dstHosts, inboundPorts,"
-        " outboundPorts, loopback.",
-        {"dstIps": "10.0.0.0/8", "inboundPorts": "9090"},
+        "What meets the proxy and what bypasses it: ignoreSrcIps, ignoreDstIps, ignoreSrcHosts, ignoreDstHosts,"
+        " ignoreInboundPorts, ignoreOutboundPorts (lists), ignoreLoopback, trackLoopback, nodeTraffic (booleans).",
+        {"ignoreDstIps": ["10.0.0.0/8"], "ignoreInboundPorts": [9090], "nodeTraffic": False},
+        annotations=(
+            "ignore-src-ips",
+            "ignore-dst-ips",
+            "ignore-src-hosts",
+            "ignore-dst-hosts",
+            "ignore-inbound-ports",
+            "ignore-outbound-ports",
+            "ignore-loopback",
+            "track-loopback",
+            "capture-node-traffic",
+        ),
     ),
     "responder_routes": Gap(
         "object",

@@ -75,8 +75,6 @@ def pod(
     **spec: Any,
 ) -> Manifest:
     """Return a pod template of a replay's component; in a user's namespace it runs as `default`, without a token."""
-    # Tools that put a proxy of their own into each pod would hold a Job open; ours stays away by itself.
-    stay_away = {names.IGNORE: "true"}
     pulls: dict[str, Any] = {} if service_account else {"imagePullSecrets": gap("pull_secrets")}
     template = pod_template(
         values,
@@ -85,7 +83,8 @@ def pod(
         service_account=service_account,
         token=token,
         template_labels={**selector(component), ID_LABEL: gap("replay_id")},
-        template_annotations=stay_away,
+        # the webhook sees pods, too
+        template_annotations={names.IGNORE: "true"},
         **{**pulls, **spec},
     )
     template["metadata"]["labels"] = {**template["metadata"]["labels"], **labels(component)}
@@ -127,10 +126,11 @@ def policy(
     *,
     ingress: Sequence[Mapping[str, Any]] = (),
     egress: Sequence[Mapping[str, Any]] | None = None,
+    namespace: str = "",
 ) -> list[Manifest]:
     """Return the NetworkPolicy of a component's pods, or nothing where the values switch policies off.
 
-    Without `egress` that direction is open.
+    Without `egress` that direction is open. `namespace`: where it is not that of the workload under test.
     """
     if not values.network_policies.enabled:
         return []
@@ -143,7 +143,7 @@ def policy(
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
-            "metadata": metadata(values, component),
+            "metadata": metadata(values, component, namespace=namespace),
             "spec": spec,
         }
     ]

@@ -69,15 +69,15 @@ def templates(values: Values) -> list[Manifest]:
     policies = replay.policy(
         values,
         NAME,
+        ingress=network.metrics(values, replay.METRICS_PORT),
         egress=[
             network.to_dns(),
             network.to_api_server(values),
             network.to_outside(values, *outside),
             *backend.egress(values),
         ],
+        namespace=values.namespace,
     )
-    for item in policies:
-        item["metadata"]["namespace"] = values.namespace
     return [seal(item) for item in (replay.deployment(values, NAME, template, namespace=values.namespace), *policies)]
 
 

@@ -13,7 +13,7 @@ from speedscale_manifests.objects import Manifest, container, env, names, scratc
 from speedscale_manifests.values import Values
 from speedscale_schemas.templates import gap, gap_text, seal
 
-from . import replay
+from . import network, replay
 from .component import Component
 
 NAME = "generator"
@@ -22,7 +22,7 @@ _DLP_KEY = "/var/run/secrets/speedscale/dlp-key"
 
 
 def templates(values: Values) -> list[Manifest]:
-    """Return the Job and its policy: nothing may connect to it."""
+    """Return the Job and its policy: nothing may connect to it, but those who read metrics."""
     job: Manifest = {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -37,7 +37,8 @@ def templates(values: Values) -> list[Manifest]:
             "template": _pod(values),
         },
     }
-    return [seal(item) for item in (job, *replay.policy(values, NAME))]
+    policies = replay.policy(values, NAME, ingress=network.metrics(values, replay.METRICS_PORT))
+    return [seal(item) for item in (job, *policies)]
 
 
 def _pod(values: Values) -> Manifest:

@@ -64,16 +64,18 @@ _RESTRICTED: Manifest = {
 
 def templates(values: Values) -> list[Manifest]:
     """Return the PodTemplate."""
-    temporary, mount = scratch("speedscale-tmp", "/tmp", "512Mi")
+    temporary, mount = scratch("speedscale-tmp", "/tmp", "256Mi")
+    diagnostics, diagnostics_mount = scratch("speedscale-diagnostics", "/diagnostics", "256Mi")
     inits = _init_containers(values)
     template: Manifest = {
         "metadata": {"labels": {_INJECTED: "true"}},
         "spec": {
             **({"initContainers": inits} if inits else {}),
-            "containers": [_proxy(values, mount)],
+            "containers": [_proxy(values, [mount, diagnostics_mount])],
             "imagePullSecrets": gap("pull_secrets"),
             "volumes": [
                 temporary,
+                diagnostics,
                 senders.interception_volume(),
                 senders.trust_volume(),
                 gap("certificate_volumes"),
@@ -125,7 +127,7 @@ def _sees_dns(values: Values) -> bool:
     return values.sidecar.observe_dns and not values.disable_sidecar_smart_reverse_dns
 
 
-def _proxy(values: Values, mount: Manifest) -> Manifest:
+def _proxy(values: Values, mounts: list[Manifest]) -> Manifest:
     return container(
         values,
         CONTAINER,
@@ -144,7 +146,7 @@ def _proxy(values: Values, mount: Manifest) -> Manifest:
         # As a restartable init container it holds the application back until it listens.
         startupProbe=http_probe("/readyz", HEALTH_PORT, period_s=1, failures=60),
         readinessProbe=http_probe("/readyz", HEALTH_PORT, period_s=10, failures=3),
-        volumeMounts=[mount, senders.mount(), gap("certificate_mounts")],  # type: ignore[list-item]
+        volumeMounts=[*mounts, senders.mount(), gap("certificate_mounts")],  # type: ignore[list-item]
     ) | {"resources": gap("sidecar_resources")}
 
 
@@ -172,8 +174,10 @@ def _identity_env(values: Values) -> list[Manifest]:
 
 def _proxy_env() -> list[Manifest]:
     return [
+        env("DIAGNOSTICS", gap_text("diagnostics")),
         env("HEALTH_PORT", HEALTH_PORT),
         env("HOST_RESOLUTION", gap("host_resolution")),
+        env("KUBE_API_SUPPORT", gap_text("kube_api_support")),
         env("METRICS_HTTP_PORT", gap_text("metrics_port")),
         env("PROXY_IN_PORT", gap_text("proxy_in_port")),
         env("PROXY_OUT_PORT", gap_text("proxy_out_port")),
@@ -200,7 +204,7 @@ def _init_containers(values: Values) -> list[Manifest]:
     """Return those that this kind of cluster runs; without `-iptables` the controller refuses transparent mode."""
     if values.preset in _NO_NET_ADMIN:
         return []
-    rules = [env("PROXY_RULES", gap_text("ignore_rules"))]
+    rules = [env("CAPTURE_RULES", gap_text("capture_rules")), env("ISTIO_CNI", gap_text("istio_cni"))]
     routes = [env("RESPONDER_ROUTES", gap_text("responder_routes"))]
     kinds: list[tuple[str, list[Manifest]]] = [("iptables", rules), ("responder", routes)]
     if _sees_dns(values):

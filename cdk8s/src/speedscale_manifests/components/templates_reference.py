@@ -73,7 +73,9 @@ def _gaps() -> Iterator[str]:
         kind = gap.type + (", optional" if gap.optional else "")
         components = ", ".join(dict.fromkeys(used.get(name, ())))
         example = f"`{_shown(gap.example)}`" if gap.example != "" else "(empty)"
-        yield f"| `{name}` | {kind} | {components} | {gap.description} | {example} |"
+        decided = "".join(f" `{annotation}`" for annotation in gap.annotations)
+        meaning = gap.description + (f" Annotations:{decided}." if decided else "")
+        yield f"| `{name}` | {kind} | {components} | {meaning} | {example} |"
 
 
 def _shown(example: Any) -> str:

@@ -14,6 +14,7 @@ from speedscale_manifests.objects import Manifest
 from speedscale_manifests.validate import kubernetes
 from speedscale_manifests.values import from_mapping
 from speedscale_schemas import settings, validation
+from speedscale_schemas.annotations.table import rows
 from speedscale_schemas.templates import GAPS, examples, fill, gaps
 
 Build = Callable[..., Any]
@@ -21,7 +22,9 @@ SETTINGS = {"generator": "generator", "responder": "responder", "sidecar": "gopr
 LATER = {
     # Documented names that the proxy accepts and does not serve yet, or leaves to init containers.
     "speedscale-goproxy": {
+        "DIAGNOSTICS",
         "HOST_RESOLUTION",
+        "KUBE_API_SUPPORT",
         "SPEC_NODENAME",
         "SPEC_SERVICEACCOUNTNAME",
         "TLS_IN_PRIVATE_KEY",
@@ -245,3 +248,20 @@ def test_the_root_key_is_mounted_by_the_operator_alone() -> None:
     assert "speedscale-own-certs" in json.dumps(filled)
     assert "speedscale-own-certs" in json.dumps(managed)
     assert '"speedscale-certs"' not in re.sub(r'"name": "speedscale-certs"', "", json.dumps([*filled, *managed]))
+
+
+def test_every_annotation_of_the_sidecar_has_a_place() -> None:
+    by_gaps = {name for gap in GAPS.values() for name in gap.annotations}
+    # What the controller does to the workload itself, outside of the template.
+    to_the_workload = {
+        "inject",
+        "insert-init-first",
+        "capture-mode",
+        "prometheus-enable-scrape-annotations",
+        "tls-java-tool-options",
+        "tls-java-tool-options-value",
+        "extra-container-env-vars",
+        "mount-known-ca",
+    }
+    assert not by_gaps & to_the_workload
+    assert by_gaps | to_the_workload == {row.name for row in rows("sidecar.speedscale.com", settable=True)}
