@@ -71,7 +71,8 @@ def _overwritten(
     for difference in pairs:
         path = _real(difference.path)
         owners = ownership.owners(found, live, path) if difference.live is not ABSENT else ()
-        if UNCOMPARED.search(text(path)) or not (owners or _named(desired, path)):
+        named = _named(desired, path)
+        if UNCOMPARED.search(text(path)) or not (named or (owners and not _marked(path))):
             continue  # a default, or what admission makes of it
         if owners and all(is_controller(owner.manager, trusted) for owner in owners):
             continue  # a HorizontalPodAutoscaler's replicas
