@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
-from . import notes, replays, workloads
+from . import embedded, notes, replays, workloads
 from .model import Document, Problem
-from .scan import Object, mapping, mappings, objects, text
+from .scan import mapping, mappings, objects, text
 
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -26,31 +27,27 @@ def lint(
     those that a kustomization among the documents names; in them only what stands there is judged.
     """
     given = list(documents)
-    partial = {posixpath.normpath(source) for source in patches} | patch_files(given)
-    found = {p for p in _findings(given, partial) if p.rule not in disabled}
-    return sorted(found)
+    merged = {posixpath.normpath(source) for source in patches} | patch_files(given)
+    given = [replace(d, partial=True) if posixpath.normpath(d.source) in merged else d for d in given]
+    given += [patch for document in given for patch in embedded.inside(document)]
+    return sorted({problem for problem in _findings(given) if problem.rule not in disabled})
 
 
-def _findings(documents: list[Document], patches: Collection[str]) -> Iterator[Problem]:
+def _findings(documents: list[Document]) -> Iterator[Problem]:
     every = [one for document in documents for one in objects(document)]
     levels = workloads.security_levels(every)
     argo = any(replays.under_argo(one) for one in every)
     for document in documents:
-        partial = posixpath.normpath(document.source) in patches
         annotations, labels = mappings(document)
         for found in annotations:
-            yield from notes.check_annotations(found, partial=partial)
+            yield from notes.check_annotations(found)
         for found in labels:
             yield from notes.check_labels(found)
     for one in every:
-        yield from _of_object(one, levels, argo, posixpath.normpath(one.document.source) in patches)
-
-
-def _of_object(one: Object, levels: dict[str, str], argo: bool, partial: bool) -> Iterator[Problem]:
-    if one.is_workload:
-        yield from workloads.check(one, levels)
-    elif replays.is_replay(one):
-        yield from replays.check(one, argo=argo, partial=partial)
+        if one.is_workload:
+            yield from workloads.check(one, levels)
+        elif replays.is_replay(one):
+            yield from replays.check(one, argo=argo)
 
 
 def patch_files(documents: Iterable[Document]) -> set[str]:

@@ -20,13 +20,15 @@ class Document:
     """One YAML document as plain JSON values, and where each of them stands.
 
     `places` has the place of a key, or of a list's item; what comes out of an alias or a merge has none of its own.
-    `duplicates` are keys that stand twice in one mapping (the last one counts), each with its second place.
+    `duplicates` are keys that stand twice in one mapping (the last one counts), each with its second place. `partial`
+    says that it is merged into something else: what it lacks stands there.
     """
 
     source: str
     value: Any
     places: Mapping[Path, Place] = field(default_factory=dict, repr=False)
     duplicates: tuple[tuple[Path, Place], ...] = ()
+    partial: bool = False
 
     def place(self, path: Path) -> Place:
         """Return where a path stands: itself, or the nearest thing around it that has a place."""

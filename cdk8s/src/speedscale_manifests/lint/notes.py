@@ -37,8 +37,8 @@ def placeholder(value: object) -> bool:
     return isinstance(value, str) and _PLACEHOLDER.search(value) is not None
 
 
-def check_annotations(found: Mapping, *, partial: bool) -> Iterator[Problem]:
-    """Yield what is wrong with one mapping of annotations; `partial` when others are merged with it."""
+def check_annotations(found: Mapping) -> Iterator[Problem]:
+    """Yield what is wrong with one mapping of annotations."""
     ours = {name: value for name, value in found.value.items() if notes.is_ours(name)}
     if not ours:
         return
@@ -53,7 +53,7 @@ def check_annotations(found: Mapping, *, partial: bool) -> Iterator[Problem]:
         yield from _on_a_template(found, ours)
     elif found.inside[-1:] == ("commonAnnotations",):
         yield from _on_everything(found, ours)
-    whole = on_itself and not partial and len(judged) == len(ours)
+    whole = on_itself and not found.document.partial and len(judged) == len(ours)
     yield from _wrong(found, judged, whole=whole)
 
 

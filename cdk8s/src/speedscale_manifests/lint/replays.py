@@ -45,14 +45,14 @@ def under_argo(one: Object) -> bool:
     return any(str(name).startswith("argocd.argoproj.io/") for name in one.annotations)
 
 
-def check(replay: Object, *, argo: bool, partial: bool) -> Iterator[Problem]:
-    """Yield what is wrong with a TrafficReplay; `argo` when its tree is Argo CD's, `partial` when it is a patch."""
-    document, here = replay.document, replay.path
+def check(replay: Object, *, argo: bool) -> Iterator[Problem]:
+    """Yield what is wrong with a TrafficReplay; `argo` when its tree is Argo CD's."""
+    document, here, partial = replay.document, replay.path, replay.document.partial
     if replay.value.get("apiVersion") != trafficreplay.API_VERSION:
         message = f"apiVersion is {replay.value.get('apiVersion')!r}"
         yield problem(document, (*here, "apiVersion"), "SPD032", message)
         return
-    yield from _schema(replay, partial=partial)
+    yield from _schema(replay)
     spec = mapping(replay.value.get("spec"))
     if "spec" not in replay.value and not partial:
         yield problem(document, here, "SPD030", f"{replay.name} has no spec: it replays nothing", severity="warning")
@@ -65,11 +65,11 @@ def check(replay: Object, *, argo: bool, partial: bool) -> Iterator[Problem]:
         yield problem(document, here, "SPD033", message)
 
 
-def _schema(replay: Object, *, partial: bool) -> Iterator[Problem]:
+def _schema(replay: Object) -> Iterator[Problem]:
     rules = {message for _, message in trafficreplay.cel_rules()}
     for wrong in trafficreplay.validate(replay.value):
         path: Path = (*replay.path, *wrong.parts)
-        if partial and (wrong.expected in rules or "is missing" in wrong.expected):
+        if replay.document.partial and (wrong.expected in rules or "is missing" in wrong.expected):
             continue  # the rest stands in the object that is patched
         if placeholder(_at(replay, wrong.parts)):
             message = f"{wrong.path}: {wrong.value} is filled in later and was not judged"

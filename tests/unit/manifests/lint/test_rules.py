@@ -193,6 +193,56 @@ def test_a_patch_is_judged_for_what_stands_in_it_only() -> None:
     assert [p.rule for p in lint(inside, patches=["overlay/patch.yaml"])] == ["SPD003"]
 
 
+KUSTOMIZATION = f"""\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+patches:
+- target: {{kind: Deployment}}
+  patch: |-
+    - op: add
+      path: /metadata/annotations/sidecar.speedscale.com~1inject
+      value: true
+    - op: replace
+      path: /spec/template/metadata/annotations
+      value: {{{S}/tls-out: "true"}}
+    - op: remove
+      path: /metadata/annotations/sidecar.speedscale.com~1anything
+- patch: |
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata:
+      name: pay
+      annotations:
+        {S}/tls_out: "true"
+        {S}/proxy-port: "1"
+patchesStrategicMerge:
+- |-
+  apiVersion: v1
+  kind: Service
+  metadata:
+    annotations: {{{INJECT}}}
+- patch.yaml
+"""
+
+
+def test_patches_inside_a_kustomization_are_judged_on_their_own_lines() -> None:
+    found = run(KUSTOMIZATION)
+    assert [(p.rule, p.line) for p in found] == [("SPD003", 8), ("SPD011", 11), ("SPD001", 20), ("SPD010", 27)]
+
+
+def test_patches_inside_an_argo_application_too() -> None:
+    lines = KUSTOMIZATION.splitlines()[2:]
+    head = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  source:\n    kustomize:\n"
+    found = run(head + "\n".join(f"      {line}" for line in lines))
+    assert [(p.rule, p.line) for p in found] == [("SPD003", 11), ("SPD011", 14), ("SPD001", 23), ("SPD010", 30)]
+
+
+def test_a_file_of_json_patches() -> None:
+    text = f"[{{op: add, path: /metadata/annotations/{S}~1tls_out, value: x}},\n {{op: test, path: /a, value: 1}}, 5]\n"
+    assert [(p.rule, p.line) for p in run(text)] == [("SPD001", 1)]
+    assert run(text.replace("op: add, path", "op: add, pfad")) == []
+
+
 def test_a_patch_of_a_replay_needs_not_be_whole() -> None:
     text = REPLAY.partition("spec:")[0] + "spec: {mode: generator-only, buildtag: x}\n"
     found = lint(documents(text, "p.yaml"), patches=["p.yaml"])
@@ -224,7 +274,10 @@ def test_several_findings_stand_in_the_order_of_lines() -> None:
     assert found == run(workload(f"{S}/inject: true", f'{S}/tls_out: "x"', 'operator.speedscale.com/sut: "true"'))
 
 
-WORDS = "apiVersion kind metadata annotations labels spec template items workloads ports containers tests status"
+WORDS = (
+    "patches patch op path value apiVersion kind metadata annotations labels spec template items"
+    " workloads ports containers tests status"
+)
 PARTS = st.sampled_from(
     [
         *WORDS.split(),
