@@ -29,6 +29,7 @@ _RULES = {
     Code.WRONG_OBJECT: "SPD010",
     Code.DESTRUCTIVE: "SPD034",
 }
+_TEMPLATES = (("template", "metadata", "annotations"), ("jobTemplate", "metadata", "annotations"))
 _PLACEHOLDER = re.compile(r"\{\{|\$\{|\$\(|\{%|^\$[A-Za-z_]\w*$|^\s*<+[^<>]+>+\s*$")
 
 
@@ -49,7 +50,7 @@ def check_annotations(found: Mapping) -> Iterator[Problem]:
     yield from _duplicates(found)
     if on_itself and owner is not None:
         yield from _on_an_object(found, owner, ours)
-    elif found.inside[-3:] == ("template", "metadata", "annotations"):
+    elif found.inside[-3:] in _TEMPLATES:
         yield from _on_a_template(found, ours)
     elif found.inside[-1:] == ("commonAnnotations",):
         yield from _on_everything(found, ours)
