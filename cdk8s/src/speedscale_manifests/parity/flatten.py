@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from . import crd, rights
+from .shapes import mapping, mappings, texts
 
 Fields = dict[str, Any]
 Facts = dict[str, Fields]
@@ -48,7 +49,7 @@ def facts_of(objects: Iterable[Mapping[str, Any]], namespace: str) -> Facts:
 
 def object_name(manifest: Mapping[str, Any], namespace: str) -> str:
     """Return the name by which an object is matched: `Deployment/speedscale-operator`, `Role/x@shop`."""
-    metadata = manifest.get("metadata") or {}
+    metadata = mapping(manifest.get("metadata"))
     where = metadata.get("namespace") or namespace
     return f"{manifest.get('kind')}/{metadata.get('name')}" + ("" if where == namespace else f"@{where}")
 
@@ -61,14 +62,14 @@ def fields_of(manifest: Mapping[str, Any]) -> Fields:
         if key in _DROPPED:
             continue
         if key in ("data", "stringData", "binaryData"):
-            found.update(_data(kind, value or {}))
+            found.update(_data(kind, mapping(value)))
         elif key == "rules" and kind in _RBAC:
             continue
         elif key == "spec" and kind == "CustomResourceDefinition":
-            found.update(_walk(crd.without_schemas(value), key))
-            found.update(crd.schema_fields(value))
+            found.update(_walk(crd.without_schemas(mapping(value)), key))
+            found.update(crd.schema_fields(mapping(value)))
         elif key == "spec" and kind == "Service":
-            found.update(_walk(_service(value), key))
+            found.update(_walk(_service(mapping(value)), key))
         else:
             found.update(_walk(value, key))
     for path in ("metadata.name", "metadata.namespace"):
@@ -78,8 +79,7 @@ def fields_of(manifest: Mapping[str, Any]) -> Fields:
 
 def _service(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return a Service's spec with the target that the API server would fill in."""
-    ports = [{"targetPort": port.get("port"), **port} for port in spec.get("ports") or ()]
-    return {**spec, "ports": ports}
+    return {**spec, "ports": [{"targetPort": port.get("port"), **port} for port in mappings(spec.get("ports"))]}
 
 
 def _data(kind: str, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -152,10 +152,10 @@ def _admission_rules(rules: list[Any]) -> dict[str, bool | str]:
     return {
         f"{operation} {group or 'core'}/{version}/{resource}": "Cluster" if rule.get("scope") == "Cluster" else True
         for rule in rules
-        for operation in rule.get("operations") or ()
-        for group in rule.get("apiGroups") or ()
-        for version in rule.get("apiVersions") or ()
-        for resource in rule.get("resources") or ()
+        for operation in texts(rule.get("operations"))
+        for group in texts(rule.get("apiGroups"))
+        for version in texts(rule.get("apiVersions"))
+        for resource in texts(rule.get("resources"))
     }
 
 
@@ -189,7 +189,7 @@ def _port(item: Mapping[str, Any]) -> str:
 def _env_source(item: Mapping[str, Any]) -> str:
     for kind in ("configMapRef", "secretRef"):
         if kind in item:
-            return f"{kind}:{item[kind].get('name')}"
+            return f"{kind}:{mapping(item[kind]).get('name')}"
     return ""
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .shapes import mapping, mappings, texts
+
 EVERYWHERE = "everywhere"
 EVERY_VERB = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch", "*")
 Rights = dict[str, list[str]]
@@ -29,8 +31,8 @@ def rights_of(objects: Iterable[Mapping[str, Any]], namespace: str) -> dict[str,
     for binding in manifests:
         if binding.get("kind") not in ("RoleBinding", "ClusterRoleBinding"):
             continue
-        ref = binding.get("roleRef") or {}
-        home = (binding.get("metadata") or {}).get("namespace") or namespace
+        ref = mapping(binding.get("roleRef"))
+        home = mapping(binding.get("metadata")).get("namespace") or namespace
         place = EVERYWHERE if binding["kind"] == "ClusterRoleBinding" else f"in {home}"
         rules = roles.get(_role_key(str(ref.get("kind")), {"namespace": home, "name": ref.get("name")}))
         granted = [(f"{ref.get('kind')}/{ref.get('name')} *", "")] if rules is None else list(_expanded(rules))
@@ -73,7 +75,7 @@ def _role_key(kind: str, metadata: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _accounts(binding: Mapping[str, Any], home: str, namespace: str) -> Iterator[str]:
-    for subject in binding.get("subjects") or ():
+    for subject in mappings(binding.get("subjects")):
         if subject.get("kind") == "ServiceAccount":
             where = subject.get("namespace") or home
             yield f"Rights/{subject.get('name')}" + ("" if where == namespace else f"@{where}")
@@ -82,13 +84,13 @@ def _accounts(binding: Mapping[str, Any], home: str, namespace: str) -> Iterator
 def _expanded(rules: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield (right, object name or "") for each verb on each resource."""
     for rule in rules:
-        for verb in rule.get("verbs") or ():
+        for verb in texts(rule.get("verbs")):
             for each in EVERY_VERB if verb == "*" else (verb,):
-                for url in rule.get("nonResourceURLs") or ():
+                for url in texts(rule.get("nonResourceURLs")):
                     yield f"url:{url} {each}", ""
-                for group in rule.get("apiGroups") or ():
-                    for resource in rule.get("resources") or ():
-                        for name in rule.get("resourceNames") or ("",):
+                for group in texts(rule.get("apiGroups")):
+                    for resource in texts(rule.get("resources")):
+                        for name in texts(rule.get("resourceNames")) or ("",):
                             yield f"{group or 'core'}/{resource} {each}", name
 
 
