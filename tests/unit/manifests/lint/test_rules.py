@@ -48,6 +48,7 @@ spec:
   testConfigID: standard
 """
 TEMPLATE = "{template: {metadata: {annotations: {%s}}}}"
+JOB_TEMPLATE = "{jobTemplate: {metadata: {annotations: {%s}}}}"
 PORT = "{template: {spec: {containers: [{name: app, ports: [{containerPort: %s}]}]}}}"
 NAMESPACE = """\
 apiVersion: v1
@@ -78,7 +79,7 @@ CASES = [
     ("SPD010", workload(INJECT, kind="Deployment", api="v1"), 7, "no workload"),
     ("SPD010", f'commonAnnotations:\n  {S}/inject: "true"\n', 2, "on Services and templates as well"),
     ("SPD011", workload("a: b", spec=TEMPLATE % INJECT), 8, "on the pod template of Deployment pay"),
-    ("SPD011", workload("a: b", kind="CronJob", api="batch/v1", spec="{jobT%s" % (TEMPLATE % INJECT)[2:]), 8, "CronJob"),
+    ("SPD011", workload("a: b", kind="CronJob", api="batch/v1", spec=JOB_TEMPLATE % INJECT), 8, "CronJob"),
     ("SPD012", workload(INJECT, kind="Pod", api="v1", meta=OWNED), 7, "belongs"),
     ("SPD013", workload("a: b", meta=f"labels: {{{INJECT}}}"), 5, "is a label here"),
     ("SPD014", workload(INJECT, kind="Job", api="batch/v1"), 7, "changes nothing"),
