@@ -7,7 +7,7 @@ from pathlib import Path as File
 from typing import Any
 
 from speedscale_manifests.kustomize import Kustomize, KustomizeError, KustomizeMissing, find
-from speedscale_manifests.objects import Reference, reference
+from speedscale_manifests.objects import Reference, prune, reference
 
 from .files import Document
 from .findings import Found, Step
@@ -49,7 +49,7 @@ def _differing(folder: File, built: Iterable[Mapping[str, Any]], documents: Sequ
         if manifest is None:
             reason = f"not in what kustomize builds of {folder}: list it under resources"
             found.append(document.found(NAME, (), reason, path="(root)"))
-        elif manifest != document.manifest:
+        elif prune(manifest) != document.manifest:
             found.append(document.found(NAME, (), f"kustomize changes it, building {folder}", path="(root)"))
     extra = "kustomize builds it, and no file holds it"
     return found + [Found(NAME, str(folder), 0, str(key), "", extra) for key in made]

@@ -15,6 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from . import kubernetes
 from .findings import Path
 
 Wrong = Iterator[tuple[Path, str]]
@@ -36,6 +37,7 @@ _JUNCTORS = ("allOf", "anyOf", "oneOf")
 # What may not stand inside of a junctor: it describes values there, it does not shape them.
 _SHAPING = ("description", "type", "default", "additionalProperties", "nullable", "title")
 _COMMON = ("apiVersion", "kind", "metadata")
+_PROPS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
 _RULE_LIMIT = 100
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
@@ -118,6 +120,10 @@ def _version(version: Node, path: Path) -> Wrong:
         yield (*path, "schema", "openAPIV3Schema"), "each version needs a schema"
         return
     root: Path = (*path, "schema", "openAPIV3Schema")
+    shapes = list(_shapes(schema, root))
+    if shapes:
+        yield from shapes
+        return
     if schema.get("type") != "object":
         yield (*root, "type"), "the root is of type object"
     metadata = (schema.get("properties") or {}).get("metadata") or {}
@@ -157,6 +163,19 @@ def _node(node: Node, path: Path, *, below_list: bool) -> Wrong:
         yield from _node(items, (*path, "items"), below_list=below_list or not correlated)
     if isinstance(extra, Mapping):
         yield from _node(extra, (*path, "additionalProperties"), below_list=below_list)
+
+
+def _shapes(node: Node, path: Path) -> Wrong:
+    """Yield what is no schema below `items` and `additionalProperties`, where Kubernetes' schema allows anything."""
+    for name, inner in (node.get("properties") or {}).items():
+        yield from _shapes(inner, (*path, "properties", name))
+    for key in ("items", "additionalProperties"):
+        inner = node.get(key)
+        if isinstance(inner, Mapping):
+            shape = kubernetes.check_part(_PROPS, inner)
+            yield from (((*path, key, *problem.parts), f"{problem.value}: {problem.expected}") for problem in shape)
+            if not shape:
+                yield from _shapes(inner, (*path, key))
 
 
 def _keywords(node: Node, path: Path) -> Wrong:

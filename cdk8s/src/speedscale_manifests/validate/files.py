@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
+from speedscale_manifests.objects import prune
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.wording import Problem, path_text
 
@@ -121,7 +122,9 @@ def _file(root: File, path: File, single: bool) -> tuple[list[Document], list[Fo
             if reason:
                 found.append(Found(NAME, str(path), line_of(inside, parts), "", path_text(parts), reason))
             else:
-                documents.append(Document(str(path), manifest, inside, chart))
+                document = Document(str(path), prune(manifest), inside, chart)
+                documents.append(document)
+                found += [document.found(NAME, *told, warning=not single) for told in _nulls(manifest, ())]
     if single and len(text.documents) > 1:
         line = text.lines[1].get((), 1)
         found.append(Found(NAME, str(path), line, "", "", f"{len(text.documents)} documents; a file holds one object"))
@@ -155,9 +158,21 @@ def _shape(manifest: Any) -> tuple[str, Path]:
     for key in ("name", "namespace"):
         if key in metadata and not isinstance(metadata[key], str):
             return f"{key} is no text; quote it", ("metadata", key)
+    for key in ("labels", "annotations"):
+        if not isinstance(metadata.get(key) or {}, dict):
+            return f"{key} is no mapping", ("metadata", key)
     if not metadata.get("name") and not metadata.get("generateName"):
         return "the object has no name", ("metadata", "name")
     return "", ()
+
+
+def _nulls(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each null of an object: an API server drops it, so that the object is not what its file says."""
+    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in pairs:
+        if value is None:
+            yield (*path, key), "null: an API server drops it; leave it out"
+        yield from _nulls(value, (*path, key))
 
 
 def _twins(documents: Sequence[Document]) -> Iterator[Found]:

@@ -70,6 +70,18 @@ def check(manifest: Mapping[str, Any], version: str, *, source: str = "") -> lis
     return problems(_validator(version, file).iter_errors(manifest), manifest, source)
 
 
+def check_part(definition: str, value: object) -> list[Problem]:
+    """Return every problem of a part of an object in the newest version.
+
+    `definition` is its full name in the schemas, such as `io.k8s.api.core.v1.PodSpec`; KeyError when there is none.
+    """
+    folder = _folder(versions()[-1]).name
+    schema = {"$ref": f"https://kubernetes.io/api/_definitions.json#/$defs/{definition}"}
+    if _compiler(folder).compile(schema)(value):
+        return []
+    return problems(Draft202012Validator(schema, registry=_registry(folder)).iter_errors(value), value, "")
+
+
 def is_builtin(api: str, version: str) -> bool:
     """Return whether an apiVersion's group is one of Kubernetes' own in a version or in the newest."""
     group = api.rpartition("/")[0]

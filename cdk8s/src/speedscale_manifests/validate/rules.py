@@ -6,7 +6,9 @@ Called by `run` and `objects`. Pure: what a rule is stands in `policy` and `lint
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from speedscale_manifests import lint, policy
@@ -39,6 +41,8 @@ def policy_step(documents: Sequence[Document], preset: str = "", left_out: int =
     found: list[Found] = []
     try:
         findings = policy.check([document.manifest for document in documents], preset)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return Step.of(POLICIES, title, [_unjudged(error)], len(documents))
     except ConfigError as error:
         problems = [Found(POLICIES, "", 0, "", "", problem) for problem in error.problems]
         return Step.of(POLICIES, title, problems, len(documents))
@@ -89,6 +93,14 @@ def _owner(documents: Sequence[Document], line: int) -> Document | None:
     """Return the last document of a file that begins at or before a line."""
     before = [document for document in documents if document.lines.get((), 1) <= line]
     return before[-1] if before else None
+
+
+def _unjudged(error: Exception) -> Found:
+    """Return the problem that an object fits its schema, and is still unlike anything a rule expects."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{last.name}, line {last.lineno} of policy/{PurePath(last.filename).name}"
+    reason = f"a rule cannot judge these objects ({type(error).__name__}: {error}; {place}): is a field missing in one?"
+    return Found(POLICIES, "", 0, "", "", reason)
 
 
 def _labels(document: Document) -> Mapping[str, str]:

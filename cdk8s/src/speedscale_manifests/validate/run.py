@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any, Literal
 
+from speedscale_manifests.objects import prune
 from speedscale_manifests.output.paths import INDEX
 from speedscale_manifests.values import Values
 from speedscale_schemas.errors import ConfigError
@@ -86,7 +87,7 @@ def objects(manifests: Iterable[Mapping[str, Any]], versions: Sequence[str], pre
 
     `manifests` are the objects of a whole installation; rules look at them together. `preset` is that of the values.
     """
-    documents = tuple(Document("", dict(manifest)) for manifest in manifests)
+    documents = tuple(Document("", prune(manifest)) for manifest in manifests)
     return [found for step in _pure(documents, versions, preset, lambda step, done: None) for found in step.errors]
 
 

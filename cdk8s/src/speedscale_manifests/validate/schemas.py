@@ -54,8 +54,10 @@ def kubernetes_step(documents: Sequence[Document], versions: Sequence[str], tick
 
 def crd_step(documents: Sequence[Document]) -> Step:
     """Check definitions by the rules of structural schemas, and custom resources with unknown fields refused."""
-    found: list[Found] = []
-    validators = _validators(documents)
+    definitive = [document for document in documents if document.manifest["kind"] == _DEFINITION]
+    wrong = [(document, list(definitions.check(document.manifest))) for document in definitive]
+    validators = _validators(document for document, problems in wrong if not problems)
+    found = [document.found(CRD, path, reason) for document, problems in wrong for path, reason in problems]
     unchecked: Counter[str] = Counter()
     checked = 0
     newest = kubernetes.versions()[-1]
@@ -64,7 +66,6 @@ def crd_step(documents: Sequence[Document]) -> Step:
         kind = (str(manifest["apiVersion"]), str(manifest["kind"]))
         if kind[1] == _DEFINITION:
             checked += 1
-            found += [document.found(CRD, path, reason) for path, reason in definitions.check(manifest)]
         elif kind == (trafficreplay.API_VERSION, trafficreplay.KIND):
             checked += 1
             found += [document.told(CRD, problem) for problem in trafficreplay.validate(manifest)]
@@ -79,11 +80,9 @@ def crd_step(documents: Sequence[Document]) -> Step:
 
 
 def _validators(documents: Iterable[Document]) -> Mapping[tuple[str, str], Draft202012Validator]:
-    """Return a validator for each kind and version that a definition among the documents serves."""
+    """Return a validator for each kind and version that one of these definitions serves."""
     made: dict[tuple[str, str], Draft202012Validator] = {}
     for document in documents:
-        if document.manifest["kind"] != _DEFINITION:
-            continue
         for api, kind, schema in _served(document.manifest):
             made[api, kind] = Draft202012Validator(definitions.custom(schema))
     return made
