@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.wording import nearest
 
+from . import reading
 from .facts import case_names
 
 CHANGES = ("missing", "differing", "extra")
@@ -96,7 +95,7 @@ def read() -> Deviations:
 
 def parse(text: str, source: str = "deviations.yaml") -> Deviations:
     """Return a list of deviations from its YAML; every problem is told at once in a ConfigError."""
-    document = yaml.safe_load(text) or {}
+    document = reading.document(text) or {}
     problems = [
         *_unknown(document, {"limits", "renames", "deviations"}, ""),
         *(p for n, e in enumerate(document.get("deviations") or ()) for p in _entry_problems(e, f"deviations[{n}]")),

@@ -16,8 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from . import reading
 from .flatten import Facts, Fields
 
 CHART = "speedscale-operator 2.5.602"
@@ -58,7 +57,7 @@ def load() -> tuple[Case, ...]:
         for name, case in described().items()
     }
     for number, title, _ in SECTIONS:
-        for item in _yaml((folder / file_name(number, title)).read_text("utf-8")):
+        for item in reading.document((folder / file_name(number, title)).read_text("utf-8")):
             for names, fields in item["fields"].items():
                 for case in names.split() if names != ALL else cases:
                     cases[case].facts.setdefault(item["object"], {}).update(_spread(item["object"], fields))
@@ -67,7 +66,7 @@ def load() -> tuple[Case, ...]:
 
 def described() -> dict[str, Any]:
     """Return what `cases.yaml` says of each case: `about`, `values`, perhaps `apiVersions`."""
-    found: dict[str, Any] = _yaml((files(__package__) / "facts" / "cases.yaml").read_text("utf-8"))
+    found: dict[str, Any] = reading.document((files(__package__) / "facts" / "cases.yaml").read_text("utf-8"))
     return found
 
 
@@ -134,7 +133,3 @@ def _spread(item: str, fields: Fields) -> Fields:
         resource, *verbs = line.split()
         spread.update({f"{resource} {verb}": places for verb in verbs})
     return spread
-
-
-def _yaml(text: str) -> Any:
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from . import crd, rights
+from . import crd, reading, rights
 from .shapes import mapping, mappings, texts
 
 Fields = dict[str, Any]
@@ -94,7 +94,7 @@ def _data(kind: str, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         elif value[:1] in ("{", "["):
             yield from _parsed(path, value, json.loads)
         elif key.endswith((".yaml", ".yml")):
-            yield from _parsed(path, value, yaml.safe_load)
+            yield from _parsed(path, value, reading.document)
         else:
             yield path, _UUID.sub("(uuid)", value)
 

@@ -16,7 +16,7 @@ from speedscale_manifests.synth import objects
 from speedscale_manifests.values.chart_import import convert
 from speedscale_schemas.errors import ConfigError
 
-from . import facts
+from . import facts, reading
 
 OPENSHIFT = "security.openshift.io/v1"
 
@@ -78,7 +78,7 @@ def api_versions_of(manifests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _documents(path: Path, hint: str) -> list[Any]:
     try:
-        return list(yaml.load_all(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        return reading.documents(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConfigError([f"{path}: cannot be read: {reason}; {hint}"]) from error

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from . import facts
+from . import facts, reading
 from .flatten import Facts, facts_of
 
 HEADER = "# What {chart} renders: {title}, field by field. Written by `parity.restate`.\n"
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     folder, target = Path(argv[0]), Path(__file__).with_name("facts")
     rendered = []
     for case in facts.described():
-        objects = yaml.safe_load_all((folder / f"{case}.yaml").read_text("utf-8"))
+        objects = reading.documents((folder / f"{case}.yaml").read_text("utf-8"))
         rendered.append((case, facts_of(objects, facts.NAMESPACE)))
     for name, text in restated(rendered).items():
         (target / name).write_text(text, "utf-8")
