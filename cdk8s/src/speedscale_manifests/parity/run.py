@@ -34,6 +34,8 @@ def of_chart(render: Path, values: Path | None) -> Outcome:
     theirs = rendered(render)
     namespace = namespace_of(theirs)
     objects, notes = ours(chart_values(values) if values else {}, namespace, api_versions_of(theirs))
+    if values is None:
+        notes.insert(0, "no --chart-values: compared as if the chart had been rendered with its defaults")
     return Outcome({"chart": compare(theirs, objects, deviations.read(), namespace)}, (), tuple(notes))
 
 

@@ -89,6 +89,7 @@ def test_a_foreign_render_is_not_at_parity(tmp_path: Path, capsys: pytest.Captur
     )
     assert run("--chart", str(chart), "--format", "json") == 1
     found = json.loads(capsys.readouterr().out)
+    assert found["notes"][0].startswith("no --chart-values:")
     unexplained = [d for d in found["cases"]["chart"]["differences"] if "reason" not in d]
     assert {
         "object": "ConfigMap/speedscale-operator",
