@@ -1,7 +1,8 @@
 """Security and delivery as named assertions over the objects of an installation.
 
 Called by `speedctl validate`, by every preset's test and by users over their own overlays. `check` returns what breaks
-a rule and is not exempt; `RULES` and `EXEMPTIONS` are the tables behind it. Pure; objects come as plain JSON.
+a rule and is not exempt; `RULES` and `EXEMPTIONS` are the tables behind it. Pure. Objects come as plain JSON that
+Kubernetes' own schemas accept: a rule may take for granted what these require, and nothing else.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def _verbs(scene: Scene, item: Item) -> set[str]:
         verb
         for role in scene.of("ClusterRole", "Role")
         if role.reference.name == names.OPERATOR and _reaches(scene, role, item)
-        for right in role.manifest["rules"]
-        if item.reference.group in right["apiGroups"] and plural in right["resources"]
+        for right in role.manifest.get("rules") or ()
+        if item.reference.group in (right.get("apiGroups") or ()) and plural in (right.get("resources") or ())
         if not right.get("resourceNames")
         for verb in right["verbs"]
     }

@@ -50,7 +50,7 @@ def _quantities(scene: Scene, rule: str) -> Iterator[Finding]:
             if size is not None and _amount(size) is None:
                 yield pod.finding(rule, f"volumes[{index}].emptyDir.sizeLimit", f"{size!r} is no quantity")
     for item in scene.of("PersistentVolumeClaim"):
-        size = ((item.manifest["spec"].get("resources") or {}).get("requests") or {}).get("storage")
+        size = ((item.spec.get("resources") or {}).get("requests") or {}).get("storage")
         if _amount(size) is None:
             yield item.finding(rule, "spec.resources.requests.storage", f"{size!r} is no quantity")
 
@@ -96,7 +96,7 @@ def _probes(scene: Scene, rule: str) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("image-pinned", "every image has a digest or a tag other than latest", "set image.tag", _images),
+    Rule("image-pinned", "every image has a digest or a tag other than latest", "set image.tag", _images, warning=True),
     Rule("resources-set", "every container requests and limits CPU and memory", "set both in the values", _resources),
     Rule("quantities-parse", "every quantity is one", "write 500m, 512Mi, 2", _quantities),
     Rule("requests-within-limits", "no request is above its limit", "raise the limit", _within),

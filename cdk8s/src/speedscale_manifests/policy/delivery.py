@@ -47,7 +47,7 @@ def _replaced(scene: Scene, rule: str) -> Iterator[Finding]:
 
 def _definitions(scene: Scene, rule: str) -> Iterator[Finding]:
     for item in scene.of("CustomResourceDefinition"):
-        versions = item.manifest["spec"].get("versions") or ()
+        versions = item.spec.get("versions") or ()
         if [bool(version.get("storage")) for version in versions].count(True) != 1:
             yield item.finding(rule, "spec.versions", "not exactly one version is stored")
         for index, version in enumerate(versions):
@@ -85,13 +85,13 @@ def _ignored(scene: Scene, rule: str) -> Iterator[Finding]:
 
 def _disruption(scene: Scene, rule: str) -> Iterator[Finding]:
     for item in scene.of("PodDisruptionBudget"):
-        spec = item.manifest["spec"]
+        spec = item.spec
         selector = (spec.get("selector") or {}).get("matchLabels") or {}
         pods = [pod for pod in scene.pods if _selects(selector, pod)]
         if not pods:
             yield item.finding(rule, "spec.selector", "selects no pod of this installation")
         for pod in pods:
-            replicas = (pod.item.manifest.get("spec") or {}).get("replicas", 1)
+            replicas = (pod.item.spec).get("replicas", 1)
             at_least, at_most = spec.get("minAvailable"), spec.get("maxUnavailable")
             if isinstance(at_least, int) and at_least >= replicas:
                 message = f"{at_least} of {replicas} pods must stay: no node could be drained"
@@ -108,7 +108,7 @@ def _inside(scene: Scene, rule: str) -> Iterator[Finding]:
     for item in scene.of(*_OUTSIDE):
         yield item.finding(rule, "kind", "lets callers in from outside the cluster")
     for item in scene.of("Service"):
-        spec = item.manifest.get("spec") or {}
+        spec = item.spec
         kind = spec.get("type", "ClusterIP")
         if kind not in ("ClusterIP", "ExternalName") or spec.get("externalIPs"):
             yield item.finding(rule, "spec.type", f"{kind} lets callers in from outside the cluster", what=kind)
@@ -120,7 +120,7 @@ def _rolls(scene: Scene, rule: str) -> Iterator[Finding]:
         if pod.item.kind not in ("Deployment", "StatefulSet", "DaemonSet"):
             continue
         read = {
-            entry["configMapRef"]["name"]
+            entry["configMapRef"].get("name", "")
             for container in pod.containers()
             for entry in container.spec.get("envFrom") or ()
             if "configMapRef" in entry

@@ -7,7 +7,7 @@ Whether a finding is allowed is not the rule's business: that is the table in `e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +31,7 @@ class Finding:
     """One breach of a rule.
 
     `path`: where in the object. `container`: which container, if it is about one. `what`: the very thing that is
-    objected to (a capability, a verb), by which an exemption allows it.
+    objected to (a capability, a verb), by which an exemption allows it. `warning`: it is the user's to choose.
     """
 
     rule: str
@@ -41,6 +41,7 @@ class Finding:
     message: str
     container: str = ""
     what: str = ""
+    warning: bool = False
 
     def __str__(self) -> str:
         return f"{self.object}: {self.path}: {self.message} [{self.rule}]"
@@ -74,6 +75,12 @@ class Item:
     def annotations(self) -> Mapping[str, str]:
         """The object's annotations."""
         found: Mapping[str, str] = self.manifest["metadata"].get("annotations") or {}
+        return found
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The object's spec; empty where it has none."""
+        found: Mapping[str, Any] = self.manifest.get("spec") or {}
         return found
 
     @property
@@ -199,13 +206,18 @@ def _pods(item: Item) -> Iterator[Pod]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A named assertion: `description` says what holds, `remedy` what to do where it does not."""
+    """A named assertion: `description` says what holds, `remedy` what to do where it does not.
+
+    `warning`: values let users choose otherwise, so a breach is told and fails nothing.
+    """
 
     id: str
     description: str
     remedy: str
     check: Callable[[Scene, str], Iterable[Finding]]
+    warning: bool = False
 
     def findings(self, scene: Scene) -> list[Finding]:
         """Return every breach, exempt or not."""
-        return list(self.check(scene, self.id))
+        found = self.check(scene, self.id)
+        return [replace(finding, warning=True) for finding in found] if self.warning else list(found)

@@ -25,7 +25,7 @@ def _covered(scene: Scene, rule: str) -> Iterator[Finding]:
             direction
             for policy in policies
             if _selects(policy, pod)
-            for direction in policy.manifest["spec"].get("policyTypes") or ("Ingress",)
+            for direction in policy.spec.get("policyTypes") or ("Ingress",)
         }
         for missing in sorted(_BOTH - directions):
             yield pod.finding(rule, "", f"no NetworkPolicy bounds its {missing.lower()}", what=missing)
@@ -34,14 +34,14 @@ def _covered(scene: Scene, rule: str) -> Iterator[Finding]:
 def _selects(policy: Item, pod: Pod) -> bool:
     if policy.reference.namespace != pod.item.reference.namespace:
         return False
-    selector = policy.manifest["spec"].get("podSelector") or {}
+    selector = policy.spec.get("podSelector") or {}
     return all(pod.labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
 
 
 def _open(scene: Scene, rule: str) -> Iterator[Finding]:
     for policy in _policies(scene):
         for direction in ("ingress", "egress"):
-            for index, entry in enumerate(policy.manifest["spec"].get(direction) or ()):
+            for index, entry in enumerate(policy.spec.get(direction) or ()):
                 if not entry or not (entry.get("ports") or entry.get("from") or entry.get("to")):
                     yield policy.finding(rule, f"spec.{direction}[{index}]", "lets everything through")
 

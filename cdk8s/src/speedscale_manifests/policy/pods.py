@@ -12,6 +12,21 @@ from .model import Finding, Rule, Scene
 
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 _SECCOMP = ("RuntimeDefault", "Localhost")
+_SAFE_SYSCTLS = frozenset(
+    {
+        "kernel.shm_rmid_forced",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.ping_group_range",
+        "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.tcp_keepalive_intvl",
+        "net.ipv4.tcp_keepalive_probes",
+        "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_syncookies",
+    }
+)
+_SAFE_TYPES = frozenset({"container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
 _VOLUMES = frozenset(
     {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 )
@@ -91,14 +106,16 @@ def _volumes(scene: Scene, rule: str) -> Iterator[Finding]:
 
 def _kernel(scene: Scene, rule: str) -> Iterator[Finding]:
     for pod in scene.pods:
-        if (pod.spec.get("securityContext") or {}).get("sysctls"):
-            yield pod.finding(rule, "securityContext.sysctls", "sets sysctls", what="sysctls")
+        for index, entry in enumerate((pod.spec.get("securityContext") or {}).get("sysctls") or ()):
+            if entry["name"] not in _SAFE_SYSCTLS:
+                message = f"sets {entry['name']}"
+                yield pod.finding(rule, f"securityContext.sysctls[{index}]", message, what=entry["name"])
     for container in scene.containers():
         if container.security.get("procMount", "Default") != "Default":
             yield container.finding(rule, "securityContext.procMount", "unmasks /proc", what="procMount")
         options = container.effective("seLinuxOptions") or {}
         for key in ("type", "user", "role"):
-            if options.get(key):
+            if options.get(key) and not (key == "type" and options[key] in _SAFE_TYPES):
                 message = f"chooses an SELinux {key}"
                 yield container.finding(rule, f"securityContext.seLinuxOptions.{key}", message, what=str(options[key]))
 
@@ -141,7 +158,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "restricted-volumes", "no pod mounts the node's files or legacy volumes", "use an emptyDir or claim", _volumes
     ),
-    Rule("no-kernel-settings", "no pod changes sysctls, /proc masks or SELinux domains", "take the field out", _kernel),
+    Rule(
+        "no-kernel-settings",
+        "no pod sets unsafe sysctls, /proc masks or SELinux domains",
+        "take the field out",
+        _kernel,
+    ),
     Rule(
         "token-only-with-rights",
         "a pod states whether it mounts an API token, and does only where a Role is bound to its account",

@@ -2,6 +2,8 @@
 
 Sources: GKE documentation, "Resource requests in Autopilot"; OpenShift documentation, "Managing security context
 constraints" (restricted-v2 assigns user and group ids from the namespace's range).
+
+Autopilot changes what it does not like, and constraints of one's own may allow fixed ids: both are warnings.
 """
 
 from __future__ import annotations
@@ -58,7 +60,13 @@ def _openshift(scene: Scene, rule: str) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("autopilot-resources", "GKE Autopilot: requests equal limits, disk included", "set both alike", _autopilot),
+    Rule(
+        "autopilot-resources",
+        "GKE Autopilot: requests equal limits, disk included",
+        "set both alike",
+        _autopilot,
+        warning=True,
+    ),
     Rule("autopilot-nodes", "GKE Autopilot: nothing needs the node", "switch nettap off", _autopilot_nodes),
-    Rule("openshift-ids", "OpenShift: no user or group id is fixed", "set it to null", _openshift),
+    Rule("openshift-ids", "OpenShift: no user or group id is fixed", "set it to null", _openshift, warning=True),
 )

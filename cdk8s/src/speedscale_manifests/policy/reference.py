@@ -37,7 +37,8 @@ def page() -> str:
 def _lines() -> Iterator[str]:
     yield _HEAD
     for rule in RULES:
-        yield f"| `{rule.id}` | {rule.description} | {rule.remedy} |"
+        level = " (a warning)" if rule.warning else ""
+        yield f"| `{rule.id}` | {rule.description}{level} | {rule.remedy} |"
     yield _EXEMPT
     for exemption in EXEMPTIONS:
         allowed = "whatever breaks it" if exemption.allows == ("*",) else ", ".join(exemption.allows)

@@ -47,11 +47,11 @@ def _uses(pod: Pod) -> Iterator[Use]:
         sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
         for source in sources:
             if found := source.get("configMap"):
-                yield Use("ConfigMap", namespace, found["name"], path, bool(found.get("optional")))
+                yield Use("ConfigMap", namespace, found.get("name", ""), path, bool(found.get("optional")))
     for container in pod.containers():
         for where, source in _config_sources(container.spec):
             path = f"{container.path}.{where}".removeprefix(pod.path)
-            yield Use("ConfigMap", namespace, source["name"], path, bool(source.get("optional")))
+            yield Use("ConfigMap", namespace, source.get("name", ""), path, bool(source.get("optional")))
 
 
 def _config_sources(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -73,7 +73,7 @@ def _exist(scene: Scene, rule: str) -> Iterator[Finding]:
 
 def _selectors(scene: Scene, rule: str) -> Iterator[Finding]:
     for pod in scene.pods:
-        selector = (pod.item.manifest.get("spec") or {}).get("selector") if pod.item.kind != "Job" else None
+        selector = (pod.item.spec).get("selector") if pod.item.kind != "Job" else None
         if selector is None:
             continue
         for key, value in (selector.get("matchLabels") or {}).items():
@@ -83,7 +83,7 @@ def _selectors(scene: Scene, rule: str) -> Iterator[Finding]:
 
 def _services(scene: Scene, rule: str) -> Iterator[Finding]:
     for item in scene.of("Service"):
-        spec = item.manifest.get("spec") or {}
+        spec = item.spec
         selector = spec.get("selector")
         if not selector:
             continue
@@ -142,9 +142,7 @@ def _mounts(scene: Scene, rule: str) -> Iterator[Finding]:
         pod = container.pod
         volumes = {volume["name"] for volume in pod.spec.get("volumes") or ()}
         # A StatefulSet's claims, and in a sidecar's template the application's own volumes, are volumes too.
-        volumes |= {
-            claim["metadata"]["name"] for claim in pod.item.manifest.get("spec", {}).get("volumeClaimTemplates") or ()
-        }
+        volumes |= {claim["metadata"]["name"] for claim in pod.item.spec.get("volumeClaimTemplates") or ()}
         for index, mount in enumerate(container.spec.get("volumeMounts") or ()):
             if mount["name"] not in volumes:
                 yield container.finding(rule, f"volumeMounts[{index}]", f"there is no volume {mount['name']}")

@@ -40,7 +40,11 @@ def _unpack(box: Item, gaps: str) -> Iterator[Item]:
     """Yield the objects inside a ConfigMap of the bundle, templates filled; nothing for any other object."""
     if box.kind != "ConfigMap" or BUNDLE_LABEL not in box.labels:
         return
-    template = box.annotations.get(CONTENT) == "templates"
+    content = box.annotations.get(CONTENT)
+    if content not in ("managed", "templates"):
+        reason = f"annotation {CONTENT} is {content!r}: expected managed or templates; synthesise anew"
+        raise ConfigError([f"{box.reference}: {reason}"])
+    template = content == "templates"
     for key, text in (box.manifest.get("data") or {}).items():
         yield Item(_read(box, key, text, gaps if template else ""), bundled=True, template=template)
 

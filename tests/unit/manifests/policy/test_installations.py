@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from speedscale_manifests.bundle import bundle
+from speedscale_manifests.bundle import CONTENT, bundle
 from speedscale_manifests.components.inventory import inventory
 from speedscale_manifests.policy import EXEMPTIONS, RULES, Finding, check, exempt, findings
 from speedscale_manifests.values import from_mapping
@@ -100,6 +100,13 @@ def test_an_unreadable_bundle_is_an_error_that_says_where(world: Callable[..., A
     spoilt = world()
     spoilt.one("ConfigMap", "speedscale-bundle-forwarder")["data"]["x.yaml"] = "a: ["
     with pytest.raises(ConfigError, match=r"speedscale-bundle-forwarder: data\['x\.yaml'\]: is no object"):
+        spoilt.check()
+
+
+def test_a_bundle_that_does_not_say_what_it_holds_is_an_error(world: Callable[..., Any]) -> None:
+    spoilt = world()
+    spoilt.one("ConfigMap", "speedscale-bundle-sidecar")["metadata"]["annotations"].pop(CONTENT)
+    with pytest.raises(ConfigError, match=r"speedscale-bundle-sidecar: annotation .* expected managed or templates"):
         spoilt.check()
 
 

@@ -95,7 +95,7 @@ CASES: list[tuple[str, str, Spoil]] = [
     (
         "no-kernel-settings",
         "sysctl",
-        lambda w: w.pod()["securityContext"].update(sysctls=[{"name": "a", "value": "1"}]),
+        lambda w: w.pod()["securityContext"].update(sysctls=[{"name": "kernel.msgmax", "value": "1"}]),
     ),
     ("no-kernel-settings", "/proc", _set(_security, procMount="Unmasked")),
     ("no-kernel-settings", "SELinux", _set(_security, seLinuxOptions={"type": "spc_t"})),
@@ -204,6 +204,7 @@ CASES: list[tuple[str, str, Spoil]] = [
     ("webhook-without-side-effects", "unknown", _set(_webhook, sideEffects="NoneOnDryRun")),
     ("webhook-timeout", "default", _del(_webhook, "timeoutSeconds")),
     ("webhook-timeout", "long", _set(_webhook, timeoutSeconds=30)),
+    ("webhook-timeout", "of our own resource", lambda w: _replay_webhook(w).update(timeoutSeconds=31)),
     ("webhook-spares-kube-system", "all", _del(_webhook, "namespaceSelector")),
     (
         "webhook-spares-kube-system",
@@ -376,3 +377,31 @@ def test_a_finding_says_what_and_where(world: Callable[..., Any]) -> None:
         "spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem: is not true [read-only-root]"
     )
     assert (finding.component, finding.container) == ("operator", "operator")
+
+
+def test_what_users_may_choose_is_a_warning(world: Callable[..., Any]) -> None:
+    spoilt = world()
+    spoilt.box()["image"] = "r.example.com/operator:latest"
+    spoilt.security()["readOnlyRootFilesystem"] = False
+    assert {finding.rule: finding.warning for finding in spoilt.check()} == {
+        "image-pinned": True,
+        "read-only-root": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: w.pod()["securityContext"].update(sysctls=[{"name": "net.ipv4.tcp_syncookies", "value": "1"}]),
+        lambda w: w.security().update(seLinuxOptions={"level": "s0:c1", "type": "container_t"}),
+        lambda w: _replay_webhook(w).update(timeoutSeconds=30),
+        lambda w: w.security().update(seccompProfile={"type": "Localhost", "localhostProfile": "a.json"}),
+        lambda w: w.box().update(image="r.example.com:5000/operator@sha256:" + "0" * 64),
+        lambda w: w.one("Service")["spec"]["ports"][0].update(targetPort=9443),
+        lambda w: w.grant(resources=["secrets"], verbs=["create"]),
+    ],
+)
+def test_what_restricted_allows_is_allowed(change: Spoil, world: Callable[..., Any]) -> None:
+    changed = world()
+    change(changed)
+    assert changed.check() == []
