@@ -116,6 +116,14 @@ class Cluster:
         assert done.returncode == 0, f"kubectl {' '.join(arguments)} ended with {done.returncode}: {done.stderr}"
         return done.stdout
 
+    @staticmethod
+    def until(done: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
+        """Ask until it is so; AssertionError with `what` after `deadline_s` seconds. A cluster is eventual."""
+        deadline = time.monotonic() + deadline_s
+        while not done():
+            assert time.monotonic() < deadline, f"waited {deadline_s:.0f} s until {what}"
+            time.sleep(0.05)
+
     def restricted(self, number: int = 0) -> tuple[str, Path]:
         """Return the name of a user who has no right yet, and a kubeconfig for it (by token)."""
         user = TOKENS[number]

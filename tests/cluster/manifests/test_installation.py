@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from speedscale_runtime.cli.root import main
 MANAGER = "argocd-controller"
 NAMESPACE = "speedscale"
 SETTINGS = {"operator.replicas": "2", "ebpf.enabled": "true"}
-_DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Installation:
             applied = self.kube.apply(manifest, MANAGER, force=True, strict=True)
             which = self.kube.ref(manifest)
             if which.kind == "CustomResourceDefinition":
-                self.until(lambda which=which: _established(self.kube.get(which)), f"{which} is established")
+                Cluster.until(lambda which=which: _established(self.kube.get(which)), f"{which} is established")
             versions[which] = str(applied["metadata"]["resourceVersion"])
         return versions
 
@@ -50,22 +48,15 @@ class Installation:
             self.kube.delete(self.kube.ref(manifest))
         for manifest in self.manifests():
             which = self.kube.ref(manifest)
-            self.until(lambda which=which: self.kube.find(which) is None, f"{which} is gone")
+            Cluster.until(lambda which=which: self.kube.find(which) is None, f"{which} is gone")
         self.kube.forget_kinds()
-
-    def until(self, done: Callable[[], bool], what: str) -> None:
-        """Ask until it is so; AssertionError after a minute."""
-        deadline = time.monotonic() + _DEADLINE_S
-        while not done():
-            assert time.monotonic() < deadline, f"waited {_DEADLINE_S:.0f} s until {what}"
-            time.sleep(0.05)
 
     def settle(self) -> None:
         """Wait until the controllers have seen every workload: they write annotations and status after the apply."""
         for manifest in self.manifests():
             if manifest["kind"] in ("Deployment", "DaemonSet"):
                 which = self.kube.ref(manifest)
-                self.until(lambda which=which: _observed(self.kube.get(which)), f"{which} is observed")
+                Cluster.until(lambda which=which: _observed(self.kube.get(which)), f"{which} is observed")
 
 
 def _wave(manifest: Object) -> tuple[int, str]:

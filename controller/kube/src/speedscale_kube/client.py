@@ -187,6 +187,13 @@ class Client:
         params |= {"dryRun": "All"} if dry_run else {}
         return self._transport.request("PATCH", path, params=params, body=obj, content_type=wire.APPLY)
 
+    def create(self, obj: Object, manager: str, *, dry_run: bool = False) -> Object:
+        """Make an object that must not be there yet, as who claims a Lease does; ExistsError when it is."""
+        which = self.ref(obj)
+        path = self.resource(which.api_version, which.kind).path(which.namespace)
+        params = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        return self._transport.request("POST", path, params=params, body=obj)
+
     def patch(
         self,
         which: Ref,
