@@ -32,6 +32,7 @@ class Finding:
 
     `path`: where in the object. `container`: which container, if it is about one. `what`: the very thing that is
     objected to (a capability, a verb), by which an exemption allows it. `warning`: it is the user's to choose.
+    `remedy`: what to do.
     """
 
     rule: str
@@ -42,6 +43,7 @@ class Finding:
     container: str = ""
     what: str = ""
     warning: bool = False
+    remedy: str = ""
 
     def __str__(self) -> str:
         return f"{self.object}: {self.path}: {self.message} [{self.rule}]"
@@ -219,5 +221,4 @@ class Rule:
 
     def findings(self, scene: Scene) -> list[Finding]:
         """Return every breach, exempt or not."""
-        found = self.check(scene, self.id)
-        return [replace(finding, warning=True) for finding in found] if self.warning else list(found)
+        return [replace(finding, warning=self.warning, remedy=self.remedy) for finding in self.check(scene, self.id)]

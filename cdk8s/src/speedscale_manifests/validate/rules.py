@@ -49,14 +49,16 @@ def policy_step(documents: Sequence[Document], preset: str = "", left_out: int =
     for finding in findings:
         if finding.rule == "bundle-hashed":  # the step `bundle` tells it, with the right hash
             continue
-        text = f"{finding.message} [{finding.rule}]"
+        text = f"{finding.message} [{finding.rule}]; {finding.remedy}"
         document = places.get(finding.object)
         if document is not None:
-            found.append(document.found(POLICIES, parts(finding.path), text, path=finding.path))
+            place = parts(finding.path)
+            found.append(document.found(POLICIES, place, text, path=finding.path, warning=finding.warning))
         else:
             box = bundles.get(finding.component)
             file = box.file if box else ""
-            found.append(Found(POLICIES, file, 0, f"{finding.object} in the bundle", finding.path, text))
+            what = f"{finding.object} in the bundle"
+            found.append(Found(POLICIES, file, 0, what, finding.path, text, finding.warning))
     return Step.of(POLICIES, title, found, len(documents))
 
 

@@ -377,6 +377,7 @@ def test_a_finding_says_what_and_where(world: Callable[..., Any]) -> None:
         "spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem: is not true [read-only-root]"
     )
     assert (finding.component, finding.container) == ("operator", "operator")
+    assert finding.remedy == "mount an emptyDir where it writes"
 
 
 def test_what_users_may_choose_is_a_warning(world: Callable[..., Any]) -> None:
