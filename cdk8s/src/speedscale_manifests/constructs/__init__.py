@@ -9,7 +9,7 @@ from . import node
 
 node.prepare()  # before the first import of cdk8s, which starts Node
 
-from .capture import capture  # noqa: E402
+from .capture import capture, leave_alone, replay_on_apply  # noqa: E402
 from .installation import Bundle, Speedscale, standalone  # noqa: E402
 from .parts import (  # noqa: E402
     Backend,
@@ -51,5 +51,7 @@ __all__ = [
     "TrafficReplay",
     "Webhooks",
     "capture",
+    "leave_alone",
+    "replay_on_apply",
     "standalone",
 ]

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from . import cache
+
 OLDEST = 22
 _LIMIT_S = 10.0
 _SILENCED = (
@@ -23,11 +25,11 @@ _SILENCED = (
 
 
 def settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that jsii is to see besides: JSII_NODE and those that silence its banners.
+    """Return the variables that jsii is to see besides: JSII_NODE, those that silence its banners, whether it caches.
 
     A JSII_NODE of the user's stays when it runs and is of version 22 or newer. Without the wheel, `node` on PATH runs.
     """
-    chosen = {name: "1" for name in _SILENCED if name not in environment}
+    chosen = cache.settings(environment) | {name: "1" for name in _SILENCED if name not in environment}
     theirs = environment.get("JSII_NODE", "")
     ours = wheel()
     if ours is not None and not (theirs and _major(theirs) >= OLDEST):

@@ -18,8 +18,8 @@ def _program(tmp_path: Path, printed: str) -> str:
     return str(path)
 
 
-def test_unset_means_the_wheels_and_banners_are_silenced() -> None:
-    chosen = node.settings({})
+def test_unset_means_the_wheels_and_banners_are_silenced(tmp_path: Path) -> None:
+    chosen = node.settings({"HOME": str(tmp_path)})
     assert chosen.pop("JSII_NODE") == str(node.wheel())
     assert os.access(str(node.wheel()), os.X_OK)
     assert set(chosen.values()) == {"1"}
