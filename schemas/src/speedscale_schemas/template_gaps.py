@@ -128,7 +128,7 @@ GAPS: Mapping[str, Gap] = {
     "custom_urls": Gap(
         "string", "Where requests go, as the generator's CUSTOM_URL takes it.", "http://checkout.shop.svc:8080"
     ),
-    "low_data": Gap("boolean", "Keep counters only.", False),
+    "low_data": Gap("string", "Keep counters only; empty leaves it to the test config.", "true", r"|true|false"),
     # responder
     "responder_replicas": Gap("integer", "Pods of the responder.", 1),
     "mocks": Gap(

@@ -83,7 +83,7 @@ def _container(values: Values, mounts: list[Any]) -> Manifest:
             env("CUSTOM_URL", gap("custom_urls")),
             *([env("DLP_KEY_PATH", _DLP_KEY)] if values.dlp.enabled else []),
             env("LOG_LEVEL", values.log_level),
-            env("LOW_DATA", gap_text("low_data")),
+            env("LOW_DATA", gap("low_data")),
             env("METRICS_HOST", "0.0.0.0"),
             env("METRICS_PORT", replay.METRICS_PORT),
             env("PROGRESS_FILE", f"{replay.RESULTS}/progress.json"),

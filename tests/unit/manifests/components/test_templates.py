@@ -146,7 +146,7 @@ def test_what_the_generator_is_told(environment: Build) -> None:
     (job,) = [fill(m, examples()) for _, m in templates({}) if m["kind"] == "Job"]
     values = settings.parse("generator", environment(containers(job)[0]))
     assert values["TEST_CONFIG"] == {"id": "standard"}
-    assert values["LOW_DATA"] == "false"
+    assert values["LOW_DATA"] == "true"
     assert values["CUSTOM_URL"] == ["http://checkout.shop.svc:8080"]
     spec = job["spec"]
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 2, 2)

@@ -1,0 +1,50 @@
+"""Who mounts what of the namespace's identity."""
+
+from __future__ import annotations
+
+import pytest
+
+from speedscale_manifests.components import senders
+from speedscale_manifests.objects import Manifest
+from speedscale_manifests.values import from_mapping
+from speedscale_schemas.templates import fill, gaps, seal
+
+TARGET = {"certs_secret": "speedscale-certs"}
+
+
+def keys(volume: Manifest) -> list[str]:
+    return [item["key"] for item in volume["secret"]["items"]]
+
+
+def test_ours_alone_have_a_fixed_secret() -> None:
+    assert senders.identity_volume()["secret"]["secretName"] == "speedscale-own-certs"
+    for volume in (senders.interception_volume(), senders.authority_volume(), senders.trust_volume()):
+        assert gaps(seal(volume)) == {"certs_secret"}
+        assert fill(seal(volume), TARGET)["secret"]["secretName"] == "speedscale-certs"
+
+
+def test_keys_are_for_those_who_sign() -> None:
+    signers = [senders.interception_volume(), senders.authority_volume()]
+    assert all("tls.key" in keys(volume) for volume in signers)
+    assert "tls.key" not in keys(senders.identity_volume())
+    assert "tls.key" not in keys(senders.trust_volume())
+
+
+def test_an_application_never_waits_and_we_do() -> None:
+    assert senders.interception_volume()["secret"]["optional"] is True
+    assert senders.trust_volume()["secret"]["optional"] is True
+    assert "optional" not in senders.identity_volume()["secret"]
+    assert "optional" not in senders.authority_volume()["secret"]
+
+
+def test_items_are_read_only_for_a_user_who_does_not_own_them() -> None:
+    for volume in (senders.identity_volume(), senders.interception_volume(), senders.trust_volume()):
+        assert volume["secret"]["defaultMode"] == 0o444
+    assert senders.mount()["readOnly"] is True
+
+
+@pytest.mark.parametrize("namespace", ["speedscale", "observability"])
+def test_the_address_is_in_our_namespace_and_tls(namespace: str) -> None:
+    found = {e["name"]: e["value"] for e in senders.sender_env(from_mapping({"namespace": namespace}))}
+    assert found["FORWARDER_ADDR"] == f"https://speedscale-forwarder.{namespace}.svc:80"
+    assert found["FORWARDER_TOKEN_FILE"] == "/etc/ssl/speedscale/token"
