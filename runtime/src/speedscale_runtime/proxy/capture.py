@@ -25,7 +25,7 @@ from speedscale_schemas import frames
 from .causes import Side
 from .config import Identity
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 ISTLS = ',"isTls":true'
 _BEFORE_UUID = '},"uuid":"'
 _NO_MORE_TAGS = '"' + _BEFORE_UUID

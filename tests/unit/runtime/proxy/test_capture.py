@@ -76,7 +76,7 @@ def test_the_record_has_the_public_keys() -> None:
             "proxyType": "dual",
             "proxyProtocol": "tcp:http",
             "proxyLocation": "in",
-            "proxyVersion": "0.1.0",
+            "proxyVersion": "0.2.0",
             "proxyId": "p",
             "source": "goproxy",
             "reverseProxyHost": "localhost",
