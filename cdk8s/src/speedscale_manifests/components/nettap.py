@@ -22,6 +22,7 @@ from speedscale_manifests.objects import (
     env,
     field_env,
     http_probe,
+    metadata,
     names,
     pod_template,
     role,
@@ -84,6 +85,7 @@ def identity(values: Values) -> list[Manifest]:
         role(values, NAME, CONFIGURATION, name=f"{names.NETTAP}-configuration"),
         role_binding(values, NAME, name=f"{names.NETTAP}-configuration"),
         *([_constraints(values)] if constraints else []),
+        *_quota(values),
     ]
 
 
@@ -96,6 +98,25 @@ def _cluster(watched: Sequence[str]) -> tuple[Grant, ...]:
 
 def _in_namespace(values: Values, namespace: str) -> list[Manifest]:
     return [role(values, NAME, PODS, namespace=namespace), role_binding(values, NAME, namespace=namespace)]
+
+
+def _quota(values: Values) -> list[Manifest]:
+    """Return what GKE asks for before it lets critical pods into a namespace other than kube-system.
+
+    It limits these priority classes by its admission configuration to namespaces whose ResourceQuota names them.
+    """
+    priority = values.ebpf.nettap.priority_class_name
+    if values.cloud_provider != "gcp" or not priority.startswith("system-"):
+        return []
+    scope = {"scopeName": "PriorityClass", "operator": "In", "values": [priority]}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": metadata(values, NAME),
+            "spec": {"hard": {"pods": "10k"}, "scopeSelector": {"matchExpressions": [scope]}},
+        }
+    ]
 
 
 def _constraints(values: Values) -> Manifest:

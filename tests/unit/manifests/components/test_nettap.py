@@ -169,3 +169,13 @@ def test_open_shift_constraints(nettap: Build, container_of: Build) -> None:
 
 def test_kubernetes_accepts_all_of_it(nettap: Build, problems: Build) -> None:
     assert problems(nettap(preset="openshift").all) == []
+
+
+def test_gke_lets_critical_pods_in_by_a_quota_only(nettap: Build, problems: Build) -> None:
+    (quota,) = [m for m in nettap(cloudProvider="gcp").identity if m["kind"] == "ResourceQuota"]
+    (scope,) = quota["spec"]["scopeSelector"]["matchExpressions"]
+    assert scope == {"scopeName": "PriorityClass", "operator": "In", "values": ["system-node-critical"]}
+    assert problems([quota]) == []
+    own = nettap(cloudProvider="gcp", ebpf={**ON, "nettap": {"priorityClassName": "ours"}})
+    assert own.none("ResourceQuota")
+    assert nettap(cloudProvider="aws").none("ResourceQuota")
