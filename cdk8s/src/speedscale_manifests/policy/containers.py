@@ -42,20 +42,25 @@ def _quantities(scene: Scene, rule: str) -> Iterator[Finding]:
     for container in scene.containers():
         for part in ("requests", "limits"):
             for resource, quantity in _stated(container, part).items():
-                if _amount(quantity) is None:
+                if amount_of(quantity) is None:
                     yield container.finding(rule, f"resources.{part}.{resource}", f"{quantity!r} is no quantity")
     for pod in scene.pods:
         for index, volume in enumerate(pod.spec.get("volumes") or ()):
             size = (volume.get("emptyDir") or {}).get("sizeLimit")
-            if size is not None and _amount(size) is None:
+            if size is not None and amount_of(size) is None:
                 yield pod.finding(rule, f"volumes[{index}].emptyDir.sizeLimit", f"{size!r} is no quantity")
-    for item in scene.of("PersistentVolumeClaim"):
-        size = ((item.spec.get("resources") or {}).get("requests") or {}).get("storage")
-        if _amount(size) is None:
-            yield item.finding(rule, "spec.resources.requests.storage", f"{size!r} is no quantity")
+    claims = [(item, "spec", item.spec) for item in scene.of("PersistentVolumeClaim")]
+    for item in scene.of("StatefulSet"):
+        for index, claim in enumerate(item.spec.get("volumeClaimTemplates") or ()):
+            claims.append((item, f"spec.volumeClaimTemplates[{index}].spec", claim.get("spec") or {}))
+    for item, path, spec in claims:
+        size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+        if amount_of(size) is None:
+            yield item.finding(rule, f"{path}.resources.requests.storage", f"{size!r} is no quantity")
 
 
-def _amount(quantity: Any) -> Decimal | None:
+def amount_of(quantity: Any) -> Decimal | None:
+    """Return what a quantity stands for, None when it is none."""
     try:
         return quantities.amount(str(quantity))
     except ValueError:
@@ -66,7 +71,7 @@ def _within(scene: Scene, rule: str) -> Iterator[Finding]:
     for container in scene.containers():
         limits = _stated(container, "limits")
         for resource, quantity in _stated(container, "requests").items():
-            wanted, most = _amount(quantity), _amount(limits.get(resource, quantity))
+            wanted, most = amount_of(quantity), amount_of(limits.get(resource, quantity))
             if wanted is not None and most is not None and wanted > most:
                 message = f"{quantity} is more than the limit {limits[resource]}; the API server refuses the pod"
                 yield container.finding(rule, f"resources.requests.{resource}", message)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .containers import amount_of
 from .model import Finding, Rule, Scene
 
 AUTOPILOT = "gke-autopilot"
@@ -26,7 +27,7 @@ def _autopilot(scene: Scene, rule: str) -> Iterator[Finding]:
         requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
         for resource in _ALL:
             wanted, most = requests.get(resource), limits.get(resource)
-            if wanted is None or wanted != most:
+            if wanted is None or most is None or amount_of(wanted) != amount_of(most):
                 message = f"request {wanted} and limit {most} differ: Autopilot would change them, and git would drift"
                 yield container.finding(rule, f"resources.{resource}", message, what=resource)
 

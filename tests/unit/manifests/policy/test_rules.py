@@ -361,6 +361,21 @@ def test_it_bites_where_the_preset_asks_for_it(
     assert spoilt.findings(rule) == []
 
 
+def test_a_claim_of_a_stateful_set_is_read_as_well(world: Callable[..., Any]) -> None:
+    spoilt = world({"forwarder": {"replicas": 2}})
+    (claim,) = spoilt.one("StatefulSet", "speedscale-forwarder")["spec"]["volumeClaimTemplates"]
+    claim["spec"]["resources"]["requests"]["storage"] = "2GB"
+    (finding,) = spoilt.findings("quantities-parse")
+    assert finding.path == "spec.volumeClaimTemplates[0].spec.resources.requests.storage"
+
+
+def test_autopilot_takes_two_spellings_of_one_quantity(world: Callable[..., Any]) -> None:
+    spelt = world(AUTOPILOT)
+    spelt.box()["resources"]["requests"]["cpu"] = "0.5"
+    assert spelt.box()["resources"]["limits"]["cpu"] == "500m"
+    assert spelt.findings("autopilot-resources") == []
+
+
 def test_rules_are_told_apart_and_explained() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:
