@@ -7,9 +7,12 @@ until `down` (or a reboot) and can be started by any user on Linux. State lies i
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +32,8 @@ def main(arguments: list[str]) -> int:
         return _fail("a control plane as processes needs Linux; take kind or k3d here, and set KUBECONFIG")
     cluster = Cluster(go_tools.cache() / "cluster", detached=True, say=_say)
     try:
-        return {"up": _up, "down": _down, "status": _status}[verb](cluster)
+        with _alone():
+            return {"up": _up, "down": _down, "status": _status}[verb](cluster)
     except (go_tools.ToolMissing, NotReady) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -78,6 +82,19 @@ def _answers(cluster: Cluster) -> bool:
             return bool(client.version())
     except Exception:
         return False
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait for another call of this to end: two starts at once would take each other's folder."""
+    go_tools.cache().mkdir(parents=True, exist_ok=True)
+    with (go_tools.cache() / "cluster.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("waiting for another make cluster-… to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _say(line: str) -> None:

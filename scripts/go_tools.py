@@ -32,6 +32,7 @@ from pathlib import Path
 MODULES = Path(__file__).resolve().parent / "go"
 KEPT = 3  # builds kept of one module: branches with other pins do not throw each other's out
 _BEAT_S = 15.0
+_OLDEST_GO = 21
 
 
 class ToolMissing(Exception):
@@ -198,6 +199,7 @@ def _build(module: Module, programs: list[str], say: Say) -> None:
             f"{names} {module.owner} {_version(module)} is built from its Go module and there is no go on PATH; "
             "install Go (apt-get install golang-go, or https://go.dev/dl/) and run make cluster-tools"
         )
+    _check_go(go)
     home = _home(module)
     home.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(say):
@@ -210,6 +212,17 @@ def _build(module: Module, programs: list[str], say: Say) -> None:
             _go_build(go, module, programs, Path(scratch), say)
         say(f"built {names} in {time.monotonic() - started:.0f} s: {home}")
         _prune(module)
+
+
+def _check_go(go: str) -> None:
+    """ToolMissing for a Go that cannot read these modules; since 1.21 it fetches a newer one by itself."""
+    told = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"go1\.(\d+)", told)
+    if found and int(found.group(1)) < _OLDEST_GO:
+        raise ToolMissing(
+            f"{go} is {told.strip()}; these modules need Go 1.{_OLDEST_GO} or newer (https://go.dev/dl/), "
+            "then run make cluster-tools"
+        )
 
 
 def _go_build(go: str, module: Module, programs: list[str], scratch: Path, say: Say) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -299,6 +300,24 @@ def test_who_did_it_is_said(installed: Installed, cluster: Cluster, speedctl: Sp
     assert (change["git"], change["live"], change["managers"]) == (PULLED, "x:1", ["kubectl-set"])
     code, report = speedctl(str(installed.folder), "--ignore-manager", "kubectl-set")
     assert (code, report["drift"]) == (0, [])
+
+
+def test_a_field_that_git_dropped_and_nobody_pruned_is_found(installed: Installed, speedctl: Speedctl) -> None:
+    del installed.manifests["ConfigMap"]["data"]["CLUSTER_NAME"]
+    write(installed.folder, installed.manifests)
+    code, report = speedctl(str(installed.folder))
+    assert (code, found(report)) == (1, {("ConfigMap", "data.CLUSTER_NAME", "added")})
+    assert report["drift"][0]["changes"][0]["managers"] == [MANAGER]
+    installed.apply()
+    assert speedctl(str(installed.folder))[0] == 0
+
+
+def test_standard_input(
+    installed: Installed, cluster: Cluster, speedctl: Speedctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(cluster.kubectl("kustomize", str(installed.folder / "operator"))))
+    code, report = speedctl("-")
+    assert (code, report["compared"], report["drift"]) == (0, len(installed.manifests), [])
 
 
 def test_an_object_that_git_no_longer_has_is_found(installed: Installed, speedctl: Speedctl) -> None:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import go_tools  # noqa: E402
 
 GO = """#!/bin/sh
+[ "$1" != env ] || { echo "${VERSION:-go1.26.0}"; exit 0; }
 echo "$CGO_ENABLED $*" >> "$(dirname "$0")/calls"
 [ -z "$REFUSE" ] || { echo "go: something is wrong" >&2; exit 3; }
 while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
@@ -109,6 +110,12 @@ def test_without_go_it_says_how_to_get_it(go: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(go_tools.ToolMissing, match=r"kubectl k8s\.io/kubernetes v1\.34\.\d+ .*install Go"):
         go_tools.ensure("kubectl")
+
+
+def test_a_go_that_is_too_old_is_named(go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERSION", "go1.19.8")
+    with pytest.raises(go_tools.ToolMissing, match=r"is go1\.19\.8; these modules need Go 1\.21 or newer"):
+        go_tools.ensure("etcd")
 
 
 def test_a_build_that_fails_is_quoted_and_leaves_nothing(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError, PeerError, PermanentError, TransientError
+
+_TELL_S = 2.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         source = read(None if args.path == "-" else Path(args.path), part=args.part)
         with Client(load(args.kubeconfig, args.context), agent="speedctl-diff", retries=3) as client:
-            found = compare(client, source, frozenset(args.ignore_manager))
+            tell = _Progress(len(source.objects), time.monotonic)
+            found = compare(client, source, frozenset(args.ignore_manager), tell)
     except ConfigError as error:
         return _wrong(*error.problems)
     except (TransientError, PermanentError, PeerError) as error:
@@ -66,6 +71,20 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(report.text(found))
     return 2 if found.failed else 1 if found.drift else 0
+
+
+class _Progress:
+    """A line on stderr every two seconds: over a slow link an object takes two round trips."""
+
+    def __init__(self, total: int, clock: Callable[[], float]) -> None:
+        self._total, self._clock = total, clock
+        self._next = clock() + _TELL_S
+
+    def __call__(self, count: int) -> None:
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + _TELL_S
+            print(f"{count} of {self._total} objects compared", file=sys.stderr, flush=True)
 
 
 def _wrong(*problems: str) -> int:

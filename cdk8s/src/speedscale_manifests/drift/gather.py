@@ -6,7 +6,7 @@ comparison goes on with less and says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,15 +33,22 @@ class _State:
     known: set[Ref] = field(default_factory=set)
 
 
-def compare(client: Client, source: Source, trusted: frozenset[str] = frozenset()) -> Report:
+def compare(
+    client: Client,
+    source: Source,
+    trusted: frozenset[str] = frozenset(),
+    done: Callable[[int], None] = lambda count: None,
+) -> Report:
     """Return how the cluster differs from `source`.
 
-    `trusted` are field managers whose changes are wanted. TransientError when the cluster does not answer,
-    UnauthorizedError when it does not know us; what is forbidden in part is in the report.
+    `trusted` are field managers whose changes are wanted; `done` is told how many objects are compared. TransientError
+    when the cluster does not answer, UnauthorizedError when it does not know us; what is forbidden in part is in the
+    report.
     """
     version = client.version()
     state = _State()
-    for desired in source.objects:
+    for count, desired in enumerate(source.objects):
+        done(count)
         try:
             _one(client, desired, trusted, state)
         except PermanentError as error:

@@ -71,7 +71,7 @@ def _overwritten(
     for difference in pairs:
         path = _real(difference.path)
         owners = ownership.owners(found, live, path) if difference.live is not ABSENT else ()
-        named = _named(desired, path)
+        named = _named(desired, path, difference.live is not ABSENT)
         if UNCOMPARED.search(text(path)) or not (named or (owners and not _marked(path))):
             continue  # a default, or what admission makes of it
         if owners and all(is_controller(owner.manager, trusted) for owner in owners):
@@ -115,15 +115,17 @@ def _missing(desired: Mapping[str, Any], live: Mapping[str, Any], leaf: Path) ->
     return None
 
 
-def _named(desired: Mapping[str, Any], path: Path) -> bool:
-    """Say whether git names the path, or the list whose members came or went.
+def _named(desired: Mapping[str, Any], path: Path, lives: bool) -> bool:
+    """Say whether git names the path, or (of what `lives`) the list that applying would take it out of.
 
-    A list whose items have numbers only is one value: git names all of it or nothing, and numbers shift.
+    A list whose items have numbers only is one value: git names all of it or nothing, and numbers shift. What does not
+    live and git does not name is what admission would put in: a sidecar.
     """
     path = path[: _numbered(path)]
     if value_at(desired, path) is not ABSENT:
         return True
-    return bool(path) and not isinstance(path[-1], str) and isinstance(value_at(desired, path[:-1]), list)
+    in_list = bool(path) and not isinstance(path[-1], str)
+    return lives and in_list and isinstance(value_at(desired, path[:-1]), list)
 
 
 def _numbered(path: Path) -> int:

@@ -68,6 +68,17 @@ def test_a_controllers_field_is_left_alone_unless_somebody_else_set_it_too() -> 
     ]
 
 
+def test_what_admission_would_put_in_is_not_what_git_lacks() -> None:
+    """A sidecar that a webhook injects, on a workload that was made while it was away; and the other way round."""
+    sidecar = {"name": "speedscale-goproxy", "image": "proxy:1"}
+
+    def inject(obj: dict[str, Any]) -> None:
+        obj["spec"]["template"]["spec"]["containers"].append(sidecar)
+
+    assert judge(GIT, live(), live(inject)) == []
+    assert judge(GIT, live(inject), live(inject)) == []
+
+
 def test_a_trusted_manager_is_like_a_controller() -> None:
     def label(obj: dict[str, Any]) -> None:
         obj["metadata"]["labels"]["team"] = "a"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from speedscale_kube import Ref
+from speedscale_manifests.cli.diff import _Progress
 from speedscale_manifests.drift import Change, Drift, Report, report
 from speedscale_runtime.cli.root import main
 
@@ -94,6 +95,15 @@ def test_a_cluster_that_does_not_answer_is_two(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert f"no answer from {server} (context main of {tmp_path}/config)" in printed.err
+
+
+def test_progress_is_told_every_two_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    tell = _Progress(40, lambda: now[0])
+    for count in range(40):
+        tell(count)
+        now[0] += 0.1
+    assert capsys.readouterr().err == "20 of 40 objects compared\n"
 
 
 @pytest.mark.parametrize("arguments", [("no-such-folder",), (".", "--kubeconfig", "no-such-file")])
