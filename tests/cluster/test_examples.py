@@ -86,7 +86,10 @@ def test_the_tool_that_it_is_for_takes_it(
     definitions: Client, namespace: str, where: str, document: dict[str, Any]
 ) -> None:
     placed = {**document, "metadata": {**document["metadata"], "namespace": namespace}}
-    assert definitions.apply(placed, "tests", dry_run=True, strict=True)["metadata"]["name"] == document["metadata"]["name"]
+    assert (
+        definitions.apply(placed, "tests", dry_run=True, strict=True)["metadata"]["name"]
+        == document["metadata"]["name"]
+    )
 
 
 def test_a_field_that_argo_cd_does_not_know_is_refused(definitions: Client, namespace: str) -> None:
