@@ -42,9 +42,7 @@ class Speedscale(Construct):
         self.parts: dict[str, Part] = {}
         wanted = sorted(enabled(self.values), key=lambda known: CHARTS.index(known.chart))
         for known in wanted:
-            part = BY_NAME.get(known.name)  # none for components that only have templates
-            if part is not None:
-                self.parts[known.name] = part(self._chart(scope, id, known.chart), known.name, self.values)
+            self.parts[known.name] = BY_NAME[known.name](self._chart(scope, id, known.chart), known.name, self.values)
         self.parts["bundle"] = Bundle(self._chart(scope, id, BUNDLE_CHART), "bundle", self.values)
 
     def _chart(self, scope: Construct, id: str, name: str) -> Chart:

@@ -90,10 +90,34 @@ class Operator(Part):
     component = "operator"
 
 
+class Sidecar(Part):
+    """What injected sidecars need in our namespace; on most clusters nothing."""
+
+    component = "sidecar"
+
+
 class Collector(Part):
     """Identity and rights of the collectors that replays start."""
 
     component = "collector"
+
+
+class Generator(Part):
+    """Identity of the generators that replays start; on most clusters nothing."""
+
+    component = "generator"
+
+
+class Responder(Part):
+    """Identity of the responders that replays start; on most clusters nothing."""
+
+    component = "responder"
+
+
+class Redis(Part):
+    """Identity of the Redis that replays start; on most clusters nothing."""
+
+    component = "redis"
 
 
 class Forwarder(Part):
@@ -136,7 +160,11 @@ BY_NAME: dict[str, type[Part]] = {
         Certificates,
         Webhooks,
         Operator,
+        Sidecar,
         Collector,
+        Generator,
+        Responder,
+        Redis,
         Forwarder,
         Inspector,
         Nettap,
@@ -144,7 +172,7 @@ BY_NAME: dict[str, type[Part]] = {
         Demo,
     )
 }
-"""The class of each component that puts objects into the output; others have templates only, in the bundle."""
+"""The class of each component of the table."""
 
 
 def settled(values: Given, source: str) -> Values:
