@@ -104,6 +104,12 @@ TABLE = (
         {"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"},
         {"main.version": "{version}"},
     ),
+    Module(
+        "argocd",
+        "github.com/argoproj/argo-cd/v3",
+        "about six minutes",
+        {"argocd": "github.com/argoproj/argo-cd/v3/cmd"},
+    ),
 )
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 MANIFEST_TOOLS = ("kustomize", "helm", "kubeconform")
