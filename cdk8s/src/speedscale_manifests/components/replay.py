@@ -138,7 +138,9 @@ def policy(
     if ingress:
         spec["ingress"] = prune(list(ingress))
     if egress is not None:
-        spec |= {"policyTypes": ["Ingress", "Egress"], "egress": prune(list(egress))}
+        spec["policyTypes"] = ["Ingress", "Egress"]
+    if egress:  # the API server drops an empty list, and every apply would be a write
+        spec["egress"] = prune(list(egress))
     return [
         {
             "apiVersion": "networking.k8s.io/v1",

@@ -236,7 +236,8 @@ def test_redis_is_reached_by_its_responder_only_and_keeps_nothing() -> None:
         "replay.speedscale.com/component": "speedscale-responder",
         "replay.speedscale.com/env-id": "abstract-yucca",
     }
-    assert spec["egress"] == []
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "egress" not in spec
     assert containers(found["Deployment"])[0]["args"][:4] == ["--save", "", "--appendonly", "no"]
 
 
