@@ -210,3 +210,34 @@ def test_rights_end_at_the_selected_namespaces(namespace: str, kube: Client, gra
         assert not may("list", "deployments", "apps")
     finally:
         kube.delete(Ref("v1", "Namespace", "", shop))
+
+
+KINDS_OF_CLUSTER: tuple[dict[str, Any], ...] = (
+    {"preset": "gke-autopilot"},
+    {"preset": "openshift", "ebpf": {"enabled": True}},
+    {"preset": "bottlerocket", "ebpf": {"enabled": True}},
+    {"preset": "eks-calico", "operator": {"replicas": 2}},
+    {"preset": "eks-fargate"},
+    {"forwarder": {"replicas": 3}, "backend": {"enabled": True}, "networkPolicies": {"metricsNamespaces": ["default"]}},
+    {"privilegedSidecars": True, "sidecar": {"observeDns": True}, "preInstall": {"enabled": True}, "appUrl": "a.b.c"},
+)
+ELSEWHERE = {"SecurityContextConstraints", "Certificate"}
+"""Kinds of OpenShift and cert-manager, which a plain API server does not have."""
+
+
+@pytest.mark.parametrize("tree", KINDS_OF_CLUSTER, ids=lambda tree: tree.get("preset", "-".join(tree)))
+def test_the_api_server_takes_every_object(tree: dict[str, Any], namespace: str, kube: Client) -> None:
+    """Strictly and without a trace: output, bundle, and what the controller makes of the bundle's templates."""
+    values = from_mapping({**tree, "namespace": namespace, "createNamespace": False})
+    scene = stage([*(item.manifest for item in inventory(values)), *bundle(values)], values.preset)
+    judged = 0
+    for item in scene.items:
+        if item.kind in ELSEWHERE:
+            continue
+        manifest = copy.deepcopy(item.manifest)
+        if item.template and "namespace" in manifest["metadata"]:
+            manifest["metadata"]["namespace"] = namespace
+        manifest["metadata"].pop("ownerReferences", None)
+        kube.apply(manifest, "policy", dry_run=True, strict=True)
+        judged += 1
+    assert judged > 40
