@@ -6,7 +6,8 @@ variables go beyond it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .model import Finding, Rule, Scene
 
@@ -132,9 +133,20 @@ def _token_explicit(scene: Scene, rule: str) -> Iterator[Finding]:
         if wanted is None:
             yield pod.finding(rule, "automountServiceAccountToken", "is not stated, so a token is mounted")
         account = (pod.item.reference.namespace, pod.spec.get("serviceAccountName", "default"))
-        if wanted and account not in bound:
-            message = f"a token is mounted, but no Role is bound to ServiceAccount {account[1]}"
-            yield pod.finding(rule, "automountServiceAccountToken", message)
+        if account in bound:
+            continue
+        places = ["automountServiceAccountToken"] if wanted else []
+        for place in (*places, *_projected_tokens(pod.spec)):
+            yield pod.finding(rule, place, f"a token is mounted, but no Role is bound to ServiceAccount {account[1]}")
+
+
+def _projected_tokens(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where volumes bring an API token; one for another audience is no right in the cluster."""
+    for index, volume in enumerate(spec.get("volumes") or ()):
+        for number, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+            token = source.get("serviceAccountToken")
+            if token is not None and not token.get("audience"):
+                yield f"volumes[{index}].projected.sources[{number}].serviceAccountToken"
 
 
 def _service_links(scene: Scene, rule: str) -> Iterator[Finding]:

@@ -105,6 +105,13 @@ CASES: list[tuple[str, str, Spoil]] = [
         "without a right",
         lambda w: w.pod("Deployment", "java-server").update(automountServiceAccountToken=True),
     ),
+    (
+        "token-only-with-rights",
+        "projected without a right",
+        lambda w: w.pod("Deployment", "java-server")["volumes"].append(
+            {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+        ),
+    ),
     ("no-service-links", "left on", _del(_pod, "enableServiceLinks")),
     ("image-pinned", "latest", _set(_box, image="r.example.com:5000/operator:latest")),
     ("image-pinned", "no tag", _set(_box, image="r.example.com:5000/operator")),
@@ -415,6 +422,9 @@ def test_what_users_may_choose_is_a_warning(world: Callable[..., Any]) -> None:
         lambda w: w.box().update(image="r.example.com:5000/operator@sha256:" + "0" * 64),
         lambda w: w.one("Service")["spec"]["ports"][0].update(targetPort=9443),
         lambda w: w.grant(resources=["secrets"], verbs=["create"]),
+        lambda w: w.pod("Deployment", "java-server")["volumes"].append(
+            {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "audience": "vault"}}]}}
+        ),
     ],
 )
 def test_what_restricted_allows_is_allowed(change: Spoil, world: Callable[..., Any]) -> None:
