@@ -377,7 +377,7 @@ def _targets(tree: Tree) -> Iterator[tuple[Path, Schema]]:
 
 
 _WRONG: dict[str, tuple[Any, ...]] = {
-    "string": (7, True, ["x"], {"x": "y"}, 1.5),
+    "string": (7, True, ["x"], {"x": "v"}, 1.5),
     "boolean": ("true", 1, "on", []),
     "integer": ("two", "2", 1.5, True, [3]),
     "quantity": (True, [], {"cpu": 1}),

@@ -56,10 +56,14 @@ def _take_away(target: dict[str, Any], path: Path, below: dict[str, Any]) -> Non
     """Take a key out; null stays only inside a map that a lower layer has the key in, for it takes that one away."""
     if any(isinstance(part, int) for part in path):
         return  # the list was written anew
-    holder: Any = target
+    holders: list[Any] = [target]
     lower: Any = below
     for part in path[:-1]:
-        holder = holder[part]
+        holders.append(holders[-1][part])
         lower = lower.get(part) if isinstance(lower, dict) else None
-    if is_setting(path) or not (isinstance(lower, dict) and path[-1] in lower):
-        del holder[path[-1]]
+    if not is_setting(path) and isinstance(lower, dict) and path[-1] in lower:
+        return
+    for holder, part in zip(reversed(holders), reversed(path), strict=True):
+        del holder[part]
+        if holder:  # a map that this left empty goes, too
+            break

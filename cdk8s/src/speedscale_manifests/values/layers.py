@@ -43,7 +43,11 @@ class Merged:
     origins: dict[Path, Place]
 
     def place(self, path: Path) -> Place:
-        """Return who set a path, or the nearest one above it."""
+        """Return who set a path; else the first that set something in it, else who set the nearest one above it."""
+        depth = len(path)
+        inside = [] if path in self.origins else [at for known, at in self.origins.items() if known[:depth] == path]
+        if inside:
+            return min(inside)
         while path and path not in self.origins:
             path = path[:-1]
         return self.origins.get(path) or DEFAULT

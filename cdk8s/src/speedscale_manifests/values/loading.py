@@ -38,6 +38,7 @@ def load(files: Sequence[FileName] = (), sets: Sequence[str] = (), profile: str 
             layers.append(arguments.assignment(argument).layer(merge(layers).tree))
         except ValuesError as error:
             refusals += error.refusals
+            layers.append(Layer(error.refusals[0].place.source, {}))  # keeps its place in the order
     if profile is not None:
         place = Place(f"--profile {profile}")
         layers.append(Layer(str(place), {"profile": profile}, {(): place}))

@@ -115,10 +115,12 @@ def _syntax(error: yaml.YAMLError, source: str, content: str) -> Refusal:
         return Refusal(Place(source), "", f"this is no YAML: {problem}")
     lines = content.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
+    begun = getattr(error, "context_mark", None)
+    above = lines[begun.line] if begun is not None and begun.line < len(lines) else ""
     place = Place(source, mark.line + 1, mark.column + 1)
     if "\t" in line[: mark.column + 1]:
         return Refusal(place, "", "a tab stands where YAML wants spaces", "indent with spaces")
-    if "{{" in line:
+    if "{{" in line or "{{" in above:
         return Refusal(place, "", "a template (`{{ … }}`) is no YAML", "values are plain: write the value itself")
     if "undefined alias" in problem:
         return Refusal(place, "", "the alias refers to no anchor above it", "write the value itself")
@@ -222,7 +224,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
         written = str(node.value)
-        bare = getattr(node, "style", None) is None
+        bare = not getattr(node, "style", None)
         tag = node.tag.removeprefix(_TAG)
         if not node.tag.startswith(_TAG) or tag in ("binary", "set", "omap", "pairs"):
             self._refuse(node, path, f"the tag {_tag(node)} is not taken", "write the plain value")

@@ -12,7 +12,7 @@ import re
 from .places import Path
 
 _FORMS = (
-    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
+    ("a private key", re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")),
     ("an AWS access key", re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")),
     ("a JSON web token", re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")),
     ("a GitHub token", re.compile(r"(?<!\w)(?:gh[pousr]_\w{30,}|github_pat_\w{40,})")),
@@ -21,8 +21,9 @@ _FORMS = (
     ("a Google API key", re.compile(r"(?<![\w-])AIza[\w-]{35}(?![\w-])")),
     ("a payment provider's key", re.compile(r"(?<!\w)(?:sk|rk)_live_\w{16,}")),
 )
-_USERINFO = re.compile(r"(?i)[a-z][a-z0-9+.-]*://[^/\s@:]*:(?P<password>[^/\s@]+)@")
-_TOKEN_AS_USER = re.compile(r"(?i)[a-z][a-z0-9+.-]*://(?=[^/\s@]*[0-9])[\w.~-]{16,}@")
+# Every pattern begins with a fixed text or right after a bound, so that long values are searched in linear time.
+_USERINFO = re.compile(r"://[^/\s@:]*:[^/\s@]+@")
+_TOKEN_AS_USER = re.compile(r"://(?=[^/\s@]*[0-9])[\w.~-]{16,}@")
 _QUERY = re.compile(r"(?i)[?&](?:api[_-]?key|access[_-]?token|token|password|secret|sig(?:nature)?)=[^&\s]{4,}")
 _BEARER = re.compile(r"(?i)(?<!\w)bearer\s+(?=[\w.~+/-]*[0-9])[\w.~+/-]{20,}=*(?![\w.])")
 _BASIC = re.compile(r"(?i)(?<!\w)basic\s+([A-Za-z0-9+/]{8,}={0,2})(?![\w.])")

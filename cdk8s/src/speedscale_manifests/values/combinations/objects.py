@@ -101,6 +101,11 @@ def _security_context(tree: Tree) -> Iterator[Finding]:
             remedy = "set runAsNonRoot to false, or another runAsUser"
             reason = "user 0 is root, and runAsNonRoot refuses root"
             yield Finding((*path, "runAsUser"), reason, remedy, (*path, "runAsNonRoot"))
+        for kind in ("seccompProfile", "appArmorProfile"):
+            profile = context.get(kind) or {}
+            if profile and (profile.get("type") == "Localhost") != bool(profile.get("localhostProfile")):
+                remedy = "type Localhost has a localhostProfile, the others have none"
+                yield Finding((*path, kind), "type and localhostProfile do not go together", remedy)
         if context.get("privileged") and context.get("allowPrivilegeEscalation") is False:
             reason = "a privileged container cannot forbid privilege escalation: the API server refuses it"
             remedy = "set it to null, or privileged to false"
