@@ -376,6 +376,13 @@ def test_a_claim_of_a_stateful_set_is_read_as_well(world: Callable[..., Any]) ->
     assert finding.path == "spec.volumeClaimTemplates[0].spec.resources.requests.storage"
 
 
+def test_a_token_for_somebody_else_is_no_right_in_the_cluster(world: Callable[..., Any]) -> None:
+    changed = world()
+    token = {"serviceAccountToken": {"path": "token", "audience": "vault"}}
+    changed.pod("Deployment", "java-server")["volumes"].append({"name": "t", "projected": {"sources": [token]}})
+    assert changed.findings("token-only-with-rights") == []
+
+
 def test_autopilot_takes_two_spellings_of_one_quantity(world: Callable[..., Any]) -> None:
     spelt = world(AUTOPILOT)
     spelt.box()["resources"]["requests"]["cpu"] = "0.5"
@@ -422,9 +429,6 @@ def test_what_users_may_choose_is_a_warning(world: Callable[..., Any]) -> None:
         lambda w: w.box().update(image="r.example.com:5000/operator@sha256:" + "0" * 64),
         lambda w: w.one("Service")["spec"]["ports"][0].update(targetPort=9443),
         lambda w: w.grant(resources=["secrets"], verbs=["create"]),
-        lambda w: w.pod("Deployment", "java-server")["volumes"].append(
-            {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "audience": "vault"}}]}}
-        ),
     ],
 )
 def test_what_restricted_allows_is_allowed(change: Spoil, world: Callable[..., Any]) -> None:
