@@ -101,7 +101,7 @@ def test_to_stdout(cdk8s: str, environment: dict[str, str], clone: Clone) -> Non
 def test_broken_values_are_told_with_file_and_line(
     cdk8s: str, environment: dict[str, str], clone: Clone, tmp_path: Path
 ) -> None:
-    (tmp_path / "broken.yaml").write_text("clusterName: x\nnamspace: y\n")
+    (tmp_path / "broken.yaml").write_text("clusterName: x\nnamspace: shop\n")
     done = _synth(cdk8s, clone("a"), {**environment, "SPEEDSCALE_VALUES": str(tmp_path / "broken.yaml")})
     assert done.returncode == 1
     assert f"{tmp_path}/broken.yaml:2" in done.stderr

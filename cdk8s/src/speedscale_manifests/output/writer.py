@@ -168,7 +168,8 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder for one writer; a second one waits."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # a file system without locks: then it is the user who must not write twice
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -63,7 +63,7 @@ def test_what_is_no_longer_wanted_goes_and_what_was_edited_stays_and_is_named(
 def test_wrong_values_are_told_with_file_and_line_and_nothing_is_written(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "values.yaml").write_text("clusterName: x\nnamspace: y\n")
+    (folder / "values.yaml").write_text("clusterName: x\nnamspace: shop\n")
     assert _run() == 2
     told = capsys.readouterr().err
     assert "values.yaml:2" in told
@@ -108,10 +108,18 @@ def test_watching_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert _run("--watch") == 2
 
 
-def test_help_starts_no_node() -> None:
-    program = (
-        "import argparse, sys; from speedscale_manifests.cli import synth;"
-        "synth.configure(argparse.ArgumentParser());"
-        "sys.exit(any(name in sys.modules for name in ('jsii', 'cdk8s', 'yaml', 'watchdog')))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        ("import argparse; synth.configure(argparse.ArgumentParser())", ("jsii", "yaml", "watchdog", "jsonschema")),
+        (
+            "from speedscale_manifests import synth, values; synth.objects(values.load())",
+            ("jsii",),
+        ),
+    ],
+    ids=["help", "objects"],
+)
+def test_only_who_synthesises_starts_node(program: str, heavy: tuple[str, ...]) -> None:
+    check = f"import sys; sys.exit(any(name in sys.modules for name in {heavy}))"
+    code = f"from speedscale_manifests.cli import synth; {program}; {check}"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
