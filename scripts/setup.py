@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
-MEMBERS = ("schemas", "runtime", "controller/kube", "cdk8s")
+MEMBERS = ("schemas", "runtime", "controller/kube", "controller", "cdk8s")
 
 
 def main() -> int:

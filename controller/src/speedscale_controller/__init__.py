@@ -1,0 +1,1 @@
+"""The operator: injects sidecars, runs replays, owns certificates, repairs drift."""

@@ -1,0 +1,1 @@
+"""The verbs of speedctl that the operator owns: one module a verb."""
