@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from harness.cluster import Cluster
+from harness.definitions import define, undefine
 
 from speedscale_kube import Client, Ref
 from speedscale_kube.errors import InvalidError
@@ -22,7 +23,7 @@ STARTED = {"startedTime": "2026-01-15T18:45:59Z"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def crd(cluster: Cluster, kube: Client) -> Iterator[dict[str, Any]]:
+def crd(kube: Client) -> Iterator[dict[str, Any]]:
     manifest = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -34,13 +35,8 @@ def crd(cluster: Cluster, kube: Client) -> Iterator[dict[str, Any]]:
             "versions": trafficreplay.crd_versions(),
         },
     }
-    kube.apply(manifest, "tests", force=True)
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=30s")
-    kube.forget_kinds()
-    yield kube.get(Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", CRD))
-    kube.delete(Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", CRD))
-    cluster.kubectl("wait", "--for=delete", f"crd/{CRD}", "--timeout=30s")
-    kube.forget_kinds()
+    yield define(kube, manifest)
+    undefine(kube, manifest)
 
 
 def replay(namespace: str, name: str = "x", **spec: Any) -> dict[str, Any]:

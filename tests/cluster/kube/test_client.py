@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness.cluster import Cluster
+from harness.definitions import define, undefine
 
 from speedscale_kube import Client, Ref, load
 from speedscale_kube.errors import (
@@ -170,20 +171,12 @@ def test_a_definition_that_comes_later_is_found(kube: Client, namespace: str) ->
             "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
         },
     }
-    kube.apply(definition, "us")
+    define(kube, definition)
     try:
-        Cluster.until(lambda: _served(kube, f"{group}/v1"), "the definition is served")
         thing = {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "it", "namespace": namespace}}
         assert kube.apply(thing, "us")["metadata"]["name"] == "it"
     finally:
-        kube.delete(kube.ref(definition))
-
-
-def _served(kube: Client, api_version: str) -> bool:
-    try:
-        return bool(kube.resource(api_version, "Thing"))
-    except NotFoundError:
-        return False
+        undefine(kube, definition)
 
 
 def test_who_has_no_right_is_told_so_in_the_servers_words(cluster: Cluster, namespace: str) -> None:

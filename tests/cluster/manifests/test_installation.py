@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness.cluster import Cluster
+from harness.definitions import established
 
 from speedscale_kube import Client, Object, Ref
 from speedscale_manifests.drift import read
@@ -38,7 +39,7 @@ class Installation:
             applied = self.kube.apply(manifest, MANAGER, force=True, strict=True)
             which = self.kube.ref(manifest)
             if which.kind == "CustomResourceDefinition":
-                Cluster.until(lambda which=which: _established(self.kube.get(which)), f"{which} is established")
+                Cluster.until(lambda which=which: established(self.kube.get(which)), f"{which} is established")
             versions[which] = str(applied["metadata"]["resourceVersion"])
         return versions
 
@@ -63,11 +64,6 @@ def _wave(manifest: Object) -> tuple[int, str]:
     annotations = manifest["metadata"].get("annotations") or {}
     order = "0" if manifest["kind"] == "Namespace" else manifest["kind"]
     return int(annotations.get("argocd.argoproj.io/sync-wave", "0")), order
-
-
-def _established(definition: Object) -> bool:
-    conditions = (definition.get("status") or {}).get("conditions") or ()
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
 def _observed(workload: Object) -> bool:

@@ -163,6 +163,21 @@ def test_a_refusal_is_quoted_and_of_the_kind_that_says_what_to_do(
     assert 'configmaps "it" is not for you (GET /api/v1/namespaces/shop/configmaps/it)' in text
 
 
+def test_a_body_that_does_not_fit_its_schema_is_refused_for_good_whatever_the_code(server: Any, client: Client) -> None:
+    server.refuse(
+        500, "", "failed to create typed patch object (shop/it; /v1, Kind=ConfigMap): .dat: field not declared"
+    )
+    with pytest.raises(InvalidError, match=r"^Invalid: .*\.dat: field not declared"):
+        client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}, "dat": {}}, "us")
+
+
+def test_creating_is_a_post_to_the_collection(server: Any, client: Client) -> None:
+    server.respond({"kind": "ConfigMap"})
+    client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}, "us")
+    assert server.asked() == ["POST /api/v1/namespaces/shop/configmaps"]
+    assert server.requests[-1].params == {"fieldManager": "us"}
+
+
 def test_a_conflict_of_managers_names_the_fields(server: Any, client: Client) -> None:
     causes = [{"reason": "FieldManagerConflict", "message": 'conflict with "kubectl"', "field": ".spec.replicas"}]
     server.refuse(409, "Conflict", "Apply failed with 1 conflict", causes=causes)

@@ -132,8 +132,9 @@ def _extra(client: Client, source: Source, trusted: frozenset[str], state: _Stat
         )
         return
     components = {_component(desired.manifest) for desired in source.objects}
-    namespaces = sorted({which.namespace for which in state.known if which.namespace})
-    in_git = {_identity(which) for which in (*state.known, *source.elsewhere)}
+    everywhere = (*state.known, *source.elsewhere)
+    namespaces = sorted({which.namespace for which in everywhere if which.namespace})
+    in_git = {_identity(which) for which in everywhere}
     kinds = dict.fromkeys([*known.KINDS, *((d.ref.api_version, d.ref.kind) for d in source.objects)])
     for api_version, kind in kinds:
         if kind == "Secret":
@@ -143,6 +144,7 @@ def _extra(client: Client, source: Source, trusted: frozenset[str], state: _Stat
             if _identity(which) in in_git or _made_by_controller(found, trusted):
                 continue
             if source.scope == "all" or _component(found) in components:
+                in_git.add(_identity(which))  # told once, though several versions of its group are asked for
                 state.drift.append(Drift(which, "extra", note=_by(found)))
 
 
