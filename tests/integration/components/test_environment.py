@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -47,17 +48,22 @@ class Cluster:
     def _identities(self) -> None:
         key = x509.new_key()
         ca = x509.root("Speedscale", key, VALIDITY, 1)
-        issuer = x509.Issuer(ca, key)
-        leaf_key, own_key = x509.new_key(), x509.new_key()
-        names = ["speedscale-forwarder.speedscale.svc", "127.0.0.1"]
-        self.write("secrets/forwarder/tls.crt", issuer.leaf(names, leaf_key, VALIDITY, 2))
-        self.write("secrets/forwarder/tls.key", leaf_key)
+        self.issuer = issuer = x509.Issuer(ca, key)
+        own_key = x509.new_key()
+        self.renew(2)
         self.write("secrets/forwarder/tokens", f"{TOKEN}\nanother-token-of-somebody\n".encode())
         self.write("secrets/dlp-key/k1", base64.b64encode(b"k" * 32))
         self.write("certs/tls.crt", issuer.intermediate("shop", own_key, VALIDITY, 3))
         self.write("certs/tls.key", own_key)
         self.write("certs/ca.crt", ca)
         self.write("certs/token", TOKEN.encode())
+
+    def renew(self, serial: int) -> None:
+        """Give the forwarder another certificate, as the controller does while it runs."""
+        key = x509.new_key()
+        names = ["speedscale-forwarder.speedscale.svc", "127.0.0.1"]
+        self.write("secrets/forwarder/tls.crt", self.issuer.leaf(names, key, VALIDITY, serial))
+        self.write("secrets/forwarder/tls.key", key)
 
     def write(self, path: str, data: bytes) -> None:
         file = self.root / path
@@ -201,6 +207,16 @@ def test_a_sender_without_the_token_is_refused(cluster: Cluster, start: Callable
     assert requests.post(url, data=b"", verify=ca, timeout=10).status_code == 401
     wrong = {"Authorization": "Bearer a-token-that-nobody-gave"}
     assert requests.post(url, data=b"", headers=wrong, verify=ca, timeout=10).status_code == 403
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(cluster: Cluster, start: Callable[..., Service]) -> None:
+    receiver, _ = start_forwarder(cluster, start)
+    address = ("127.0.0.1", receiver.status["port"])
+    before = ssl.get_server_certificate(address)
+    cluster.renew(9)
+    receiver.until(lambda: ssl.get_server_certificate(address) != before)
+    shown = x509.summary(ssl.get_server_certificate(address).encode())
+    assert shown.issuer == "CN=Speedscale"
 
 
 def test_without_the_redaction_key_the_forwarder_takes_nothing(cluster: Cluster, start: Callable[..., Service]) -> None:

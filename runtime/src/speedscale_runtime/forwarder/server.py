@@ -27,6 +27,7 @@ from .access import Access
 from .config import ExporterSpec, Settings
 from .core import Pipeline
 from .http import Face
+from .identity import ServerIdentity
 from .intake import Intake
 from .metrics import Metrics
 from .retention import Lag, decide
@@ -65,7 +66,7 @@ class Forwarder:
         """Serve until told to end; ConfigError when it cannot begin."""
         settings = self._settings
         access = Access(settings.token_file)
-        tls = _tls(settings)
+        self._identity = ServerIdentity(settings.tls_cert_file, settings.tls_key_file)
         endpoints = self._endpoints()
         self._spool = _open_spool(settings)
         self._report_recovery()
@@ -87,7 +88,7 @@ class Forwarder:
         web_runner = self._web_runner(access)
         tasks: list[asyncio.Task[None]] = []
         try:
-            await self._listen(web_runner, tls)
+            await self._listen(web_runner, self._identity.context)
             self.metrics_port = endpoints.start()
             tasks += self._start_tasks(access)
             self._announce()
@@ -238,6 +239,7 @@ class Forwarder:
                 rules_at = time.monotonic()
                 await self._refresh_rules()
                 self._refresh_tokens(access)
+                self._refresh_identity()
             await asyncio.sleep(_HOUSEKEEPING_S)
 
     def _retain(self) -> None:
@@ -278,6 +280,13 @@ class Forwarder:
             access.refresh()
         except ConfigError as error:
             log.error("tokens_not_loaded", problem=error.problems[0])
+
+    def _refresh_identity(self) -> None:
+        try:
+            if self._identity.refresh():
+                log.info("certificate_loaded")
+        except ConfigError as error:
+            log.error("certificate_not_loaded", problem=error.problems[0])
 
     def _not_ready(self) -> str:
         if not self._started:
@@ -329,15 +338,3 @@ def _open_spool(settings: Settings) -> SegmentLog:
         raise ConfigError([f"SPOOL_DIR: {error}; end it, or give this one a SPOOL_DIR of its own"]) from error
     except OSError as error:
         raise ConfigError([f"SPOOL_DIR: {settings.spool_dir}: {error.strerror}"]) from error
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.tls_cert_file:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError([f"FORWARDER_TLS_CERT_FILE: {settings.tls_cert_file}: {error}"]) from error
-    return context
