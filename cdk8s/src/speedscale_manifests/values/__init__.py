@@ -6,7 +6,7 @@
 from .frozen import plain
 from .loading import from_mapping, load
 from .model import Values
-from .places import Refusal, ValuesError, Warned
+from .places import Refusal, ValuesError, Warned, text
 from .tree import defaults
 
-__all__ = ["Refusal", "Values", "ValuesError", "Warned", "defaults", "from_mapping", "load", "plain"]
+__all__ = ["Refusal", "Values", "ValuesError", "Warned", "defaults", "from_mapping", "load", "plain", "text"]

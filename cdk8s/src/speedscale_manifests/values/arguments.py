@@ -65,40 +65,35 @@ def assignment(argument: str) -> Assignment:
 
 
 def split(argument: str) -> tuple[Path, str]:
-    """Return path and value of `a.b[0]=c`; ValuesError when it is no such thing."""
+    """Return path and value of `a.b[0]=c`, the path as `places.text` writes it; else ValuesError."""
     parts: list[str | int] = []
-    key = ""
+    key: str | None = None  # the key being read; None when none has begun
     at = 0
     while at < len(argument) and argument[at] != "=":
-        found = _INDEX.match(argument, at)
-        if argument[at] == "\\" and at + 1 < len(argument):
-            key += argument[at + 1]
-            at += 2
-        elif found and (key or (parts and isinstance(parts[-1], int))):
-            parts += [key] * bool(key) + [int(found[1])]
-            key, at = "", found.end()
-            if at < len(argument) and argument[at] == ".":
-                at += 1
-                _more(argument, at)
-        elif argument[at] == ".":
-            if not key:
+        char = argument[at]
+        index = _INDEX.match(argument, at)
+        after_index = key is None and bool(parts) and argument[at - 1] == "]"
+        if char == "\\" and at + 1 < len(argument):
+            key, at = (key or "") + argument[at + 1], at + 2
+        elif key is None and argument.startswith('""', at):
+            key, at = "", at + 2
+        elif index and (key is not None or after_index):
+            parts += [int(index[1])] if key is None else [key, int(index[1])]
+            key, at = None, index.end()
+        elif char == ".":
+            if key is None and not after_index:
                 raise _malformed(argument, "a part of the path is empty")
-            parts.append(key)
-            key, at = "", at + 1
-            _more(argument, at)
+            parts += [] if key is None else [key]
+            key, at = None, at + 1
+        elif after_index:
+            raise _malformed(argument, "after an index comes `.`, `[` or `=`")
         else:
-            key += argument[at]
-            at += 1
+            key, at = (key or "") + char, at + 1
     if at == len(argument):
         raise _malformed(argument, "there is no `=`")
-    if not key and not (parts and isinstance(parts[-1], int)):
-        raise _malformed(argument, "the path is empty")
-    return tuple(parts + [key] * bool(key)), argument[at + 1 :]
-
-
-def _more(argument: str, at: int) -> None:
-    if at == len(argument) or argument[at] in ".=":
-        raise _malformed(argument, "a part of the path is empty")
+    if key is None and (at == 0 or argument[at - 1] != "]"):
+        raise _malformed(argument, "a part of the path is empty" if parts else "the path is empty")
+    return (*parts, *([] if key is None else [key])), argument[at + 1 :]
 
 
 def _malformed(argument: str, reason: str) -> ValuesError:

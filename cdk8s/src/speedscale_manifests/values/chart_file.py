@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import editing, reading, secrets
-from .chart_import import Note, convert
+from .chart_import import SHORTEST_SECRET, Note, convert
 from .places import ValuesError
 from .writing import dump
-
-_SHORTEST_SECRET = 6
 
 
 class Imported(NamedTuple):
@@ -38,7 +36,7 @@ def import_text(content: bytes, source: str) -> Imported:
 
 def _without_secrets(content: str, key: object) -> str:
     """Return the text without comments that carry a secret, or the very key that was left out."""
-    known = key if isinstance(key, str) and len(key) >= _SHORTEST_SECRET else None
+    known = key if isinstance(key, str) and len(key) >= SHORTEST_SECRET else None
     return "".join(_clean(line, known) for line in content.splitlines(keepends=True))
 
 

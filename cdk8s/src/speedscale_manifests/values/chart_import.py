@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from speedscale_schemas import builtins
 
 from . import arguments, loading
+from .combinations.rule import leaves
 from .frozen import plain
 from .layers import Layer
 from .places import Path, text
@@ -22,6 +23,7 @@ from .places import Path, text
 VENDOR_REGISTRY = "gcr.io/speedscale"
 VENDOR_DOMAIN = "speedscale.com"
 _TOO_STRONG = ("SYS_ADMIN", "SYS_RESOURCE", "NET_RAW")
+SHORTEST_SECRET = 6
 _REPLAY_IMAGES = ("generator", "collector", "responder")
 _SECRET_COMMAND = (
     "kubectl -n speedscale create secret generic speedscale-apikey "
@@ -61,9 +63,15 @@ def convert(chart_values: Mapping[str, Any]) -> Converted:
 
 
 def _api_key(values: dict[str, Any], notes: list[Note]) -> None:
-    if values.pop("apiKey", None):
-        remedy = f"make the Secret: {_SECRET_COMMAND}; then set `apiKeySecret: speedscale-apikey`"
-        notes.append(Note("apiKey", "left out", "a key never stands in git", remedy))
+    key = values.pop("apiKey", None)
+    if not key:
+        return
+    remedy = f"make the Secret: {_SECRET_COMMAND}; then set `apiKeySecret: speedscale-apikey`"
+    notes.append(Note("apiKey", "left out", "a key never stands in git", remedy))
+    for path, value in list(leaves(values)):
+        if isinstance(value, str) and len(str(key)) >= SHORTEST_SECRET and str(key) in value:
+            _take_out(values, path)
+            notes.append(Note(text(path), "left out", "it is the API key once more", "name the Secret instead"))
 
 
 def _app_url(values: dict[str, Any], notes: list[Note]) -> None:
@@ -269,4 +277,4 @@ def _take_out(values: Any, path: Path) -> bool:
     return True
 
 
-__all__ = ["Converted", "Note", "convert"]
+__all__ = ["SHORTEST_SECRET", "Converted", "Note", "convert"]

@@ -16,8 +16,7 @@ import yaml
 
 from . import reading
 from .frozen import plain
-from .layers import Layer
-from .places import Path, Refusal, ValuesError, text
+from .places import Path, Place, Refusal, ValuesError, text
 from .writing import block, entry, scalar
 
 
@@ -27,9 +26,9 @@ def edit(content: str, wanted: Mapping[str, Any], source: str = "values") -> str
         return edit(content.replace("\r\n", "\n"), wanted, source).replace("\n", "\r\n")
     current = plain(dict(reading.read(content, source).tree))
     for path, value in _changed(current, wanted, ()):
-        content = _apply(content, path, _Value(value))
+        content = _apply(content, path, _Value(value), source)
     for path in _removed(current, wanted, ()):  # last: a map is not left without a key in between
-        content = _apply(content, path, None)
+        content = _apply(content, path, None, source)
     return content
 
 
@@ -62,16 +61,15 @@ def _changed(current: Any, wanted: Any, path: Path) -> list[tuple[Path, Any]]:
     return found
 
 
-def _apply(content: str, path: Path, given: _Value | None) -> str:
+def _apply(content: str, path: Path, given: _Value | None, source: str) -> str:
     """Return the text with one setting changed or removed, by lines where that works, else through ruamel.yaml."""
     meant = _meant(content, path, given)
     for way in (_by_lines, _by_ruamel):
         changed = way(content, path, given)
         if changed is not None and _says(changed, meant):
             return changed
-    raise ValuesError(
-        [Refusal(Layer("values", {}).place(()), text(path), "cannot be edited here", "edit the file by hand")]
-    )
+    reason = "cannot be changed alone: an anchor or the form of the file ties it to something else"
+    raise ValuesError([Refusal(Place(source), text(path), reason, "edit the file by hand")])
 
 
 def _meant(content: str, path: Path, given: _Value | None) -> dict[str, Any]:

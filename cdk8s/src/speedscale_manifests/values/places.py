@@ -13,7 +13,7 @@ from speedscale_schemas.errors import ConfigError
 
 Path = tuple[str | int, ...]
 
-_SIMPLE = re.compile(r"[^.\[\]=\\]+")
+_SPECIAL = re.compile(r"([.\[\]=\\\"])")
 
 
 def text(path: Path) -> str:
@@ -23,7 +23,7 @@ def text(path: Path) -> str:
 
 
 def _escaped(key: str) -> str:
-    return key if _SIMPLE.fullmatch(key) else re.sub(r"([.\[\]=\\])", r"\\\1", key)
+    return _SPECIAL.sub(r"\\\1", key) if key else '""'
 
 
 @dataclass(frozen=True, slots=True, order=True)
