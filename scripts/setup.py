@@ -43,6 +43,7 @@ def main() -> int:
         "--python",
         str(PYTHON),
         "--no-deps",
+        "--no-sources",  # a member inside another one is not found as a member from there
         "--no-build-isolation",
         *editable,
     )
