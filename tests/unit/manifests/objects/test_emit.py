@@ -6,6 +6,7 @@ import io
 import json
 import math
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -241,6 +242,36 @@ def test_kubernetes_programs_read_it_back(program: Any, tmp_path: Path) -> None:
     (tmp_path / "traps.yaml").write_text(emit(manifest), "utf-8")
     (tmp_path / "kustomization.yaml").write_text("resources: [traps.yaml]\n")
     assert program.build(tmp_path) == [manifest]
+
+
+def test_kubernetes_programs_read_any_structure_back(program: Any, tmp_path: Path) -> None:
+    random = Random(20)
+    alphabet = "yn01.:-+_eExob# \t\n\r'\"\\|>&*!%@`[]{},?~=<é日😀\u2028\u202e\x1b"
+
+    def text() -> str:
+        return "".join(random.choices(alphabet, k=random.randrange(1, 9)))
+
+    def key() -> str:
+        return text().replace("<<", "<")  # kustomize loses a key `<<`, quoted or not
+
+    def node(depth: int) -> Any:
+        kind = random.randrange(8 if depth else 5)
+        leaves = (text(), text(), random.randrange(-(2**53), 2**53), random.random(), random.random() < 0.5)
+        if kind < 5:
+            return leaves[kind]
+        if kind == 5:
+            return [node(depth - 1) for _ in range(random.randrange(4))]
+        return {key(): node(depth - 1) for _ in range(random.randrange(4))}
+
+    things = [
+        {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": f"t{number:03}"}, "spec": {"a": node(4)}}
+        for number in range(300)
+    ]
+    for thing in things:
+        (tmp_path / f"{thing['metadata']['name']}.yaml").write_text(emit(thing), "utf-8")
+    names = [f"{thing['metadata']['name']}.yaml" for thing in things]
+    (tmp_path / "kustomization.yaml").write_text(emit({"resources": names}))
+    assert program.build(tmp_path) == things
 
 
 @given(_DOCUMENTS, st.randoms(use_true_random=False))
