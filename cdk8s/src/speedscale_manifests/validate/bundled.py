@@ -18,6 +18,7 @@ from . import kubernetes
 from .files import Document
 from .findings import Found, Step, named
 from .reading import line_of, read
+from .schemas import shorter
 
 NAME = "bundle"
 
@@ -78,8 +79,11 @@ def _manifest(document: Document, key: str, text: str, versions: Sequence[str]) 
         for reason in error.problems:
             yield told(1, subject, "", reason)
         return
-    for problem in _schema(forms, versions):
-        yield told(line_of(lines, problem.parts), subject, problem.path, f"{problem.value}: {problem.expected}")
+    wrong, version = _schema(forms, versions)
+    for problem in map(shorter, wrong):
+        hint = f"; {problem.hint}" if problem.hint else ""
+        reason = f"{problem.value}: {problem.expected}{hint} (Kubernetes {version})"
+        yield told(line_of(lines, problem.parts), subject, problem.path, reason)
 
 
 def _is_template(document: Document) -> bool:
@@ -94,13 +98,13 @@ def _filled(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [templates.fill(template, values) for values in (every, fewest)]
 
 
-def _schema(forms: Sequence[Mapping[str, Any]], versions: Sequence[str]) -> list[Problem]:
-    """Return the problems in the first version that takes none of an object's forms.
+def _schema(forms: Sequence[Mapping[str, Any]], versions: Sequence[str]) -> tuple[list[Problem], str]:
+    """Return the problems in the first version that takes none of an object's forms, and that version.
 
     The controller leaves a gap out where the cluster is too old for it, so one good form a version is enough.
     """
     for version in versions:
         found = [kubernetes.check(form, version) or [] for form in forms]
         if all(found):
-            return min(found, key=len)
-    return []
+            return min(found, key=len), version
+    return [], ""

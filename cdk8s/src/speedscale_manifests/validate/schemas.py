@@ -39,7 +39,7 @@ def kubernetes_step(documents: Sequence[Document], versions: Sequence[str], tick
         for version in versions:
             wrong = kubernetes.check(document.manifest, version)
             known = known or wrong is not None
-            for problem in map(_shorter, wrong or ()):
+            for problem in map(shorter, wrong or ()):
                 place = document.told(KUBERNETES, problem)
                 key = f"{place.path}: {problem.value}: {_gist(problem.expected)}"
                 told.setdefault(key, []).append(version)
@@ -98,7 +98,7 @@ def _served(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str
             yield f"{spec.get('group')}/{version.get('name')}", str(kind), schema
 
 
-def _shorter(problem: Problem) -> Problem:
+def shorter(problem: Problem) -> Problem:
     """Return a problem of Kubernetes' schemas without what nobody reads: dozens of known keys, and null for all."""
     head, _, known = problem.expected.partition("; known are ")
     if known and (problem.hint or known.count(",") > _FEW):
