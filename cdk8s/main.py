@@ -22,7 +22,10 @@ def main() -> int:
     """Write the manifests; 0 when done, 1 when values are wrong, each problem on a line of stderr."""
     found = sources(Path.cwd(), os.environ, output=os.environ.get("CDK8S_OUTDIR"))
     try:
-        Writer(found.output).write(synthesise(load(found.files)))
+        values = load(found.files)
+        for warning in values.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        Writer(found.output).write(synthesise(values))
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
