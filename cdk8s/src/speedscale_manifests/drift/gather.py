@@ -30,6 +30,7 @@ class _State:
     drift: list[Drift] = field(default_factory=list)
     failed: list[tuple[Ref, str]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)  # by kind, so that each is told once
+    without: dict[str, str] = field(default_factory=dict)  # kinds compared without a dry run, and the first reason
     known: set[Ref] = field(default_factory=set)
 
 
@@ -55,9 +56,8 @@ def compare(
             state.failed.append((desired.ref, str(error)))
     _extra(client, source, trusted, state)
     drift = tuple(sorted(state.drift, key=lambda one: (one.ref, one.state)))
-    return Report(
-        len(source.objects), client.access.server, version, drift, tuple(state.failed), tuple(state.notes.values())
-    )
+    notes = (*_without_dry_run(state.without), *state.notes.values())
+    return Report(len(source.objects), client.access.server, version, drift, tuple(state.failed), notes)
 
 
 def _one(client: Client, desired: Desired, trusted: frozenset[str], state: _State) -> None:
@@ -99,11 +99,18 @@ def _applied(client: Client, which: Ref, manifest: Object, state: _State) -> tup
     try:
         return client.apply(manifest, MANAGER, force=True, dry_run=True), ""
     except (ForbiddenError, ServerError) as error:
-        note = f"{which.kind}: compared without the server's dry run, by our own knowledge of its fields: {error}"
-        state.notes.setdefault(which.kind, note)
+        state.without.setdefault(which.kind, str(error))
         return None, ""
     except PermanentError as error:
         return None, f"applying would be refused: {error}"
+
+
+def _without_dry_run(kinds: dict[str, str]) -> Iterator[str]:
+    if kinds:
+        yield (
+            f"{', '.join(sorted(kinds))}: compared without the server's dry run, by our own knowledge of their fields: "
+            f"{next(iter(kinds.values()))}"
+        )
 
 
 def _without_defaults(client: Client, manifest: Object, changes: list[Change]) -> list[Change]:

@@ -48,6 +48,7 @@ _MARKS: Final = (
     "kubernetes.io/metadata.name",
     "meta.helm.sh/release-name",
     "meta.helm.sh/release-namespace",
+    "helm.sh/resource-policy",
     "olm.owner",
 )
 _MARK_PREFIXES: Final = ("kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "pv.kubernetes.io/")
