@@ -78,9 +78,27 @@ def all_pages(verbs: Mapping[str, Verb]) -> Iterator[tuple[str, str]]:
     yield "annotations.md", annotations_page()
 
 
+_LAYERS = (
+    "## Layers",
+    "",
+    "Defaults, then the preset, then each `--values` file, then each `--set`, then `--profile`; the last one wins.",
+    "",
+    "- Maps merge key by key; lists and scalars replace.",
+    "- `null` takes away: a key of a map (also a default in a security context) goes, a map or list is emptied, a",
+    "  setting goes back to its default.",
+    "- `--set a.b=c` is read by the schema: text stays text, `namespaceSelector={shop,pay}` or JSON is a list,",
+    "  `tolerations[0].effect=NoExecute` changes one item, `globalLabels.example\\.com/team=pay` has a dot in its key.",
+    "- A scalar that YAML 1.1 and 1.2 read differently (`yes`, `0755`, `22:30`, a date) is refused: quote it.",
+    "- A quantity may be a number; it becomes text, so that the same settings always give the same bytes.",
+    "- `speedctl values show --origin` says which layer set a value.",
+)
+
+
 def combinations() -> str:
-    """Return what several values demand of each other, as tables: the end of the page of values."""
+    """Return how layers become values, and what several values demand of each other: the end of the page of values."""
     lines = [
+        *_LAYERS,
+        "",
         "## Combinations",
         "",
         "What no single value shows. A rule's name stands in `speedctl values check -o json`.",

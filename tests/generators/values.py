@@ -120,7 +120,7 @@ _TEXTS: dict[str, Callable[[random.Random], Any]] = {
     "clusterName": lambda rng: rng.choice(("prod-eu", "Test_1", _name(rng))),
     "appUrl": lambda rng: rng.choice(("", "speedscale.example.com", "backend.example.com:8443")),
     "registry": lambda rng: rng.choice(("registry.example.com/mirror", f"localhost:5000/{_name(rng)}")),
-    "tag": lambda rng: rng.choice(("v0.2.1", "1.20", "latest", "v9")),
+    "tag": lambda rng: rng.choice(("v0.2.1", "1.20", "v9")),
     "otel_endpoint": lambda rng: (
         f"http{rng.choice(('', 's'))}://{_name(rng)}.example.com:{rng.choice((4318, 443, 9000))}"
     ),
