@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import go_tools
 import pytest
 from harness.cluster import Cluster
 from harness.definitions import established
@@ -18,7 +21,7 @@ from speedscale_runtime.cli.root import main
 
 MANAGER = "argocd-controller"
 NAMESPACE = "speedscale"
-SETTINGS = {"operator.replicas": "2", "ebpf.enabled": "true"}
+SETS = ("--set", "operator.replicas=2", "--set", "ebpf.enabled=true")
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,7 @@ def installation(request: pytest.FixtureRequest, kube: Client, tmp_path: Path) -
     dist = tmp_path / "dist"
     values = tmp_path / "values.yaml"
     values.write_text("{}\n", encoding="utf-8")
-    sets = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={value}")]
-    assert main(["synth", "--values", str(values), "--profile", request.param, "--out", str(dist), *sets]) == 0
+    assert main(["synth", "--values", str(values), "--profile", request.param, "--out", str(dist), *SETS]) == 0
     made = Installation(dist, kube)
     try:
         yield made
@@ -124,6 +126,27 @@ def test_a_second_apply_changes_nothing_and_edits_are_found(
         expected |= {(kind, name, path, what) for path in paths.split(" ")}
         code, report = diff(installation.dist)
         assert (code, _found(report)) == (1, expected), f"after kubectl {' '.join(command)}"
+
+
+@pytest.mark.parametrize("installation", ["gitops"], indirect=True)
+def test_what_helm_installed_is_no_drift(
+    installation: Installation, cluster: Cluster, diff: Diff, tmp_path: Path
+) -> None:
+    """The same objects as a chart; Helm is recorded as having set every default."""
+    (helm,) = go_tools.ensure("helm")
+    chart = tmp_path / "chart"
+    assert (
+        main(["synth", "--values", str(tmp_path / "values.yaml"), "--format", "helm", "--out", str(chart), *SETS]) == 0
+    )
+    namespace = next(m for m in installation.manifests() if m["kind"] == "Namespace")
+    installation.kube.apply(namespace, MANAGER)
+    command = [str(helm), "install", "it", str(chart), "-n", NAMESPACE, "--kubeconfig", str(cluster.kubeconfig)]
+    home = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    installation.settle()
+    code, report = diff(installation.dist)
+    assert (code, report["drift"], report["notCompared"], report["notes"]) == (0, [], [], [])
 
 
 def _version(kube: Client, which: Ref) -> str:
