@@ -86,6 +86,8 @@ def _step(name: str) -> Step | None:
         value = json.loads(rest)
     except ValueError:
         return None
-    if kind == "v":
+    if kind == "v" and not isinstance(value, dict | list):
         return Member(value)
-    return Item(tuple(sorted(value.items()))) if kind == "k" and isinstance(value, dict) else None
+    if kind == "k" and isinstance(value, dict) and not any(isinstance(part, dict | list) for part in value.values()):
+        return Item(tuple(sorted(value.items())))
+    return None

@@ -6,6 +6,8 @@ import copy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from speedscale_manifests.drift.judge import HIDDEN, judge, needs_defaults, recorded_defaults
 from speedscale_manifests.drift.known import CONTROLLERS, is_controller, is_mark
@@ -178,3 +180,29 @@ def test_people_and_gitops_tools_are_no_controllers(name: str) -> None:
 def test_marks() -> None:
     assert is_mark("kustomize.toolkit.fluxcd.io/name")
     assert not is_mark("app.kubernetes.io/part-of")
+
+
+scalars = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "a", "500m", "0.5"])
+names = st.sampled_from(["name", "limits", "port", "a.b/c", "labels", "status"])
+trees = st.recursive(scalars, lambda x: st.lists(x, max_size=3) | st.dictionaries(names, x, max_size=3), max_leaves=10)
+objects = st.fixed_dictionaries({"kind": st.just("X"), "metadata": st.just({"name": "it"}), "spec": trees})
+steps = st.sampled_from(["f:spec", "f:name", "f:limits", 'k:{"name":"a"}', 'k:{"port":1}', "v:1", 'v:"a"', "i:0", "."])
+owned = st.recursive(st.just({}), lambda x: st.dictionaries(steps, x, max_size=3), max_leaves=8)
+
+
+@given(objects, objects, st.none() | objects, owned)
+def test_no_object_raises(git: Any, found: Any, dry: Any, tree: Any) -> None:
+    managed = [{"manager": "m", "operation": "Update", "fieldsV1": {"f:spec": tree}}]
+    found = {**found, "metadata": {"name": "it", "managedFields": managed}}
+    changes = judge(git, found, dry)
+    recorded_defaults(changes, git)
+    assert changes == sorted(changes, key=lambda change: change.where)
+    assert all(change.what in ("added", "removed", "changed") for change in changes)
+
+
+@given(objects, owned)
+def test_what_is_as_git_says_is_no_drift_whoever_owns_it(git: Any, tree: Any) -> None:
+    managed = [{"manager": "m", "operation": "Apply", "fieldsV1": {"f:spec": tree}}]
+    found = {**git, "metadata": {"name": "it", "managedFields": managed}}
+    assert judge(git, found, git) == []
+    assert judge(git, found, None) == []

@@ -97,7 +97,9 @@ def test_odd_entries_are_borne(managed: Any) -> None:
         assert all(path == () for path in leaves(entry.tree, live))
 
 
-steps = st.sampled_from(["f:a", "f:b", 'k:{"name":"x"}', "k:[]", "k:{", "v:1", "v:", "i:0", "i:x", ".", ""])
+steps = st.sampled_from(
+    ["f:a", "f:b", 'k:{"name":"x"}', "k:[]", "k:{", "v:1", "v:[1]", 'k:{"name":[1]}', "v:", "i:0", "i:x", ".", ""]
+)
 trees = st.recursive(st.just({}), lambda inner: st.dictionaries(steps, inner, max_size=3), max_leaves=10)
 values = st.recursive(
     st.sampled_from([1, "x", None]),
@@ -109,4 +111,5 @@ values = st.recursive(
 @given(trees, values)
 def test_no_tree_raises(tree: Any, live: Any) -> None:
     for path in leaves(tree, live):
+        hash(path)
         owners(entries({"metadata": {"managedFields": [{"manager": "m", "fieldsV1": tree}]}}), live, path)
