@@ -190,9 +190,9 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _set(args: argparse.Namespace) -> int:
-    from speedscale_manifests.values import changing
+    from speedscale_manifests.values import changing, reading
 
-    before = args.file.read_bytes().decode("utf-8")
+    before = reading.decoded(args.file.read_bytes(), str(args.file))
     after = changing.changed(before, str(args.file), args.assignments, args.values)
     if after == before:
         _tell(args, {"file": str(args.file), "changed": False}, f"{args.file}: nothing to change")

@@ -25,9 +25,8 @@ def import_text(content: bytes, source: str) -> Imported:
     """Return our values file for the chart's. Raises ValuesError when the file is no YAML that means one thing."""
     layer = reading.read(content, source)
     values, notes = convert(layer.tree)
-    decoded = content.decode("utf-8-sig")
     try:
-        edited = editing.edit(decoded, values, source)
+        edited = editing.edit(reading.decoded(content, source), values, source)
     except ValuesError:  # anchors over what was left out: the file cannot be carried line by line
         edited = dump(values)
         notes = (*notes, Note("", "changed", "the file could not be carried line by line", "its comments are lost"))

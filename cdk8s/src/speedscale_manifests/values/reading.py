@@ -42,12 +42,12 @@ def parse(content: bytes | str, source: str) -> tuple[Layer, list[Refusal]]:
     """Return what could be read as a layer, and every problem of the YAML; the layer is empty when none could."""
     empty = Layer(source, {})
     try:
-        decoded = _decoded(content, source)
-        nodes = list(_documents(decoded, source))
+        whole = decoded(content, source)
+        nodes = list(_documents(whole, source))
     except ValuesError as error:
         return empty, list(error.refusals)
     except yaml.YAMLError as error:
-        return empty, [_syntax(error, source, decoded)]
+        return empty, [_syntax(error, source, whole)]
     if len(nodes) > 1:
         place = _mark(source, nodes[1])
         return empty, [Refusal(place, "", "a second document begins here", "one values file is one document: cut it")]
@@ -66,7 +66,8 @@ def parse(content: bytes | str, source: str) -> tuple[Layer, list[Refusal]]:
     return Layer(source, tree, reader.places, reader.raw), reader.refusals
 
 
-def _decoded(content: bytes | str, source: str) -> str:
+def decoded(content: bytes | str, source: str) -> str:
+    """Return a values file's text without a byte order mark; ValuesError when it is too large or no UTF-8."""
     size = len(content)
     if size > MAX_BYTES:
         raise ValuesError([Refusal(Place(source), "", f"{size:,} bytes are more than a values file may have")])

@@ -103,6 +103,16 @@ def test_set_writes_nothing_when_refused(directory: Path, capsys: pytest.Capture
     assert [path.name for path in directory.iterdir()] == ["values.yaml"]
 
 
+def test_files_that_are_no_utf_8_are_refused(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (directory / "values.yaml").write_bytes(b"clusterName: a\nlogLevel: \xff\n")
+    for arguments in (("set", "values.yaml", "clusterName=b"), ("import", "values.yaml"), ("show",)):
+        assert speedctl(*arguments) == 2
+        assert "values.yaml:2: byte 25 is no UTF-8; save the file as UTF-8" in capsys.readouterr().err
+    (directory / "values.yaml").write_bytes("\ufeffclusterName: a # ä\n".encode())
+    assert speedctl("set", "values.yaml", "clusterName=b") == 0
+    assert (directory / "values.yaml").read_bytes() == "clusterName: b # ä\n".encode()
+
+
 def test_set_keeps_mode_and_link(directory: Path) -> None:
     file, link = directory / "real.yaml", directory / "values.yaml"
     file.write_text("clusterName: a\n")
