@@ -10,6 +10,10 @@ import pytest
 
 from speedscale_manifests import policy, synth, validate
 from speedscale_manifests.validate import Found
+from speedscale_manifests.validate.bundled import bundle_step
+from speedscale_manifests.validate.files import Document
+from speedscale_manifests.validate.rules import annotation_step
+from speedscale_manifests.validate.schemas import crd_step, kubernetes_step
 from speedscale_manifests.values import Values
 
 Manifest = Mapping[str, Any]
@@ -37,7 +41,14 @@ class Judge:
         return [*map(str, found), *map(str, policy.check(manifests, values.preset))]
 
     def _alone(self, manifests: Iterable[Manifest]) -> list[Found]:
-        return [one for one in validate.objects(manifests, self._versions) if one.step != "policies"]
+        documents = [Document("", dict(manifest)) for manifest in manifests]
+        steps = (
+            kubernetes_step(documents, self._versions),
+            crd_step(documents),
+            annotation_step(documents),
+            bundle_step(documents, self._versions),
+        )
+        return [found for step in steps for found in step.errors]
 
 
 @pytest.fixture(scope="session")

@@ -60,17 +60,15 @@ def test_each_switch_alone_holds(judge: Any, switch: Any) -> None:
 def test_each_switch_holds_beside_every_other(judge: Any, number: int, switch: Any) -> None:
     others = [other for other in switches.SWITCHES[number + 1 :] if other.path != switch.path]
     broken: dict[str, list[str]] = {}
+    refused: list[str] = []
     for other in others:
         values = accepted(switch, other)
-        problems = judge.problems(values) if values is not None else []
-        if problems:
+        if values is None:
+            refused.append(str(other))
+        elif problems := judge.problems(values):
             broken[str(other)] = problems[:2]
     assert broken == {}
-
-
-def test_few_combinations_are_refused() -> None:
-    refused = [f"{a} {b}" for a, b in switches.pairs() if accepted(a, b) is None]
-    assert len(refused) <= 12, refused
+    assert len(refused) <= 3, refused
 
 
 SAMPLE = [{}, *({"preset": preset} for preset in ("gke-autopilot", "openshift", "eks-fargate"))]
