@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     _add_layers(show)
     show.add_argument("--origin", action="store_true", help="say who set each value")
-    show.add_argument("--changed", action="store_true", help="only what differs from the defaults' layer")
+    show.add_argument("--changed", action="store_true", help="only what a file, a preset or --set says")
 
     check = _action(actions, "check", "tell everything that is wrong with values; exit code 1 when something is")
     _add_layers(check)

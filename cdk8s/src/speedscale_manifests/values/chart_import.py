@@ -245,7 +245,8 @@ def _leave_out_what_is_refused(values: dict[str, Any], notes: list[Note]) -> Non
         path = arguments.split(f"{refusal.path}=")[0]
         cut = next((number for number, part in enumerate(path) if isinstance(part, int)), len(path))
         path = path[: cut + 1]  # half an item of a list means something else: the whole item goes
-        if not _take_out(values, path):
+        path = _take_out(values, path)
+        if not path:
             break
         reason = refusal.reason if text(path) == refusal.path else f"{refusal.path}: {refusal.reason}"
         notes.append(Note(text(path), "left out", reason, refusal.remedy or _known()))
@@ -260,21 +261,21 @@ def _known() -> str:
     return "docs/reference/values.md lists every setting"
 
 
-def _take_out(values: Any, path: Path) -> bool:
-    """Delete the path, or the nearest thing above it that exists; False when there is nothing left to delete."""
-    holders: list[tuple[Any, str | int]] = []
+def _take_out(values: Any, path: Path) -> Path:
+    """Delete the path, or the nearest thing above it that exists; return what went, () when nothing was there."""
+    holders: list[Any] = []
     here = values
     for part in path:
         inside = part in here if isinstance(here, dict) else isinstance(here, list) and part in range(len(here))
         if not inside:
             break
-        holders.append((here, part))
+        holders.append(here)
         here = here[part]
     if not holders:
-        return False
-    holder, part = holders[-1]
-    del holder[part]
-    return True
+        return ()
+    taken = path[: len(holders)]
+    del holders[-1][taken[-1]]
+    return taken
 
 
 __all__ = ["SHORTEST_SECRET", "Converted", "Note", "convert"]

@@ -196,6 +196,12 @@ def test_the_vendors_images_and_service_are_left_out() -> None:
             "left out",
             "tolerations[1].operator",
         ),
+        (
+            {"operator": {"resources": {"limits": {"cpu": "1m"}}}},
+            "operator.resources",
+            "left out",
+            "more than the limit of 1m",
+        ),
         ({"forwarder": 5}, "forwarder", "left out", "expected a map"),
         ({"logLevel": "warning"}, "logLevel", "left out", "did you mean 'warn'?"),
     ],
