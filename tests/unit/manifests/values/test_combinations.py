@@ -113,6 +113,16 @@ WARNED: list[tuple[str, dict[str, Any], str]] = [
     ("tiny-memory", {"sidecar": {"resources": {"limits": {"memory": "512m"}}}}, "sidecar.resources.limits.memory"),
     ("all-secrets", {"secretAccessList": ["*"]}, "secretAccessList[0]"),
     ("local-registry", {}, "image.registry"),
+    (
+        "openshift-ids",
+        {"preset": "openshift", "globalSecurityContext": {"fsGroup": 7}},
+        "globalSecurityContext.fsGroup",
+    ),
+    (
+        "autopilot-resources",
+        {"preset": "gke-autopilot", "forwarder": {"resources": {"limits": {"cpu": "2"}}}},
+        "forwarder.resources.limits.cpu",
+    ),
     ("moving-tag", {"imageTags": {"redis": "latest"}}, "imageTags.redis"),
     (
         "tag-and-digest",
@@ -171,6 +181,11 @@ def test_every_rule_is_tested_and_named_once() -> None:
 )
 def test_ordinary_values_pass(tree: dict[str, Any]) -> None:
     assert [warning.rule for warning in v.from_mapping(tree).warnings] == ["local-registry"]
+
+
+@pytest.mark.parametrize("preset", ["gke-autopilot", "openshift", "bottlerocket", "eks", "eks-calico", "eks-fargate"])
+def test_a_preset_alone_warns_of_nothing_more(preset: str) -> None:
+    assert {warning.rule for warning in v.load(sets=[f"preset={preset}"]).warnings} == {"local-registry"}
 
 
 def test_a_limit_below_the_default_request_blames_the_limit() -> None:

@@ -112,6 +112,26 @@ def _security_context(tree: Tree) -> Iterator[Finding]:
             yield Finding((*path, "allowPrivilegeEscalation"), reason, remedy, (*path, "privileged"))
 
 
+def _openshift_ids(tree: Tree) -> Iterator[Finding]:
+    if tree["preset"] == "openshift":
+        for setting in ("globalPodSecurityContext", "globalSecurityContext"):
+            for key in ("runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"):
+                if key in tree[setting]:
+                    reason = "OpenShift gives each namespace its range of ids and refuses pods that ask for another"
+                    yield Finding((setting, key), reason, "leave it out, as the preset does")
+
+
+def _autopilot_resources(tree: Tree) -> Iterator[Finding]:
+    if tree["preset"] != "gke-autopilot":
+        return
+    for path, resources in _all_resources(tree):
+        requests, limits = resources.get("requests", {}), resources.get("limits", {})
+        for name in {**requests, **limits} if path[0] != "ebpf" else ():
+            if name not in requests or name not in limits or amount(requests[name]) != amount(limits[name]):
+                reason = "GKE Autopilot sets the limit to the request: what stands here does not hold"
+                yield Finding((*path, "limits", name), reason, "give both the same", (*path, "requests", name))
+
+
 def _registry(tree: Tree) -> Iterator[Finding]:
     registry = tree["image"]["registry"]
     if registry.partition("/")[0].partition(":")[0] in ("localhost", "127.0.0.1"):
@@ -172,6 +192,8 @@ RULES = (
     Rule("volume-size", "refuse", "volumes have a size", _no_size),
     Rule("tiny-memory", "warn", "memory is not given in thousandths of a byte", _tiny_memory),
     Rule("all-secrets", "warn", "replays mount named Secrets only", _all_secrets),
+    Rule("openshift-ids", "warn", "with the preset openshift no ids are asked for", _openshift_ids),
+    Rule("autopilot-resources", "warn", "with the preset gke-autopilot requests equal limits", _autopilot_resources),
     Rule("local-registry", "warn", "images come from a registry that nodes reach", _registry),
     Rule("moving-tag", "warn", "tags are versions", _moving_tag),
     Rule("tag-and-digest", "warn", "an image has a tag or a digest", _tag_and_digest),
