@@ -25,7 +25,7 @@ from speedscale_manifests.values import Values
 
 from .helm_texts import GUARD, NOTES, README, VALUES
 from .paths import check, path_of
-from .rendering import Placed
+from .rendering import Placed, render
 
 NAME = "speedscale"
 OLDEST_KUBERNETES = "1.25"
@@ -49,10 +49,11 @@ def chart(values: Values, placed: Iterable[Placed], *, version: str = "") -> dic
         "templates/NOTES.txt": _filled(NOTES, values),
         "templates/guard.yaml": _filled(GUARD, values),
     }
-    for item in placed:
-        if item.manifest["kind"] != "Namespace":
-            path = f"templates/{path_of(item.chart, item.manifest, values.namespace)}"
-            files[path] = escaped(emit(_for_helm(item.manifest)))
+    objects = [item for item in placed if item.manifest["kind"] != "Namespace"]
+    render(objects, values.namespace)  # refuses objects that would share a file
+    for item in objects:
+        path = f"templates/{path_of(item.chart, item.manifest, values.namespace)}"
+        files[path] = escaped(emit(_for_helm(item.manifest)))
     check(files)
     return {path: files[path].encode() for path in sorted(files)}
 
