@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .paths import ABSENT, ORDER, Member, Path, child, item, keys_of
 
+_MAPS = {"data", "stringData", "binaryData", "labels", "annotations", "matchLabels", "nodeSelector", "parameters"}
 Same = Callable[[Path, Any, Any], bool]
 
 
@@ -44,8 +45,8 @@ def subset(git: Any, live: Any, path: Path = (), *, same: Same = equal) -> Itera
     if isinstance(git, Mapping) and isinstance(live, Mapping):
         for name in sorted(git):
             inner = live.get(name, ABSENT)
-            if inner is ABSENT and git[name] in ({}, [], None, ""):
-                continue  # an empty value is stored as none
+            if inner is ABSENT and (git[name] in ({}, [], None) or (git[name] == "" and not _is_map(path))):
+                continue  # an empty value of a field is stored as none
             yield from subset(git[name], inner, (*path, name), same=same)
     elif isinstance(git, list) and isinstance(live, list):
         names = keys_of(git, live)
@@ -57,6 +58,11 @@ def subset(git: Any, live: Any, path: Path = (), *, same: Same = equal) -> Itera
             yield from subset(value, child(live, step), (*path, step), same=same)
     elif git is ABSENT or live is ABSENT or not _scalars_same(path, git, live, same):
         yield Difference(path, git, live)
+
+
+def _is_map(path: Path) -> bool:
+    """Say whether the names below a path are the user's own, so that an empty text is kept."""
+    return bool(path) and path[-1] in _MAPS
 
 
 def _scalars_same(path: Path, git: Any, live: Any, same: Same) -> bool:

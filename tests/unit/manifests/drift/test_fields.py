@@ -65,6 +65,8 @@ def test_each_difference_is_told_once_and_deep(git: Any, live: Any, expected: Fo
         ({"a": 1}, {"a": 1, "b": 2}, []),
         ({"a": 1, "b": 2}, {"a": 1}, ["b"]),
         ({"a": {}, "b": [], "c": None}, {}, []),
+        ({"env": [{"name": "A", "value": ""}]}, {"env": [{"name": "A"}]}, []),
+        ({"data": {"a": "", "b": "1"}}, {"data": {"b": "1"}}, ["data.a"]),
         ({"env": env(A="1")}, {"env": env(B="2", A="1")}, []),
         ({"env": env(A="1")}, {"env": env(B="2")}, ["env[A]"]),
         ({"rules": [{"v": ["a"]}]}, {"rules": [{"v": ["a"], "scope": "*"}]}, []),
