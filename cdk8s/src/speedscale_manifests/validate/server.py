@@ -5,7 +5,7 @@ Called by `run`, which imports it only when a cluster may be asked: the client c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from speedscale_kube.errors import ApplyConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -16,6 +16,8 @@ from .findings import SERVER, Found, Step, named
 from .schemas import Tick
 
 MANAGER = "speedscale-validate"
+_STAND_IN = "default"
+_SHOWN = 5
 
 
 class Cluster(Protocol):
@@ -33,41 +35,80 @@ class Cluster(Protocol):
 def server_step(documents: Sequence[Document], cluster: Cluster, where: str, tick: Tick = lambda _: None) -> Step:
     """Apply each object in a dry run with unknown fields refused; `where` names the cluster for people.
 
-    Objects whose namespace or kind this very installation brings cannot be judged before it is there: they are
-    counted in a note. Raises nothing: a server that stops answering ends the step with that reason.
+    An object whose namespace this very output brings is judged in the namespace `default` instead, as far as that
+    one lets it in; one whose kind the output brings cannot be judged before that is there. Both are counted in notes.
+    Raises nothing: a server that stops answering ends the step with that reason.
     """
     title = f"server-side dry run, {where}"
     try:
         version = cluster.version()
     except (TransientError, PermanentError, PeerError) as error:
         return Step.skipped(SERVER, title, f"no answer: {error}")
-    spaces = {d.manifest["metadata"]["name"] for d in documents if d.manifest["kind"] == "Namespace"}
-    kinds = _own_kinds(documents)
-    found: list[Found] = []
-    later: list[str] = []
+    asking = _Asking(cluster, documents)
     for number, document in enumerate(documents):
         tick(number)
+        if not asking.ask(document):
+            break
+    notes = [f"Kubernetes {version}", *asking.notes()]
+    return Step.of(SERVER, title, asking.found, len(documents) - len(asking.later), notes=notes)
+
+
+class _Asking:
+    """The verdicts so far: problems, objects judged in another namespace, objects that have to wait."""
+
+    def __init__(self, cluster: Cluster, documents: Sequence[Document]) -> None:
+        self._cluster = cluster
+        self._spaces = {d.manifest["metadata"]["name"] for d in documents if d.manifest["kind"] == "Namespace"}
+        self._kinds = _own_kinds(documents)
+        self.found: list[Found] = []
+        self.later: list[str] = []
+        self.elsewhere = 0
+
+    def ask(self, document: Document) -> bool:
+        """Ask about one object; return whether to go on."""
         try:
-            cluster.apply(document.manifest, MANAGER, force=True, dry_run=True, strict=True)
+            self._dry_run(document.manifest)
         except NotFoundError as error:
-            space = document.manifest["metadata"].get("namespace", "")
-            if space in spaces or document.manifest["kind"] in kinds:
-                later.append(named(document.manifest))
-            else:
-                found.append(document.found(SERVER, (), _missing(space, error), path="(root)"))
+            self._not_found(document, error)
         except (InvalidError, ForbiddenError, ApplyConflictError) as error:
-            found.append(document.found(SERVER, (), str(error), path="(root)"))
+            self._problem(document, str(error))
         except (TransientError, PermanentError, PeerError) as error:
-            found.append(document.found(SERVER, (), f"the server gave no verdict: {error}", path="(root)"))
-            if isinstance(error, TransientError):
-                break
-    notes = [f"Kubernetes {version}"]
-    if later:
-        notes.append(
-            f"{len(later)} of {len(documents)} objects cannot be judged before their namespace or definition is there, "
-            "which this output brings; run again after the first sync"
-        )
-    return Step.of(SERVER, title, found, len(documents) - len(later), notes=notes)
+            self._problem(document, f"the server gave no verdict: {error}")
+            return not isinstance(error, TransientError)
+        return True
+
+    def notes(self) -> Iterator[str]:
+        """Yield what people should know besides the problems."""
+        if self.elsewhere:
+            yield f"judged in namespace default, since theirs comes with this output: {self.elsewhere}"
+        if self.later:
+            reason = "what they need comes with this output; run again after the first sync"
+            yield f"not judged: {', '.join(self.later[:_SHOWN])}{' …' if len(self.later) > _SHOWN else ''}: {reason}"
+
+    def _dry_run(self, manifest: dict[str, Any]) -> None:
+        self._cluster.apply(manifest, MANAGER, force=True, dry_run=True, strict=True)
+
+    def _problem(self, document: Document, reason: str) -> None:
+        self.found.append(document.found(SERVER, (), reason, path="(root)"))
+
+    def _not_found(self, document: Document, error: NotFoundError) -> None:
+        metadata = document.manifest["metadata"]
+        space = metadata.get("namespace", "")
+        if document.manifest["kind"] in self._kinds:
+            self.later.append(named(document.manifest))
+        elif space not in self._spaces:
+            self._problem(document, _missing(space, error))
+        else:
+            self._elsewhere(document, {**document.manifest, "metadata": {**metadata, "namespace": _STAND_IN}})
+
+    def _elsewhere(self, document: Document, manifest: dict[str, Any]) -> None:
+        try:
+            self._dry_run(manifest)
+            self.elsewhere += 1
+        except InvalidError as error:
+            self._problem(document, str(error))
+        except (TransientError, PermanentError, PeerError):  # that namespace has rules of its own
+            self.later.append(named(document.manifest))
 
 
 def _own_kinds(documents: Iterable[Document]) -> set[str]:

@@ -1,0 +1,84 @@
+"""What is made of kustomize's verdict: equal objects pass; lost, added and changed ones are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speedscale_manifests.kustomize import Kustomize, KustomizeError, KustomizeMissing
+from speedscale_manifests.validate import State, Step
+from speedscale_manifests.validate.building import kustomize_step
+from speedscale_manifests.validate.files import Document
+
+Manifest = dict[str, Any]
+
+
+def config(name: str, **data: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}, "data": data}
+
+
+class Fake(Kustomize):
+    """Builds what it was told to."""
+
+    built: list[Manifest]
+
+    def build(self, folder: Path | str) -> list[Manifest]:
+        return self.built
+
+
+@pytest.fixture
+def step() -> Callable[..., Step]:
+    def run(built: list[Manifest]) -> Step:
+        documents = [Document("dist/base/a.yaml", config("a", x="1")), Document("other/b.yaml", config("b"))]
+        tool = Fake(("/bin/kustomize", "build"), "v5.0.0")
+        object.__setattr__(tool, "built", built)
+        return kustomize_step([Path("dist")], documents, lambda: tool)
+
+    return run
+
+
+def test_the_same_objects_pass_and_the_program_is_named(step: Callable[..., Step]) -> None:
+    done = step([config("a", x="1")])
+    assert done.state is State.PASSED
+    assert done.notes == ("/bin/kustomize v5.0.0",)
+
+
+def test_null_and_absent_are_the_same(step: Callable[..., Step]) -> None:
+    built = config("a", x="1")
+    built["metadata"]["creationTimestamp"] = None
+    assert step([built]).state is State.PASSED
+
+
+@pytest.mark.parametrize(
+    ("built", "file", "words"),
+    [
+        ([], "dist/base/a.yaml", "list it under resources"),
+        ([config("a", x="2")], "dist/base/a.yaml", "kustomize changes it"),
+        ([config("a", x="1"), config("z")], "dist", "no file holds it"),
+    ],
+)
+def test_what_differs_is_told(step: Callable[..., Step], built: list[Manifest], file: str, words: str) -> None:
+    (problem,) = step(built).errors
+    assert problem.file == file
+    assert words in problem.reason
+
+
+def test_a_kustomization_that_does_not_build_is_a_problem_of_its_folder() -> None:
+    class Refusing(Kustomize):
+        def build(self, folder: Path | str) -> list[Manifest]:
+            raise KustomizeError(["dist/kustomization.yaml: refused"])
+
+    done = kustomize_step([Path("dist")], [], lambda: Refusing(("kustomize",), "v5.0.0"))
+    assert [problem.reason for problem in done.errors] == ["dist/kustomization.yaml: refused"]
+
+
+def test_without_kustomize_the_step_says_how_to_get_it() -> None:
+    def missing() -> Kustomize:
+        raise KustomizeMissing(["no kustomize: install it"])
+
+    done = kustomize_step([Path("dist")], [], missing)
+    assert (done.state, done.notes) == (State.NOT_RUN, ("no kustomize: install it",))
+    assert kustomize_step([], [], missing).state is State.NOT_RUN
