@@ -15,7 +15,8 @@ help: ## list the targets
 setup: ## virtual environment with everything that is pinned (done by the other targets)
 	@$(PYTHON) scripts/setup.py
 
-demo: setup ## record, redact, mock and replay a small shop; two reports
+demo: setup ## synthesise and validate the installation; record, redact, mock and replay a small shop
+	@$(RUN) scripts/installation.py
 	@$(RUN) -m speedscale_runtime.demo
 
 synth: setup ## values → dist/, by the pinned cdk8s command line (speedctl synth does the same, faster)

@@ -1,7 +1,7 @@
 """Write what is generated: reference pages from JSON Schemas and verbs, and the files made of the schema of values.
 
-`make gen` writes `docs/reference/`, the model of values and `cdk8s/values.yaml`; `make gen-check` (`--check`) fails
-when one of them is stale and names it. The same code always gives the same bytes. Pages that nothing generates any
+`make gen` writes `docs/reference/`, the model of values, `cdk8s/values.yaml` and `dist/`; `make gen-check`
+(`--check`) fails when one of them is stale and names it. The same code always gives the same bytes. Pages that nothing generates any
 more are removed (or reported).
 """
 
@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from speedscale_manifests.components import rbac_reference, templates_reference
+from speedscale_manifests.output import Writer
 from speedscale_manifests.parity import run as parity
 from speedscale_manifests.policy import reference as policy
+from speedscale_manifests.synth import synthesise
+from speedscale_manifests.values import load
 from speedscale_manifests.values.combinations import LAYER, MERGED
 from speedscale_runtime.cli import root
 from speedscale_schemas import annotations as notes
@@ -27,6 +30,7 @@ from speedscale_schemas.verbs import Verb
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "reference"
+DIST = ROOT / "dist"
 NOTE = "<!-- Written by `make gen`; change the schema or the verb, not this page. -->\n"
 EXIT_CODES = "Exit codes: 0 good, 1 the check or goal failed, 2 error in use or environment."
 Schema = Mapping[str, Any]
@@ -48,7 +52,10 @@ def main(argv: list[str] | None = None) -> int:
         files |= {ROOT / name: text for name, text in other_files()}
     stale = [path for path, text in files.items() if _read(path) != text]
     orphans = [path for path in sorted(args.target.rglob("*.md")) if path not in files]
+    manifests = synthesised() if args.target == TARGET else {}
     if args.check:
+        stale += [DIST / name for name, content in manifests.items() if _bytes(DIST / name) != content]
+        orphans += [p for p in sorted(DIST.rglob("*.yaml")) if manifests and str(p.relative_to(DIST)) not in manifests]
         for path in stale:
             print(f"gen: {path} is stale; run `make gen`", file=sys.stderr)
         for path in orphans:
@@ -60,7 +67,15 @@ def main(argv: list[str] | None = None) -> int:
     for path in orphans:
         path.unlink()
     print(f"gen: {len(files)} files, {len(stale)} written, {len(orphans)} removed")
+    if manifests:
+        changes = Writer(DIST).write(manifests)
+        print(f"gen: {len(manifests)} manifests, {len(changes.written)} written, {len(changes.deleted)} removed")
     return 0
+
+
+def synthesised() -> dict[str, bytes]:
+    """Return the installation that the values in this repository give, as it is committed in dist/."""
+    return synthesise(load([ROOT / "cdk8s" / "values.yaml"]))
 
 
 class VerbError(Exception):
@@ -128,6 +143,10 @@ def other_files() -> Iterator[tuple[str, str]]:
 
 def _read(path: Path) -> str | None:
     return path.read_text("utf-8") if path.is_file() else None
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def index(kinds: tuple[str, ...]) -> str:
