@@ -1,8 +1,8 @@
 """Write what is generated: reference pages from JSON Schemas and verbs, and the files made of the schema of values.
 
 `make gen` writes `docs/reference/`, the model of values, `cdk8s/values.yaml` and `dist/`; `make gen-check`
-(`--check`) fails when one of them is stale and names it. The same code always gives the same bytes. Pages that nothing generates any
-more are removed (or reported).
+(`--check`) fails when one of them is stale and names it. The same code always gives the same bytes. What nothing
+generates any more is removed (or reported).
 """
 
 from __future__ import annotations

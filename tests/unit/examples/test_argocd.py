@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from speedscale_manifests import values as values_of
-from speedscale_manifests.components import inventory
+from speedscale_manifests.synth.inventory import placed as inventory
 from speedscale_schemas import trafficreplay
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "argocd"
@@ -59,9 +60,7 @@ def allowed(entries: list[dict[str, str]]) -> set[tuple[str, str]]:
     return {(entry["group"], entry["kind"]) for entry in entries}
 
 
-def test_the_project_allows_each_kind_of_an_installation(
-    project: dict[str, Any], installed: tuple[Any, ...]
-) -> None:
+def test_the_project_allows_each_kind_of_an_installation(project: dict[str, Any], installed: tuple[Any, ...]) -> None:
     cluster = allowed(project["clusterResourceWhitelist"])
     namespaced = allowed(project["namespaceResourceWhitelist"])
     for placed in installed:
@@ -72,7 +71,8 @@ def test_the_project_allows_each_kind_of_an_installation(
 
 def test_the_project_allows_nothing_else(project: dict[str, Any]) -> None:
     used = {("speedscale.com", "TrafficReplay")}
-    for switches in (EVERYTHING, {**EVERYTHING, "forwarder": {"replicas": 1}}, {"namespaceSelector": ["shop"]}):
+    elsewhere = {"appUrl": "backend.example.com", "preInstall": {"enabled": True}, "namespaceSelector": ["shop"]}
+    for switches in (EVERYTHING, {**EVERYTHING, "forwarder": {"replicas": 1}}, elsewhere):
         used |= {(group(p.manifest), p.manifest["kind"]) for p in inventory(values_of.from_mapping(switches))}
     both = allowed(project["clusterResourceWhitelist"]) | allowed(project["namespaceResourceWhitelist"])
     assert both - used == set()
@@ -87,7 +87,8 @@ def test_an_application_a_chart_in_the_order_of_the_waves() -> None:
     for item in placed:
         wave = int(item.manifest["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"])
         first[item.chart] = max(first.get(item.chart, -9), wave)
-    apps = {d["metadata"]["name"].removeprefix("speedscale-"): d for p, d in by_kind("Application") if p.parts[0] == "apps"}
+    found = [d for p, d in by_kind("Application") if p.parts[0] == "apps"]
+    apps = {d["metadata"]["name"].removeprefix("speedscale-"): d for d in found}
     assert set(apps) == set(first)
     for chart, app in apps.items():
         assert app["spec"]["source"]["path"] == f"dist/{chart}"
@@ -102,7 +103,7 @@ def test_every_application_knows_its_project_its_repository_and_the_ca_bundles()
     for path, spec in specs:
         assert spec["source"]["repoURL"] == REPOSITORY
         assert REPOSITORY in projects[spec["project"]]["sourceRepos"], path
-        if path.parts[0] == "apps" and path.stem != "operator" or path.stem == "app-of-apps":
+        if (path.parts[0] == "apps" and path.stem != "operator") or path.stem == "app-of-apps":
             continue
         ignored = {e["kind"]: e["jqPathExpressions"] for e in spec["ignoreDifferences"]}
         assert ignored == {kind: [CA_BUNDLE] for kind in WEBHOOKS}, path
@@ -117,10 +118,11 @@ def test_every_compared_application_uses_the_servers_own_diff_without_our_webhoo
 
 
 def test_a_cluster_file_says_what_the_application_set_asks_for(project: dict[str, Any]) -> None:
-    (_, template), = by_kind("ApplicationSet")
+    ((_, template),) = by_kind("ApplicationSet")
     text = (EXAMPLES / "applicationset.yaml").read_text("utf-8")
     fields = {part.split("}}")[0].strip().removeprefix(".cluster.") for part in text.split("{{")[1:]}
-    stages = {v for s in template["spec"]["strategy"]["rollingSync"]["steps"] for e in s["matchExpressions"] for v in e["values"]}
+    steps = template["spec"]["strategy"]["rollingSync"]["steps"]
+    stages = {value for step in steps for match in step["matchExpressions"] for value in match["values"]}
     servers = {d["server"] for d in project["destinations"]}
     clusters = [documents(p)[0]["cluster"] for p in sorted((EXAMPLES / "clusters").glob("*.yaml"))]
     assert clusters
@@ -133,7 +135,8 @@ def test_a_cluster_file_says_what_the_application_set_asks_for(project: dict[str
 
 def test_flux_has_a_kustomization_a_chart_and_waits_in_the_same_order() -> None:
     charts = {item.chart for item in inventory(values_of.from_mapping({}))}
-    kustomizations = {d["metadata"]["name"]: d["spec"] for _, d in by_kind("Kustomization") if "flux" in d["apiVersion"]}
+    ordered = [d for _, d in by_kind("Kustomization") if "flux" in d["apiVersion"]]
+    kustomizations = {d["metadata"]["name"]: d["spec"] for d in ordered}
     assert set(kustomizations) == {f"speedscale-{chart}" for chart in charts}
     for name, spec in kustomizations.items():
         assert spec["path"] == f"./dist/{name.removeprefix('speedscale-')}"
@@ -144,7 +147,7 @@ def test_flux_has_a_kustomization_a_chart_and_waits_in_the_same_order() -> None:
 
 
 def test_the_gate_is_a_hook_with_a_fixed_name_and_a_valid_replay() -> None:
-    (_, gate), = by_kind("TrafficReplay")
+    ((_, gate),) = by_kind("TrafficReplay")
     assert trafficreplay.validate(gate) == []
     assert gate["metadata"]["annotations"] == {
         "argocd.argoproj.io/hook": "PostSync",
@@ -154,8 +157,8 @@ def test_the_gate_is_a_hook_with_a_fixed_name_and_a_valid_replay() -> None:
 
 
 def test_the_secrets_are_those_that_the_installation_reads() -> None:
-    (_, external), = by_kind("ExternalSecret")
-    (_, sealed), = by_kind("SealedSecret")
+    ((_, external),) = by_kind("ExternalSecret")
+    ((_, sealed),) = by_kind("SealedSecret")
     for name, keys in (
         (external["spec"]["target"]["name"], {d["secretKey"] for d in external["spec"]["data"]}),
         (sealed["spec"]["template"]["metadata"]["name"], set(sealed["spec"]["encryptedData"])),

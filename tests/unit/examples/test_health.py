@@ -7,6 +7,7 @@ from typing import Any
 
 import lupa
 import pytest
+
 from speedscale_schemas import trafficreplay
 
 HEALTH = Path(__file__).resolve().parents[3] / "examples" / "argocd" / "health"
@@ -78,7 +79,8 @@ def test_a_replay_is_progressing_until_ready_and_then_what_its_reason_says(
 
 
 def test_an_application_in_an_app_of_apps_is_as_healthy_as_argo_cd_found_it() -> None:
-    assert judge("application.lua", {"status": {"health": {"status": "Degraded", "message": "no"}}}) == ("Degraded", "no")
+    degraded = {"status": {"health": {"status": "Degraded", "message": "no"}}}
+    assert judge("application.lua", degraded) == ("Degraded", "no")
     assert judge("application.lua", {"status": {"health": {"status": "Healthy"}}}) == ("Healthy", "")
     assert judge("application.lua", {"status": {}})[0] == "Progressing"
     assert judge("application.lua", {})[0] == "Progressing"
