@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import re
@@ -158,6 +159,31 @@ def ensure(*programs: str, say: Say | None = None) -> tuple[Path, ...]:
         if _assets(program) is None:
             _link(_home(_owner(program)) / program)
     return tuple(path for program in programs if (path := find(program)) is not None)
+
+
+def sources(program: str) -> Path:
+    """Return the folder of the Go module that a program is made of, as its go.sum vouches for it.
+
+    ToolMissing when it is not on this machine and cannot be fetched.
+    """
+    module = _owner(program)
+    go = shutil.which("go")
+    if go is None:
+        raise ToolMissing(f"the sources of {program} come as a Go module and there is no go on PATH; install Go")
+    with tempfile.TemporaryDirectory(prefix="go-module-") as scratch:
+        for name in ("go.mod", "go.sum"):
+            shutil.copy(MODULES / module.name / name, scratch)
+        done = subprocess.run(
+            [go, "mod", "download", "-json", module.owner],
+            cwd=scratch,
+            env={**os.environ, "GOWORK": "off"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise ToolMissing(f"{module.owner} {_version(module)} cannot be fetched: {done.stdout}{done.stderr}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def _assets(program: str) -> Path | None:

@@ -17,6 +17,7 @@ INTEGRATION = {
     "wrk": "wrk",
     "java": "default-jdk-headless",
 }
+CLUSTER = {"redis-server": "redis-server", "git": "git"}
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}
 
@@ -44,5 +45,5 @@ def install(programs: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    wanted = {**INTEGRATION, **BROWSER, **(BENCH if "--bench" in sys.argv else {})}
+    wanted = {**INTEGRATION, **CLUSTER, **BROWSER, **(BENCH if "--bench" in sys.argv else {})}
     sys.exit(install(wanted))

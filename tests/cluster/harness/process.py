@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 STOP_S = 10.0
@@ -49,8 +49,10 @@ class Process:
             return None
         return pid if _command_line(pid) == command else None
 
-    def start(self, command: Sequence[str], *, detached: bool = False) -> None:
-        """Start the program; its output goes to its log."""
+    def start(
+        self, command: Sequence[str], *, detached: bool = False, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start the program; its output goes to its log. `environment` comes in the place of ours."""
         arm = None if detached else _die_with(os.getpid())
         with self.log.open("ab") as out:
             child = subprocess.Popen(
@@ -58,6 +60,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
+                env=environment,
                 start_new_session=True,
                 preexec_fn=arm,  # only calls prctl and getppid
             )

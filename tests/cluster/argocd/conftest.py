@@ -1,0 +1,112 @@
+"""One Argo CD for the session, on a control plane of its own; an installation for each module, removed whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import go_tools
+import pytest
+from harness.argocd import NAMESPACE as ARGOCD
+from harness.argocd import ArgoCD
+from harness.cluster import Cluster
+from harness.page import Page, run
+from harness.repository import EXAMPLES, Repository
+
+from speedscale_kube import Client, Ref
+from speedscale_kube.errors import NotFoundError
+from speedscale_runtime.cli.root import main
+
+PART_OF = "app.kubernetes.io/part-of=speedscale"
+CRD = Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "trafficreplays.speedscale.com")
+OURS = Ref("v1", "Namespace", "", "speedscale")
+_RBAC = "rbac.authorization.k8s.io/v1"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_CLUSTER_SCOPED = (
+    (_ADMISSION, "MutatingWebhookConfiguration"),
+    (_ADMISSION, "ValidatingWebhookConfiguration"),
+    (_RBAC, "ClusterRole"),
+    (_RBAC, "ClusterRoleBinding"),
+)
+
+
+@pytest.fixture(scope="session")
+def argo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCD]:
+    """Argo CD, with nodes that run what it applies."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("a control plane as processes needs Linux")
+    for program, package in (("redis-server", "redis-server"), ("git", "git")):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed; apt-get install {package}")
+    try:
+        go_tools.ensure(*go_tools.CONTROL_PLANE, "argocd", "kustomize")
+        go_tools.sources("argocd")
+    except go_tools.ToolMissing as error:
+        pytest.skip(str(error).partition("\n")[0])
+    with (
+        Cluster(tmp_path_factory.mktemp("argocd") / "cluster") as cluster,
+        ArgoCD(cluster, cluster.folder / "argocd") as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def repository(argo: ArgoCD, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """A user's repository without `dist/`; in the end nothing that came of it is left in the cluster."""
+    made = Repository(tmp_path_factory.mktemp("repository"))
+    made.add_examples()
+    yield made
+    clean(argo)
+
+
+@pytest.fixture(scope="session")
+def page() -> Page:
+    """The README of the examples."""
+    return Page(EXAMPLES / "README.md")
+
+
+@pytest.fixture(scope="module")
+def shell(argo: ArgoCD, repository: Repository) -> Callable[[str], str]:
+    """Run a command of the README where its reader is: in the repository, with kubectl and speedctl."""
+    tools = [Path(sys.executable).parent, *{tool.parent for tool in go_tools.ensure("kubectl", "kustomize")}]
+    environment = {
+        "PATH": os.pathsep.join([*map(str, tools), os.environ["PATH"]]),
+        "KUBECONFIG": str(argo.cluster.kubeconfig),
+        "HOME": str(argo.folder / "home"),
+    }
+    return lambda command: run(command, repository.work, environment)
+
+
+def synth(folder: Path, *arguments: str) -> None:
+    """Write the manifests with `speedctl synth` into `folder`."""
+    assert main(["synth", "--out", str(folder), *arguments]) == 0
+
+
+def clean(argo: ArgoCD) -> None:
+    """Remove everything of an installation, with no regard to order; wait until it is gone."""
+    kube = argo.kube
+    for kind in ("ApplicationSet", "Application"):
+        for one in kube.list("argoproj.io/v1alpha1", kind, ARGOCD):
+            which = kube.ref(one)
+            argo.forget(which)
+    for one in kube.list("argoproj.io/v1alpha1", "AppProject", ARGOCD):
+        kube.delete(kube.ref(one))
+    gone = [kube.ref(one) for pair in _CLUSTER_SCOPED for one in kube.list(*pair, labels=PART_OF)]  # webhooks first
+    with contextlib.suppress(NotFoundError):  # the definition is gone already
+        gone += [kube.ref(one) for one in kube.list("speedscale.com/v1", "TrafficReplay")]
+    for which in (*gone, CRD, OURS):
+        kube.delete(which)
+        if which.kind == "TrafficReplay":
+            argo.unfinalize(which)
+    for which in (*gone, CRD, OURS):
+        argo.cluster.until(functools.partial(_absent, kube, which), f"{which} is gone")
+    kube.forget_kinds()
+
+
+def _absent(kube: Client, which: Ref) -> bool:
+    return kube.find(which) is None
