@@ -1,4 +1,4 @@
-"""The verbs of an API server, on plain JSON objects: get, list, pages, apply, patch, delete.
+"""The verbs of an API server, on plain JSON objects: get, list, pages, watch, apply, create, update, patch, delete.
 
 How writing works here. Server-side apply (API concepts, "Server-Side Apply") sends the fields that we have an opinion
 on, under the name of a field manager; the server remembers per field who set it (`metadata.managedFields`). Applying
@@ -10,11 +10,12 @@ How reading works here. A collection comes in pages of at most 100 objects (`lim
 resourceVersion; a server forgets that version after some minutes and answers 410, and then only listing anew helps.
 
 Used by the controller, by readers in the data plane and by `speedctl diff` and `validate`. Blocking: an asyncio
-program calls it in a thread. One thread at a time.
+program calls it in a thread. Any thread may call it.
 """
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,9 +27,11 @@ from .access import Access
 from .discovery import Discovery, Resource
 from .errors import GoneError, NotFoundError, not_kubernetes
 from .objects import Object, Ref, ref
+from .watch import Watch
 
 PAGE_LIMIT = 100  # a page of 500 Deployments holds the interpreter for 30 ms
 _RELISTS = 3
+_GRACE_S = 15.0  # how much later than the server's own end a watch may be silent
 Objects = list[Object]  # named here: inside Client, `list` is its method
 JsonPatch = list[Any]
 Propagation = Literal["Background", "Foreground", "Orphan"]
@@ -70,6 +73,24 @@ class Client:
         """Close the connections and remove the private key files of the Access."""
         self._transport.close()
         self.access.close()
+
+    def patient(self, seconds: float) -> Client:
+        """Return this client with another patience: connecting, and each silence in an answer, take at most so long.
+
+        The connections and what is known of kinds are shared; closing one closes both.
+        """
+        other = copy.copy(self)
+        other._transport = self._transport.view(timeout=(seconds, seconds))
+        return other
+
+    def fenced(self, check: Callable[[], None]) -> Client:
+        """Return this client with `check` called right before each request that writes; what it raises is raised.
+
+        `Leader.check` is meant: who no longer leads does not write. Shares and closes like `patient`.
+        """
+        other = copy.copy(self)
+        other._transport = self._transport.view(fence=check)
+        return other
 
     @property
     def namespace(self) -> str:
@@ -172,16 +193,46 @@ class Client:
                     raise
         raise AssertionError("unreachable")
 
+    def watch(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str = "",
+        *,
+        resource_version: str,
+        timeout_s: int,
+        labels: str = "",
+        fields: str = "",
+    ) -> Watch:
+        """Open a watch on what changes after `resource_version` (that of a `Page`); use it in a `with` block.
+
+        The server ends it after `timeout_s` seconds; bookmarks are asked for. GoneError when the version is too old
+        (here, or while reading).
+        """
+        path = self.resource(api_version, kind).path(namespace)
+        params = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(timeout_s)}
+        params |= {"resourceVersion": resource_version, "labelSelector": labels, "fieldSelector": fields}
+        given = {k: v for k, v in params.items() if v}
+        return Watch(self._transport.stream(path, given, silence_s=timeout_s + _GRACE_S), f"WATCH {path}")
+
     def apply(
-        self, obj: Object, manager: str, *, force: bool = False, dry_run: bool = False, strict: bool = False
+        self,
+        obj: Object,
+        manager: str,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        strict: bool = False,
+        subresource: str = "",
     ) -> Object:
         """Server-side apply: make these fields so, as `manager`; return the object as it is (or, dry, would be).
 
         `force` takes fields from other managers, else ApplyConflictError names them. `dry_run` goes through defaults,
         admission and validation and writes nothing. `strict` refuses unknown and repeated fields. InvalidError when
-        the object breaks its schema or changes an immutable field.
+        the object breaks its schema or changes an immutable field. `subresource` is `status` or the like: only that
+        part of the object is written.
         """
-        path = self._path(self.ref(obj))
+        path = self._path(self.ref(obj)) + (f"/{subresource}" if subresource else "")
         params = {"fieldManager": manager, "force": "true" if force else "false"}
         params |= {"fieldValidation": "Strict"} if strict else {}
         params |= {"dryRun": "All"} if dry_run else {}
@@ -193,6 +244,18 @@ class Client:
         path = self.resource(which.api_version, which.kind).path(which.namespace)
         params = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
         return self._transport.request("POST", path, params=params, body=obj)
+
+    def update(self, obj: Object, manager: str, *, subresource: str = "", dry_run: bool = False) -> Object:
+        """Put an object in the place of that one it was read from; ConflictError when it changed since.
+
+        `metadata.resourceVersion` is the guard: without it the last writer wins, so ValueError.
+        """
+        which = self.ref(obj)
+        if not obj["metadata"].get("resourceVersion"):
+            raise ValueError(f"{which}: an update bears the resourceVersion that it was read with")
+        path = self._path(which) + (f"/{subresource}" if subresource else "")
+        params = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        return self._transport.request("PUT", path, params=params, body=obj)
 
     def patch(
         self,

@@ -57,24 +57,26 @@ class Discovery:
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """Return how a kind is served; NotFoundError when the cluster does not know it."""
-        if kind not in self._known.get(api_version, {}):
+        known = self._known.get(api_version, {})  # another thread may forget meanwhile
+        if kind not in known:
             try:
-                self._known[api_version] = self._ask(api_version)
+                known = self._known[api_version] = self._ask(api_version)
             except NotFoundError as error:
                 raise NotFoundError("UnknownKind", f"the cluster serves no {api_version} {kind}") from error
-        found = self._known[api_version].get(kind)
+        found = known.get(kind)
         if found is None:
             raise NotFoundError("UnknownKind", f"the cluster serves {api_version}, and no kind {kind} in it")
         return found
 
     def kinds(self, api_version: str) -> tuple[Resource, ...]:
         """Return all kinds of a group and version, sorted by name; empty when the cluster serves none."""
-        if api_version not in self._known:
+        known = self._known.get(api_version)
+        if known is None:
             try:
-                self._known[api_version] = self._ask(api_version)
+                known = self._known[api_version] = self._ask(api_version)
             except NotFoundError:
                 return ()
-        return tuple(sorted(self._known[api_version].values(), key=lambda resource: resource.kind))
+        return tuple(sorted(known.values(), key=lambda resource: resource.kind))
 
     def forget(self) -> None:
         """Ask anew for everything: definitions came or went."""

@@ -9,19 +9,28 @@ pykube-ng gives TLS and client certificates; the rest is as this cluster client 
 - Redirects are not followed: no API server sends one, and a token would go with it.
 - A busy server (429, 503) is asked again as often as `retries` says, after the time it named. A controller sets 0 and
   lets its queue wait.
+- A connection that died without a word (a node that lost power, a load balancer that forgot) is found within a minute
+  by TCP keepalive, also under a watch that has nothing to say.
+- A fence, where one is set, is asked right before anything that writes: the leader's proof that it still leads.
+- Several threads may use it at once: connections come from one pool, each for one request at a time.
 
 Called by `client` and `discovery`. Bodies never stand in messages or logs.
 """
 
 from __future__ import annotations
 
+import copy
 import json
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pykube
 import requests
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
 
 from speedscale_schemas.errors import PermanentError
 
@@ -36,10 +45,20 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON = "application/json"
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_KEEPALIVE = [  # silent for 30 s, then a probe each 10 s, dead after 3
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)
+    ),
+]
+_POOL = 64  # connections that are kept; more threads than that at once connect anew
+_REFUSAL_BYTES = 64 * 1024
 
 
 class Transport:
-    """Sends requests to one API server. Not for use by several threads at once."""
+    """Sends requests to one API server. Any thread may call it."""
 
     def __init__(
         self,
@@ -57,6 +76,17 @@ class Transport:
         session.headers["User-Agent"] = agent
         if access.proxy:
             session.proxies = {"http": access.proxy, "https": access.proxy}
+        adapter = session.get_adapter(access.server)
+        options = [*HTTPConnection.default_socket_options, *_KEEPALIVE]
+        adapter.init_poolmanager(_POOL, _POOL, socket_options=options)
+        self._credentials = threading.Lock()  # renewing must not be seen half done
+        self._fence: Callable[[], None] | None = None
+
+    def view(self, *, timeout: tuple[float, float] | None = None, fence: Callable[[], None] | None = None) -> Transport:
+        """Return this transport, the connections too, with another patience or with a fence."""
+        other = copy.copy(self)
+        other._timeout, other._fence = timeout or self._timeout, fence or self._fence
+        return other
 
     def close(self) -> None:
         """Close the connections."""
@@ -92,9 +122,9 @@ class Transport:
     def _once(
         self, method: str, path: str, params: Mapping[str, str], data: bytes | None, headers: dict[str, str]
     ) -> dict[str, Any]:
-        response = self._send(method, path, params, data, headers)
-        if response.status_code == 401 and self._access.credential.renew():
-            response = self._send(method, path, params, data, headers)
+        if self._fence is not None and method != "GET" and "dryRun" not in params:
+            self._fence()
+        response = self._authorised(method, path, params, data, headers)
         where = f"{method} {path}"
         try:
             body = json.loads(response.content)
@@ -111,11 +141,55 @@ class Transport:
             )
         return body
 
-    def _send(
-        self, method: str, path: str, params: Mapping[str, str], data: bytes | None, headers: dict[str, str]
+    def stream(self, path: str, params: Mapping[str, str], *, silence_s: float) -> requests.Response:
+        """Open an answer that goes on (a watch) and return it unread; the caller closes it.
+
+        `silence_s` is how long nothing may come before reading fails. Raises what `request` raises.
+        """
+        headers = {"Accept": JSON, "Accept-Encoding": "identity"}  # a compressor would hold events back
+        response = self._authorised("GET", path, params, None, headers, (self._timeout[0], silence_s))
+        if response.status_code == 200:
+            return response
+        with response:
+            try:
+                body = json.loads(response.raw.read(_REFUSAL_BYTES))
+            except (ValueError, OSError, HTTPError):
+                body = None
+        if response.status_code < 400:
+            raise not_kubernetes(self._access.server, f"GET {path}: watch answered with {response.status_code}")
+        raise error(Status.read(response.status_code, body, response.headers.get("Retry-After")), f"WATCH {path}")
+
+    def _authorised(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        data: bytes | None,
+        headers: dict[str, str],
+        streaming: tuple[float, float] | None = None,
     ) -> requests.Response:
-        credential = self._access.credential
-        authorization = credential.authorization()
+        response = self._send(method, path, params, data, headers, streaming)
+        if response.status_code != 401:
+            return response
+        with self._credentials:
+            renewed = self._access.credential.renew()
+        if not renewed:
+            return response
+        response.close()
+        return self._send(method, path, params, data, headers, streaming)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        data: bytes | None,
+        headers: dict[str, str],
+        streaming: tuple[float, float] | None = None,
+    ) -> requests.Response:
+        with self._credentials:
+            authorization = self._access.credential.authorization()
+            certificate = self._access.credential.certificate()
         extra = {"Authorization": authorization} if authorization else {}
         try:
             response: requests.Response = self._http.session.request(
@@ -124,8 +198,9 @@ class Transport:
                 params=dict(params),
                 data=data,
                 headers={**headers, **extra},
-                cert=credential.certificate(),
-                timeout=self._timeout,
+                cert=certificate,
+                timeout=streaming or self._timeout,
+                stream=streaming is not None,
                 allow_redirects=False,
             )
         except requests.exceptions.SSLError as failed:
