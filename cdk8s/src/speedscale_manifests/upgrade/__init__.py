@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from speedscale_schemas.errors import ConfigError
+
 from .compare import compare
 from .model import Action, Change, ImageChange, Key, Manifest, ObjectChange, Report, RightsChange, Risk
 from .render import as_data, render_markdown, render_text
@@ -36,7 +38,11 @@ def against(ref: str, out_dir: Path | str, new_objects: Sequence[Manifest]) -> R
 
     `ref` is anything git takes for a commit (`HEAD`, `origin/main`, `v0.2.0`), or a folder of another output.
     `out_dir` need not exist on disk. Raises ConfigError when there is no such revision, no repository, no git, or no
-    manifest in that folder at that revision; each says what to do.
+    manifest in that folder at that revision; each says what to do. What is there and malformed is refused, too.
     """
     before, name = at(ref, Path(out_dir))
-    return compare(before, new_objects, old_name=name, new_name="this output")
+    try:
+        return compare(before, new_objects, old_name=name, new_name="this output")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"an object there is malformed ({type(error).__name__}: {error})"
+        raise ConfigError([f"{name}: {reason}; check that revision's output with speedctl validate"]) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT_HASH
+from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT, CONTENT_HASH
 
 from .model import Manifest
 from .texts import objects
@@ -22,12 +22,16 @@ def component(manifest: Manifest) -> str:
     return str(labels.get(BUNDLE_LABEL, ""))
 
 
-def contents(manifests: Iterable[Manifest]) -> dict[str, list[Manifest]]:
-    """Return the objects of each component's bundle; a key whose text is no manifest is left out, its text is told."""
+def contents(manifests: Iterable[Manifest], content: str) -> dict[str, list[Manifest]]:
+    """Return the objects of each component's bundle: those that are `managed`, or the `templates`.
+
+    A key whose text is no manifest is left out here; its text is told.
+    """
     found: dict[str, list[Manifest]] = {}
     for manifest in manifests:
         name = component(manifest)
-        if name:
+        annotations = (manifest.get("metadata") or {}).get("annotations") or {}
+        if name and annotations.get(CONTENT, "managed") == content:
             data = manifest.get("data")
             texts = data.values() if isinstance(data, Mapping) else ()
             found.setdefault(name, []).extend(one for text in texts for one in objects(str(text)))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from speedscale_manifests.objects import names
+
 from . import bundles, definitions, images, immutable, removals, rights, webhooks
 from .fields import differences
 from .model import Action, Change, Key, Manifest, ObjectChange, Report, Risk
@@ -24,25 +26,16 @@ def compare(
     Objects are the same when group, kind, namespace and name are. `old_name` and `new_name` are for the reader.
     """
     before, after = _index(old), _index(new)
-    boxed_before, boxed_after = bundles.contents(old), bundles.contents(new)
+    had, has = (bundles.contents(side, "managed") for side in (old, new))
+    drafts_old, drafts_new = (bundles.contents(side, "templates") for side in (old, new))
     plain = _objects(before, after, "")
-    told = _kept(plain, boxed_before, boxed_after)
-    inside: list[ObjectChange] = []
-    for component in sorted({*boxed_before, *boxed_after}):
-        was, becomes = (_index(box.get(component, ())) for box in (boxed_before, boxed_after))
-        inside += _objects(was, becomes, f"bundle {component}")
+    inside = _inside(had, has, "bundle")
     news = [change for change in inside if replace(change, origin="") not in plain]
-    copies = Counter(change.origin for change in inside) - Counter(change.origin for change in news)
-    told = [_counted(change, copies, before) for change in told]
-    every_old = {**_boxed(boxed_before), **before}
-    every_new = {**_boxed(boxed_after), **after}
-    return Report(
-        old_name,
-        new_name,
-        tuple(change for change in (*told, *news)),
-        images.changes(every_old, every_new),
-        rights.changes(old, new),
-    )
+    news += [_template(change) for change in _inside(drafts_old, drafts_new, "template")]
+    told = _counted(_kept(plain, had, has), inside, news, before)
+    every_old = {**_boxed(drafts_old), **_boxed(had), **before}
+    every_new = {**_boxed(drafts_new), **_boxed(has), **after}
+    return Report(old_name, new_name, (*told, *news), images.changes(every_old, every_new), rights.changes(old, new))
 
 
 def key(manifest: Manifest) -> Key:
@@ -59,6 +52,23 @@ def _index(manifests: Iterable[Manifest]) -> dict[Key, Manifest]:
 
 def _boxed(boxes: Mapping[str, Sequence[Manifest]]) -> dict[Key, Manifest]:
     return {key(manifest): manifest for box in boxes.values() for manifest in box}
+
+
+def _inside(
+    before: Mapping[str, Sequence[Manifest]], after: Mapping[str, Sequence[Manifest]], what: str
+) -> list[ObjectChange]:
+    """Return what changes inside of bundles, component by component."""
+    found: list[ObjectChange] = []
+    for component in sorted({*before, *after}):
+        was, becomes = (_index(boxes.get(component, ())) for boxes in (before, after))
+        found += _objects(was, becomes, f"{what} {component}")
+    return found
+
+
+def _template(change: ObjectChange) -> ObjectChange:
+    """Return the change of a template without risk: what was made of it stays, the next one is made of the new."""
+    fields = tuple(replace(one, risk=Risk.NONE, note="") for one in change.changes)
+    return replace(change, changes=fields, risk=Risk.NONE, note="")
 
 
 def _objects(before: Mapping[Key, Manifest], after: Mapping[Key, Manifest], origin: str) -> list[ObjectChange]:
@@ -111,6 +121,8 @@ def _general(one: Key, change: Change) -> tuple[Risk, str]:
         return Risk.NOTE, "the same object by another version of its API"
     if one.kind == "Namespace" and "pod-security.kubernetes.io/" in change.path:
         return Risk.NOTE, "which pods are admitted here changes"
+    if change.path.endswith(f"[{names.CONFIG_HASH}]"):
+        return Risk.NONE, "its configuration changed"
     if change.path == "spec.replicas" and change.new == 0:
         return Risk.NOTE, "all its pods stop"
     return Risk.NONE, ""
@@ -134,14 +146,25 @@ def _kept(
     return made
 
 
-def _counted(change: ObjectChange, copies: Mapping[str, int], before: Mapping[Key, Manifest]) -> ObjectChange:
-    """Say of a bundle how many of its objects change as those told elsewhere do."""
-    component = bundles.component(before[change.key]) if change.key in before else ""
-    if not component or change.action is not Action.CHANGED:
-        return change
-    number = copies.get(f"bundle {component}", 0)
-    note = f"holds the same {number} change{'' if number == 1 else 's'} of objects told above" if number else ""
-    return replace(change, note=note or "holds the objects told below, or their text is written otherwise")
+def _counted(
+    changes: Sequence[ObjectChange],
+    inside: Sequence[ObjectChange],
+    news: Sequence[ObjectChange],
+    before: Mapping[Key, Manifest],
+) -> list[ObjectChange]:
+    """Say of each changed bundle how many of its objects change as others do, and where the rest is told."""
+    all_of, new_of = (Counter(one.origin.partition(" ")[2] for one in found) for found in (inside, news))
+    made = []
+    for change in changes:
+        component = bundles.component(before[change.key]) if change.action is Action.CHANGED else ""
+        if component:
+            copies = max(0, all_of[component] - new_of[component])
+            same = f"the same {copies} change{'' if copies == 1 else 's'} as told above" if copies else ""
+            rest = "what changes in it is told below" if new_of[component] else ""
+            note = "; ".join(filter(None, (same, rest))) or "the same objects, written otherwise"
+            change = replace(change, note=note)
+        made.append(change)
+    return made
 
 
 def _renames(

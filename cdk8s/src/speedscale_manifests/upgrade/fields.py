@@ -7,6 +7,7 @@ container added at the front is one change and not a change of every container b
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,8 +42,8 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[Change]:
             yield from _pair(old.get(key, _MISSING), new.get(key, _MISSING), inner)
     elif isinstance(old, list | tuple) and isinstance(new, list | tuple):
         yield from _sequences(old, new, path)
-    elif isinstance(old, str) and isinstance(new, str) and old != new and ("\n" in old or "\n" in new):
-        yield Change(path, old, new, lines=text_diff(old, new))
+    elif isinstance(old, str) and isinstance(new, str) and old != new:
+        yield from _texts(old, new, path)
     elif type(old) is not type(new) or old != new:
         yield Change(path, old, new)
 
@@ -54,6 +55,27 @@ def text_diff(old: str, new: str) -> tuple[str, ...]:
         lines = ["\\ the newline at the end differs"]
     cut = len(lines) - _LINES
     return tuple(lines if cut <= 0 else [*lines[:_LINES], f"… {cut} more lines"])
+
+
+def _texts(old: str, new: str, path: str) -> Iterator[Change]:
+    """Yield the change of a text: by field where both are JSON, by line where there are several."""
+    inner = [_json(text) for text in (old, new)]
+    if None not in inner and inner[0] != inner[1]:
+        yield from differences(inner[0], inner[1], f"{path} (JSON)")
+    elif "\n" in old or "\n" in new:
+        yield Change(path, old, new, lines=text_diff(old, new))
+    else:
+        yield Change(path, old, new)
+
+
+def _json(text: str) -> Any:
+    """Return the object or list that a text is, None when it is neither."""
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _plain(key: str) -> bool:

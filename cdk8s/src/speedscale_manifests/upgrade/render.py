@@ -18,6 +18,7 @@ _MARK = {Risk.NONE: " ", Risk.NOTE: "·", Risk.RECREATE: "!", Risk.BREAKING: "!"
 _VERB = {Action.ADDED: "added", Action.REMOVED: "removed", Action.CHANGED: "changed"}
 _SIGN = {Action.ADDED: "+", Action.REMOVED: "-", Action.CHANGED: "~"}
 _WIDTH = 100
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 def render_text(report: Report) -> str:
@@ -155,6 +156,8 @@ def _field(change: Change) -> Iterable[str]:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) and value and value.isprintable() else json.dumps(value, ensure_ascii=False)
+    if _HASH.fullmatch(text):
+        return f"{text[:12]}…"
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 
 

@@ -34,7 +34,7 @@ def changes(old: Iterable[Manifest], new: Iterable[Manifest]) -> tuple[RightsCha
         gained = [right for right in has - had if not _covered(right, had)]
         lost = [right for right in had - has if not _covered(right, has)]
         if gained or lost:
-            found.append(RightsChange(subject, _told(gained), _told(lost)))
+            found.append(RightsChange(subject, _told(gained), _told(lost, has)))
     return tuple(found)
 
 
@@ -105,16 +105,21 @@ def _covers_resource(wide: str, narrow: str) -> bool:
     )
 
 
-def _told(rights: Iterable[Right]) -> tuple[str, ...]:
-    """Return rights as lines, the verbs of one resource together, those on everything first."""
-    verbs: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
+def _told(rights: Iterable[Right], left: Iterable[Right] = ()) -> tuple[str, ...]:
+    """Return rights as lines, the verbs of one resource together, those on everything first.
+
+    `left` are rights the subject still has: a line says in which namespaces it keeps what it loses elsewhere.
+    """
+    verbs: dict[tuple[str, str, str, str, str], set[str]] = defaultdict(set)
+    others = [other for other in left if other.scope]
     for right in rights:
-        verbs[right[:4]].add(right.verb)
+        kept = {other.scope for other in others if _covered(right._replace(scope=other.scope), (other,))}
+        verbs[*right[:4], ", ".join(sorted(kept))].add(right.verb)
     lines = []
-    for (scope, group, resource, name), found in sorted(verbs.items()):
+    for (scope, group, resource, name, kept_in), found in sorted(verbs.items()):
         where = f"in {scope}" if scope else "in the whole cluster"
         what = f"{resource}.{group}" if group else resource
         named = f" {name!r}" if name else ""
         doing = f"{', '.join(sorted(found))} " if any(found) else ""
-        lines.append(f"{doing}{what}{named} {where}")
+        lines.append(f"{doing}{what}{named} {where}" + (f" (still in {kept_in})" if kept_in else ""))
     return tuple(lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT_HASH, content_hash
+from speedscale_manifests.bundle import BUNDLE_LABEL, CONTENT, CONTENT_HASH, content_hash
 from speedscale_manifests.objects.emit import emit
 from speedscale_manifests.upgrade import Action, ObjectChange, Risk, compare
 
@@ -230,13 +230,13 @@ def test_a_new_webhook_that_closes_admission_breaks() -> None:
     assert only([webhook()], [new]).risk is Risk.NOTE
 
 
-def bundle(component: str, *manifests: Manifest) -> Manifest:
+def bundle(component: str, *manifests: Manifest, content: str = "managed") -> Manifest:
     data = {f"{m['kind']}-{m['metadata']['name']}.yaml".lower(): emit(m) for m in manifests}
     metadata = {
         "name": f"speedscale-bundle-{component}",
         "namespace": "speedscale",
         "labels": {BUNDLE_LABEL: component},
-        "annotations": {CONTENT_HASH: content_hash(data)},
+        "annotations": {CONTENT: content, CONTENT_HASH: content_hash(data)},
     }
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
@@ -254,7 +254,7 @@ def test_what_the_output_and_the_bundle_share_is_told_once(deployment: Make) -> 
     old, new = deployment(), deployment(image="forwarder:2")
     report = compare([old, bundle("f", old)], [new, bundle("f", new)])
     assert [change.origin for change in report.objects] == ["", ""]
-    assert "the same 1 change" in next(c for c in report.objects if c.key.kind == "ConfigMap").note
+    assert "the same 1 change as told above" in next(c for c in report.objects if c.key.kind == "ConfigMap").note
 
 
 def test_an_immutable_field_in_a_bundle_counts_as_much(deployment: Make) -> None:
@@ -285,3 +285,21 @@ def test_a_component_that_goes_takes_what_the_controller_made_with_it(deployment
     assert removed.risk is Risk.LOSS
     copies = compare([box, deployment(), claim()], [])
     assert {c.origin for c in copies.objects} == {""}
+
+
+def test_templates_are_told_and_never_a_risk(deployment: Make) -> None:
+    new = changed(deployment(image="forwarder:2"), "spec.selector.matchLabels.app", "other")
+    boxes = [bundle("f", one, content="templates") for one in (deployment(), new)]
+    report = compare(boxes[:1], boxes[1:])
+    assert report.risk is Risk.NONE
+    box, template = report.objects
+    assert template.origin == "template f"
+    assert len(template.changes) == 2
+    assert box.note == "what changes in it is told below"
+    assert [image.new for image in report.images] == ["forwarder:2"]
+
+
+def test_a_bundle_that_is_only_written_otherwise(deployment: Make) -> None:
+    other = bundle("f", deployment())
+    other["data"] = {key: f"# a comment\n{text}" for key, text in other["data"].items()}
+    assert only([bundle("f", deployment())], [other]).note == "the same objects, written otherwise"

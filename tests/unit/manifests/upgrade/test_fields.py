@@ -66,6 +66,13 @@ def test_texts_of_several_lines_are_diffed_by_line() -> None:
     assert change.lines == ("@@ -1,3 +1,3 @@", " a", "-b", "+B", " c")
 
 
+def test_json_in_a_text_is_compared_by_field() -> None:
+    old, new = ({"data": {"CONFIG": text}} for text in ('{"a":1,"b":[1]}', '{"a":2,"b":[1]}'))
+    assert told(old, new) == {"data.CONFIG (JSON).a": (1, 2)}
+    assert told({"x": '{"a":1}'}, {"x": '{ "a": 1 }'}) == {"x": ('{"a":1}', '{ "a": 1 }')}
+    assert told({"x": "{a"}, {"x": '{"a":1}'}) == {"x": ("{a", '{"a":1}')}
+
+
 def test_a_missing_newline_at_the_end_is_said() -> None:
     assert text_diff("a\n", "a") == ("\\ the newline at the end differs",)
 

@@ -124,3 +124,14 @@ def test_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="not on PATH"):
         at("HEAD", repository / "deploy/dist")
+
+
+def test_a_malformed_object_of_a_revision_is_refused_with_what_to_do(repository: Path) -> None:
+    text = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\nrules: 3\n"
+    binding = text.replace("ClusterRole", "ClusterRoleBinding").replace(
+        "rules: 3", "roleRef: {kind: ClusterRole, name: a}"
+    )
+    (repository / "deploy/dist/base/namespace-a.yaml").write_text(f"{text}---\n{binding}subjects: [{{name: x}}]\n")
+    git(repository, "commit", "-q", "-a", "-m", "3")
+    with pytest.raises(ConfigError, match="an object there is malformed .* with speedctl validate"):
+        against("HEAD", repository / "deploy/dist", [])

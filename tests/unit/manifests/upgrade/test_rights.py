@@ -76,3 +76,9 @@ def test_a_role_from_elsewhere_is_named(rights: Make) -> None:
 def test_urls_are_rights_of_the_whole_cluster(rights: Make) -> None:
     new = rights([{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}], namespace="")
     assert changes(rights([], namespace=""), new)[0].gained == ("get /metrics in the whole cluster",)
+
+
+def test_from_the_cluster_to_a_namespace_says_where_it_stays(rights: Make) -> None:
+    (change,) = changes(rights([rule("get list")], namespace=""), rights([rule("get")], namespace="shop"))
+    assert change.gained == ()
+    assert change.lost == ("list pods in the whole cluster", "get pods in the whole cluster (still in shop)")
