@@ -133,5 +133,5 @@ def test_a_malformed_object_of_a_revision_is_refused_with_what_to_do(repository:
     )
     (repository / "deploy/dist/base/namespace-a.yaml").write_text(f"{text}---\n{binding}subjects: [{{name: x}}]\n")
     git(repository, "commit", "-q", "-a", "-m", "3")
-    with pytest.raises(ConfigError, match="an object there is malformed .* with speedctl validate"):
+    with pytest.raises(ConfigError, match=r"an object there is malformed .* with speedctl validate"):
         against("HEAD", repository / "deploy/dist", [])
