@@ -75,12 +75,12 @@ class Client:
         self.access.close()
 
     def patient(self, seconds: float) -> Client:
-        """Return this client with another patience: connecting, and each silence in an answer, take at most so long.
+        """Return this client with another patience: how long an answer may be silent (and connecting, up to 5 s).
 
         The connections and what is known of kinds are shared; closing one closes both.
         """
         other = copy.copy(self)
-        other._transport = self._transport.view(timeout=(seconds, seconds))
+        other._transport = self._transport.view(timeout=(min(seconds, wire.CONNECT_S), seconds))
         return other
 
     def fenced(self, check: Callable[[], None]) -> Client:
