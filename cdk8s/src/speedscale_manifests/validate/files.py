@@ -17,12 +17,12 @@ from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.wording import Problem, path_text
 
 from .findings import Found, Path, Step, named
+from .overlays import NAMES, Kustomization, kustomization
 from .reading import line_of, read
 
 NAME = "files"
 TITLE = "files are YAML, one object each"
 _SUFFIXES = (".yaml", ".yml", ".json")
-_KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _LIMIT = 16 * 1024 * 1024
 """Bytes of one file that are read; a larger one is refused."""
 
@@ -53,13 +53,13 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was read: documents in order of their files, folders with a kustomization, and the step's result.
+    """What was read: documents in order of their files, kustomizations, and the step's result.
 
     `roots` are the folders the user named; `files` the bytes by path, relative to the one root, for comparison.
     """
 
     documents: tuple[Document, ...]
-    kustomizations: tuple[File, ...]
+    kustomizations: tuple[Kustomization, ...]
     roots: tuple[File, ...]
     step: Step
 
@@ -76,18 +76,19 @@ def load(paths: Sequence[File]) -> Loaded:
         raise ConfigError([f"{problem}; write it first: speedctl synth --out {paths[0]}" for problem in missing])
     documents: list[Document] = []
     problems: list[Found] = []
-    kustomizations: list[File] = []
+    kustomizations = [one for path in paths if path.is_dir() for one in _kustomizations(path)]
+    overlays = {one.folder: one for one in kustomizations}
     files = 0
     for root, path, single in _listed(paths):
-        if path.name in _KUSTOMIZATION:
-            kustomizations.append(path.parent)
+        overlay = overlays.get(path.parent)
+        if path.name in NAMES or (overlay is not None and not overlay.takes(path.name)):
             continue
         files += 1
         made, wrong = _file(root, path, single)
         documents += made
         problems += wrong
     problems += _twins(documents)
-    if not documents and not problems:
+    if not documents and not problems and not kustomizations:
         problems.append(Found(NAME, str(paths[0]), 0, "", "", "holds no manifest; write some: speedctl synth"))
     roots = tuple(path for path in paths if path.is_dir())
     return Loaded(tuple(documents), tuple(kustomizations), roots, Step.of(NAME, TITLE, problems, files, "file"))
@@ -102,8 +103,17 @@ def _listed(paths: Sequence[File]) -> Iterator[tuple[File, File, bool]]:
         for folder, folders, names in os.walk(root):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
-                if (name.endswith(_SUFFIXES) or name in _KUSTOMIZATION) and not name.startswith("."):
+                if name.endswith(_SUFFIXES) and not name.startswith("."):
                     yield root, File(folder) / name, True
+
+
+def _kustomizations(root: File) -> Iterator[Kustomization]:
+    """Yield the kustomizations of a folder and of those below it, sorted."""
+    for folder, folders, _ in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found = kustomization(File(folder))
+        if found is not None:
+            yield found
 
 
 def _file(root: File, path: File, single: bool) -> tuple[list[Document], list[Found]]:

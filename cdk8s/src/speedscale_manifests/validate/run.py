@@ -69,11 +69,14 @@ def run(options: Options, progress: Progress = lambda step, done: None) -> Repor
     loaded = files.load(options.paths)
     documents = loaded.documents
     values_step, values, output_step = _values(options, loaded.roots)
+    preset = values.preset if values else ""
     steps = [
         values_step,
         loaded.step,
-        *_pure(documents, options.versions, values.preset if values else "", progress),
-        building.kustomize_step(loaded.kustomizations, documents),
+        *_pure(documents, options.versions, preset, progress),
+        building.kustomize_step(
+            loaded.kustomizations, documents, lambda built: objects(built, options.versions, preset)
+        ),
         output_step,
         _server(options, documents, progress),
     ]
