@@ -1,4 +1,4 @@
-"""One Argo CD for the session, on a control plane of its own; an installation for each module, removed whatever happens."""
+"""One Argo CD for the session, on a control plane of its own; a repository for each module; nothing left of either."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from harness.repository import EXAMPLES, Repository
 
 from speedscale_kube import Client, Ref
 from speedscale_kube.errors import NotFoundError
-from speedscale_runtime.cli.root import main
 
 PART_OF = "app.kubernetes.io/part-of=speedscale"
 CRD = Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "trafficreplays.speedscale.com")
@@ -80,11 +79,6 @@ def shell(argo: ArgoCD, repository: Repository) -> Callable[[str], str]:
         "HOME": str(argo.folder / "home"),
     }
     return lambda command: run(command, repository.work, environment)
-
-
-def synth(folder: Path, *arguments: str) -> None:
-    """Write the manifests with `speedctl synth` into `folder`."""
-    assert main(["synth", "--out", str(folder), *arguments]) == 0
 
 
 def clean(argo: ArgoCD) -> None:
