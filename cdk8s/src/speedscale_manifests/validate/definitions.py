@@ -16,6 +16,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from . import kubernetes
+from .custom import INT_OR_STRING, PRESERVE, strict
 from .findings import Path
 
 Wrong = Iterator[tuple[Path, str]]
@@ -41,8 +42,6 @@ _PROPS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPro
 _RULE_LIMIT = 100
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
-_INT_OR_STRING = "x-kubernetes-int-or-string"
-_PRESERVE = "x-kubernetes-preserve-unknown-fields"
 
 
 def check(manifest: Node) -> Wrong:
@@ -62,42 +61,6 @@ def check(manifest: Node) -> Wrong:
         if [one.get("name") for one in versions].count(version.get("name")) > 1:
             yield (*path, "name"), f"version {version.get('name')!r} stands twice"
         yield from _version(version, path)
-
-
-def custom(schema: Node) -> dict[str, Any]:
-    """Return the JSON Schema of custom resources of a CRD: its schema, what every object has, nothing unknown."""
-    made = strict(schema)
-    text = {"type": "string"}
-    properties = {**made.get("properties", {}), "apiVersion": text, "kind": text, "metadata": {"type": "object"}}
-    required = sorted({*made.get("required", ()), "metadata"})
-    return {**made, "type": "object", "properties": properties, "required": required}
-
-
-def strict(schema: Node) -> dict[str, Any]:
-    """Return a structural schema as JSON Schema 2020-12 that refuses the unknown fields a server would prune."""
-    made: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "properties":
-            made[key] = {name: strict(node) for name, node in value.items()}
-        elif key == "items":
-            made[key] = strict(value)
-        elif key == "additionalProperties":
-            made[key] = strict(value) if isinstance(value, Mapping) else value
-        elif key in ("allOf", "anyOf", "oneOf"):
-            made[key] = list(value)
-        elif key not in ("default", "format") and not key.startswith("x-kubernetes-"):
-            made[key] = value
-    if schema.get(_INT_OR_STRING):
-        made["type"] = ["integer", "string"]
-        made.pop("anyOf", None)
-    if schema.get("nullable") and "type" in made:
-        kinds = made["type"] if isinstance(made["type"], list) else [made["type"]]
-        made["type"] = [*kinds, "null"]
-    made.pop("nullable", None)
-    closed = schema.get("type") == "object" and not schema.get("x-kubernetes-embedded-resource")
-    if closed and "additionalProperties" not in made and not schema.get(_PRESERVE):
-        made["additionalProperties"] = False
-    return made
 
 
 def _names(manifest: Node, spec: Node) -> Wrong:
@@ -182,13 +145,13 @@ def _keywords(node: Node, path: Path) -> Wrong:
     for key in _FORBIDDEN:
         if key in node:
             yield (*path, key), f"{key} may not stand in a structural schema"
-    free = node.get(_INT_OR_STRING) or node.get(_PRESERVE)
+    free = node.get(INT_OR_STRING) or node.get(PRESERVE)
     if "type" not in node and not free:
         yield path, "a type is missing (structural schemas name one at each place)"
     if "type" in node and str(node["type"]) not in _TYPES:
         yield (*path, "type"), f"{node['type']!r} is no type here; allow null with nullable: true"
-    if node.get(_INT_OR_STRING) and "type" in node:
-        yield (*path, "type"), f"no type beside {_INT_OR_STRING}"
+    if node.get(INT_OR_STRING) and "type" in node:
+        yield (*path, "type"), f"no type beside {INT_OR_STRING}"
     if node.get("uniqueItems"):
         yield (*path, "uniqueItems"), "has to be false; use x-kubernetes-list-type: set"
     if "properties" in node and "additionalProperties" in node:
@@ -200,7 +163,7 @@ def _keywords(node: Node, path: Path) -> Wrong:
     if node.get("x-kubernetes-embedded-resource") and node.get("type") != "object":
         yield path, "an embedded resource is an object"
     unknown = sorted(set(node.get("required") or ()) - set(node.get("properties") or {}))
-    if unknown and "properties" in node and not node.get(_PRESERVE):
+    if unknown and "properties" in node and not node.get(PRESERVE):
         yield (*path, "required"), f"{', '.join(unknown)}: required, but no property"
     if "pattern" in node:
         try:
@@ -214,7 +177,7 @@ def _junctors(node: Node, path: Path) -> Wrong:
     if isinstance(node.get("not"), Mapping):
         parts.append(((*path, "not"), node["not"]))
     for where, inner in parts:
-        yield from _inside(inner, node, where, allow_type=bool(node.get(_INT_OR_STRING)))
+        yield from _inside(inner, node, where, allow_type=bool(node.get(INT_OR_STRING)))
 
 
 def _inside(inner: Node, outer: Node, path: Path, *, allow_type: bool) -> Wrong:
@@ -313,7 +276,7 @@ def _column(path: str, schema: Node) -> str:
     for part in re.findall(r"\.([A-Za-z_][\w-]*)|\[([^\]]*)\]", path):
         if part[1]:
             node = node.get("items") or {}
-        elif (node is schema and part[0] in _COMMON) or node.get(_PRESERVE) or "additionalProperties" in node:
+        elif (node is schema and part[0] in _COMMON) or node.get(PRESERVE) or "additionalProperties" in node:
             return ""
         else:
             known = node.get("properties") or {}

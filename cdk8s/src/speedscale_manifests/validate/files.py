@@ -55,18 +55,13 @@ class Document:
 class Loaded:
     """What was read: documents in order of their files, kustomizations, and the step's result.
 
-    `roots` are the folders the user named; `files` the bytes by path, relative to the one root, for comparison.
+    `roots` are the folders that the user named.
     """
 
     documents: tuple[Document, ...]
     kustomizations: tuple[Kustomization, ...]
     roots: tuple[File, ...]
     step: Step
-
-    @property
-    def manifests(self) -> list[dict[str, Any]]:
-        """The objects alone."""
-        return [document.manifest for document in self.documents]
 
 
 def load(paths: Sequence[File]) -> Loaded:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -86,13 +86,6 @@ def is_builtin(api: str, version: str) -> bool:
     """Return whether an apiVersion's group is one of Kubernetes' own in a version or in the newest."""
     group = api.rpartition("/")[0]
     return "." not in group or group in _groups(version) or group in _groups(versions()[-1])
-
-
-def check_all(manifests: Iterable[Mapping[str, Any]], wanted: Sequence[str]) -> list[tuple[str, Problem]]:
-    """Return (version, problem) for each object in each version; kinds that are not Kubernetes' own are left out."""
-    return [
-        (version, problem) for manifest in manifests for version in wanted for problem in check(manifest, version) or ()
-    ]
 
 
 def _one(name: str, known: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from speedscale_schemas import trafficreplay
 from speedscale_schemas.wording import Problem, problems
 
 from . import definitions, kubernetes
+from .custom import custom
 from .files import Document
 from .findings import Found, Step
 
@@ -84,7 +85,7 @@ def _validators(documents: Iterable[Document]) -> Mapping[tuple[str, str], Draft
     made: dict[tuple[str, str], Draft202012Validator] = {}
     for document in documents:
         for api, kind, schema in _served(document.manifest):
-            made[api, kind] = Draft202012Validator(definitions.custom(schema))
+            made[api, kind] = Draft202012Validator(custom(schema))
     return made
 
 

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from speedscale_manifests import synth
 from speedscale_manifests.validate import definitions
+from speedscale_manifests.validate.custom import custom
 from speedscale_manifests.values import from_mapping
 
 Manifest = dict[str, Any]
@@ -179,7 +180,7 @@ def test_status_has_to_be_in_the_schema() -> None:
 )
 def test_custom_resources_are_checked_with_unknown_fields_refused(spec: Manifest, good: Any, bad: Any) -> None:
     schema = made(spec)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    validator = Draft202012Validator(definitions.custom(schema))
+    validator = Draft202012Validator(custom(schema))
     thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a", "labels": {"x": "y"}}}
     assert validator.is_valid({**thing, "spec": good})
     assert not validator.is_valid({**thing, "spec": bad})
