@@ -29,7 +29,8 @@ class Answer(StrEnum):
     NOT_OURS = "not_ours"  # DELETE, unknown kind or version
     TOO_LARGE = "too_large"
     LATE = "late"
-    NO_FACTS = "no_facts"
+    BUSY = "busy"  # more reviews at once than are answered
+    NO_FACTS = "no_facts"  # what the decision needs is not known yet
     FAILED = "failed"  # a bug of ours; the workload went through
     MALFORMED = "malformed"  # 400
 
