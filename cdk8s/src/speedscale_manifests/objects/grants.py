@@ -59,7 +59,7 @@ def role(
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": "Role",
-        "metadata": metadata(values, component, name, namespace=namespace),
+        "metadata": metadata(values, component, name, namespace=namespace, user_annotations=True),
         "rules": rules(grants),
     }
 
@@ -69,7 +69,7 @@ def cluster_role(values: Values, component: str, grants: Iterable[Grant], *, nam
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": "ClusterRole",
-        "metadata": metadata(values, component, name, namespace=""),
+        "metadata": metadata(values, component, name, namespace="", user_annotations=True),
         "rules": rules(grants),
     }
 
@@ -111,7 +111,7 @@ def _binding(
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": kind,
-        "metadata": metadata(values, component, own, namespace=namespace),
+        "metadata": metadata(values, component, own, namespace=namespace, user_annotations=True),
         "roleRef": {"apiGroup": _RBAC, "kind": to[0], "name": to[1] or own},
         "subjects": [
             {

@@ -1,7 +1,8 @@
 """Names, labels and annotations: what an object is called and how it is found.
 
 Labels of the user (`globalLabels`) stand on workloads and their pods, annotations of the user (`globalAnnotations`) on
-workloads, pods, Services and ConfigMaps; ours win over both, because selectors rest on them.
+workloads, pods, Services, ConfigMaps, accounts and rights (cloud identities are annotations of ServiceAccounts); ours
+win over both, because selectors rest on them.
 """
 
 from __future__ import annotations

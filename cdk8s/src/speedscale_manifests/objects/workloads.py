@@ -61,7 +61,7 @@ def service_account(values: Values, component: str, *, token: bool = False, name
     account: Manifest = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": metadata(values, component, name),
+        "metadata": metadata(values, component, name, user_annotations=True),
         "automountServiceAccountToken": token,
     }
     if values.image.pull_secrets:

@@ -681,7 +681,7 @@ class Values:
     host_network: bool
     """Run the operator on the node's network, where the API server cannot reach pods (EKS with Calico)."""
     global_annotations: Mapping[str, str]
-    """Annotations on our workloads, pods, Services and ConfigMaps."""
+    """Annotations on our workloads, pods, Services, ConfigMaps, ServiceAccounts and rights."""
     webhook_annotations: Mapping[str, str]
     """Annotations on the webhook configurations."""
     create_tls_certs: bool
