@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from speedscale_kube import Access, Client, load
+from speedscale_kube import Access, Client, Stop, load
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,26 @@ class Request:
 
 @dataclass
 class Answer:
-    """What it answers; `raw` in the place of a JSON body."""
+    """What it answers; `raw` in the place of a JSON body; `chunks` go out as HTTP chunks, then it ends, or is `cut`."""
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
+    chunks: Iterable[bytes] | None = None
+    cut: bool = False
+    chunked: bool = True  # False: as a proxy of HTTP/1.0 passes it on, until the connection ends
 
 
 Script = Callable[[Request], Answer]
 DISCOVERY = {
-    "/api/v1": [("configmaps", "ConfigMap", True), ("namespaces", "Namespace", False), ("pods/log", "Pod", True)],
+    "/apis/coordination.k8s.io/v1": [("leases", "Lease", True)],
+    "/api/v1": [
+        ("events", "Event", True),
+        ("configmaps", "ConfigMap", True),
+        ("namespaces", "Namespace", False),
+        ("pods/log", "Pod", True),
+    ],
     "/apis/apps/v1": [("deployments", "Deployment", True), ("deployments/scale", "Scale", True)],
 }
 
@@ -94,6 +103,16 @@ class Server:
 
         self.script = script
 
+    @staticmethod
+    def streams(*parts: bytes, chunks: Iterable[bytes] | None = None, **how: Any) -> Answer:
+        """Return an answer that comes in these HTTP chunks."""
+        return Answer(chunks=parts if chunks is None else chunks, **how)
+
+    @staticmethod
+    def refusal(code: int, reason: str, message: str) -> Answer:
+        """Return a refusal."""
+        return refusal(code, reason, message)
+
     def asked(self) -> list[str]:
         """Return method and path of what was asked, without discovery."""
         return [f"{r.method} {r.path}" for r in self.requests if r.path not in DISCOVERY]
@@ -102,6 +121,7 @@ class Server:
 class _Handler(BaseHTTPRequestHandler):
     server_state: Server
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are written apart: 40 ms each otherwise
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -110,6 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.loads(data) if data else None
         answer = self.server_state.answer(Request(self.command, url.path, dict(parse_qsl(url.query)), headers, body))
+        if answer.chunks is not None:
+            self._stream(answer)
+            return
         raw = json.dumps(answer.body).encode() if answer.raw is None else answer.raw
         self.send_response(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
@@ -118,7 +141,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _serve
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
+
+    def _stream(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header(
+            "Transfer-Encoding" if answer.chunked else "Connection", "chunked" if answer.chunked else "close"
+        )
+        self.end_headers()
+        self.close_connection = answer.cut or not answer.chunked
+        try:
+            for chunk in answer.chunks or ():
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk) if answer.chunked else chunk)
+                self.wfile.flush()
+            if answer.chunked and not answer.cut:
+                self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.close_connection = True  # the reader left
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
@@ -129,6 +169,48 @@ def refusal(code: int, reason: str, message: str, **details: Any) -> Answer:
     headers = details.pop("headers", {})
     body = {"kind": "Status", "apiVersion": "v1", "code": code, "reason": reason, "message": message}
     return Answer({**body, "details": details}, code, headers)
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeStop(Stop):
+    """Waits by moving the clock on; remembers how long; may do something at each wait, or end after so many."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock, self.waits = clock, list[float]()
+        self.ends_after: int | None = None
+        self.at_wait: Callable[[], None] = lambda: None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits.append(timeout)
+        self.clock.pass_(timeout)
+        self.at_wait()
+        if self.ends_after is not None and len(self.waits) >= self.ends_after:
+            self.set()
+        return self.is_set()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stop(clock: Clock) -> FakeStop:
+    return FakeStop(clock)
 
 
 @pytest.fixture
