@@ -49,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("yaml", "helm"), default="yaml", help="plain manifests, or a Helm chart")
     parser.add_argument("--watch", action="store_true", help="synthesise again whenever a values file changes")
     parser.add_argument("--against", metavar="REF", help="show what changes since a git revision; write nothing")
-    parser.add_argument("--json", action="store_true", help="results as JSON on stdout")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="results as JSON on stdout")
+    form.add_argument("--markdown", action="store_true", help="with --against: for a pull request or a job's summary")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.watch and (args.against or args.json):
         return _fail("--watch goes with neither --against nor --json; leave one of them out")
+    if args.markdown and not args.against:
+        return _fail("--markdown is a form of --against; name a revision")
     found = sources(Path.cwd(), os.environ, args.values, args.out, "chart" if args.format == "helm" else "dist")
     try:
         if args.watch:
@@ -126,7 +130,7 @@ def _against(args: argparse.Namespace, found: Sources) -> int:
     if args.json:
         _print(json.dumps(upgrade.as_data(report), indent=2, ensure_ascii=False))
     else:
-        _print(upgrade.render_text(report))
+        _print(upgrade.render_markdown(report) if args.markdown else upgrade.render_text(report))
     return 0
 
 
