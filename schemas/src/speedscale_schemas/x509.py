@@ -143,12 +143,12 @@ class Issuer:
         """Return the PEM of a CA that may sign leaves only.
 
         `permitted` limits it (name constraints, RFC 5280 section 4.2.1.10) to DNS subtrees and networks:
-        `shop.svc`, `10.0.0.0/8`. ValueError when this issuer is an intermediate itself.
+        `shop.svc`, `10.0.0.0/8`. ValueError when this issuer may sign leaves only (RFC 5280 section 4.2.1.9).
         """
         from cryptography import x509
 
-        if not self.self_signed:
-            raise ValueError("an intermediate cannot sign another CA")
+        if _path_length(self._certificate) == 0:
+            raise ValueError("this CA may sign leaves only (path length 0), no other CA")
         key = _public(public_key)
         builder = (
             _builder(_name(common_name), self._certificate.subject, key, validity, serial)
@@ -382,6 +382,12 @@ def _is_ca(certificate: x509.Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
+
+
+def _path_length(certificate: x509.Certificate) -> int | None:
+    from cryptography import x509
+
+    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
