@@ -1,0 +1,1 @@
+"""The reconciler of TrafficReplays: gathers what a decision needs, has `replay` decide, and does it."""
