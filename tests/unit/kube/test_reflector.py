@@ -275,9 +275,9 @@ def test_a_server_that_fails_is_asked_later_and_later_and_says_when(case: Case) 
     case.listed()
     case.told()
     case.run()
-    assert case.stop.waits[:3] == [1.0, 1.2, 17.0]
+    assert case.stop.waits[:3] == pytest.approx([1.0, 1.2, 17.0])
     assert states[:4] == [State.FAILING] * 3 + [State.WATCHING]
-    assert [s for s in case.signs[:3]] == [Sign.FAILED, Sign.FAILED, Sign.THROTTLED]
+    assert case.signs[:3] == [Sign.FAILED, Sign.FAILED, Sign.THROTTLED]
 
 
 def test_watches_that_break_again_and_again_end_in_a_list(case: Case) -> None:
@@ -341,10 +341,8 @@ def test_stopping_ends_a_watch_that_waits(server: Any, client: Client) -> None:
         release.wait(60)
 
     def script(request: Any) -> Any:
-        page = {"metadata": {"resourceVersion": "1"}, "items": []}
-        return (
-            server.streams(chunks=quiet()) if "watch" in request.params else server.streams(json.dumps(page).encode())
-        )
+        page = json.dumps({"metadata": {"resourceVersion": "1"}, "items": []}).encode()
+        return server.streams(chunks=quiet()) if "watch" in request.params else server.streams(page)
 
     server.script = script
     marked = threading.Event()
@@ -379,9 +377,14 @@ def test_several_namespaces_share_one_store(server: Any, client: Client) -> None
 
     def make(namespace: str) -> Reflector[str]:
         once: list[Callable[[], int]] = [lambda: listed.wait(30)]
+
+        def first_answer(kind: str, sign: Sign) -> None:
+            if once and sign in (Sign.FORBIDDEN, Sign.LISTED):
+                once.pop()()
+
         return Reflector(
             client, "v1", "ConfigMap", namespace=namespace, project=lambda thing: thing["data"], store=store,
-            observe=lambda kind, sign: once.pop()() and None if once and sign in (Sign.FORBIDDEN, Sign.LISTED) else None,
+            observe=first_answer,
         )  # fmt: skip
 
     group = Reflectors(["till", "shop", "shop"], make)

@@ -251,17 +251,13 @@ class Reflector(Generic[P]):
         if isinstance(error, GoneError):
             self._version = ""
             self._sign(Sign.GONE)
-            return self._back_off() if self._failures else self._once()
+            wait = self._back_off()
+            return wait if self._failures > 1 else 0.0  # once at once: a list is what helps
         if isinstance(error, ForbiddenError):
             return self._rest(State.FORBIDDEN, Sign.FORBIDDEN, error, FORBIDDEN_S)
         if isinstance(error, NotFoundError):
             return self._absent(error)
         return self._failing(error)
-
-    def _once(self) -> float:
-        """Try again at once, this time; a second failure without progress waits."""
-        self._failures = 1
-        return 0.0
 
     def _absent(self, error: Exception) -> float:
         self._version = ""
@@ -294,12 +290,18 @@ class Reflector(Generic[P]):
             self._version = ""
         if broke_off:  # a watch that was cut is everyday: no state, and the first wait is short
             return wait
+        if isinstance(error, TransientError):
+            wait = max(wait, error.retry_after_s)
         self._state, self._reason = State.FAILING, str(error)
         _log.warning(
-            "reflector_failed", kind=self.kind, namespace=self.namespace, again_in_s=round(wait, 1), error=str(error),
+            "reflector_failed",
+            kind=self.kind,
+            namespace=self.namespace,
+            again_in_s=round(wait, 1),
+            error=str(error),
             exc_info=None if expected else error,
-        )  # fmt: skip
-        return max(wait, error.retry_after_s) if isinstance(error, TransientError) else wait
+        )
+        return wait
 
     def _back_off(self) -> float:
         wait = min(FIRST_S * float(2 ** min(self._failures, 10)), LAST_S)
