@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from speedscale_kube import Client, Object, Ref
+from speedscale_kube.compare import Change, entries, is_controller, judge, needs_defaults, recorded_defaults
 from speedscale_kube.errors import ForbiddenError, NotFoundError, ServerError
 from speedscale_schemas.errors import PermanentError
 
 from . import known
 from .files import Desired, Source
-from .judge import judge, needs_defaults, recorded_defaults
-from .model import Change, Drift, Report
-from .ownership import entries
+from .model import Drift, Report
 
 MANAGER = "speedctl-diff"
 _FRESH = "-speedctl-diff"
@@ -48,6 +47,7 @@ def compare(
     """
     version = client.version()
     state = _State()
+    trusted |= known.OPERATOR
     for count, desired in enumerate(source.objects):
         done(count)
         try:
@@ -171,7 +171,7 @@ def _made_by_controller(found: Object, trusted: frozenset[str]) -> bool:
     if any(owner.get("controller") for owner in metadata.get("ownerReferences") or ()):
         return True
     managers = {entry.manager for entry in entries(found)}
-    return bool(managers) and all(known.is_controller(manager, trusted) for manager in managers)
+    return bool(managers) and all(is_controller(manager, trusted) for manager in managers)
 
 
 def _identity(which: Ref) -> tuple[str, str, str, str]:

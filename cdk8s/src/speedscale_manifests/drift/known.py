@@ -1,57 +1,17 @@
-"""Fields that others own by right, with the reason: tables, no code that decides.
+"""What of the cluster is this product's: labels, the operator's name as a field manager, kinds that it is made of.
 
-Called by `judge` and `gather`. A line belongs here when a healthy, untouched installation would otherwise be reported.
+Called by `gather`. What others own by right in anybody's objects is in `speedscale_kube.compare.known`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 PART_OF: Final = "app.kubernetes.io/part-of=speedscale"
 COMPONENT: Final = "controlplane.speedscale.com/component"
 
-# Field managers whose task is to write into objects of others. A name covers `name` and `name-…`.
-CONTROLLERS: Final = {
-    "kube-controller-manager": "revisions, replicas by a HorizontalPodAutoscaler, aggregated rules, claims' volumes",
-    "kube-apiserver": "allocated addresses, storage versions",
-    "kube-scheduler": "bindings",
-    "kubelet": "pod status",
-    "cloud-controller-manager": "load balancers of Services",
-    "cainjector": "caBundle of webhooks and definitions",
-    "cert-manager-cainjector": "caBundle of webhooks and definitions",
-    "vpa-updater": "resources by a VerticalPodAutoscaler",
-    "keda-operator": "replicas by a ScaledObject",
-    "speedscale-operator": "caBundle, overrides, what the controller makes from the bundle",
-}
-
-# Fields that are never compared, whoever set them: `metadata.` of the server's own, and injected trust.
-_UNCOMPARED: Final = (
-    r"^status(\.|\[|$)",
-    r"metadata\.(managedFields|resourceVersion|uid|generation|creationTimestamp|selfLink|deletion\w+|namespace|name)\b",
-    r"webhooks\[[^]]*\]\.clientConfig\.caBundle$",
-    r"spec\.conversion\.webhook\.clientConfig\.caBundle$",
-)
-UNCOMPARED: Final = re.compile("|".join(f"(?:{pattern})" for pattern in _UNCOMPARED))
-
-# Marks that tools leave on what they manage; only where git does not name them itself.
-_MARKS: Final = (
-    "argocd.argoproj.io/tracking-id",
-    "argocd.argoproj.io/instance",
-    "argocd.argoproj.io/installation-id",
-    "app.kubernetes.io/instance",
-    "app.kubernetes.io/managed-by",
-    "kubectl.kubernetes.io/last-applied-configuration",
-    "kubectl.kubernetes.io/restartedAt",
-    "deployment.kubernetes.io/revision",
-    "deprecated.daemonset.template.generation",
-    "kubernetes.io/metadata.name",
-    "meta.helm.sh/release-name",
-    "meta.helm.sh/release-namespace",
-    "helm.sh/resource-policy",
-    "olm.owner",
-)
-_MARK_PREFIXES: Final = ("kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "pv.kubernetes.io/")
+OPERATOR: Final = frozenset({"speedscale-operator"})
+"""Writes caBundle, overrides, sidecars, what the controller makes from the bundle: all by right."""
 
 # Where objects of ours that git no longer has are looked for. No Secrets: none is in git, and reading them is a right.
 KINDS: Final = (
@@ -78,13 +38,3 @@ KINDS: Final = (
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
 )
-
-
-def is_controller(manager: str, also: frozenset[str] = frozenset()) -> bool:
-    """Say whether a manager writes by right; `also` are names that the user trusts besides."""
-    return any(manager == name or manager.startswith(f"{name}-") for name in (*CONTROLLERS, *also))
-
-
-def is_mark(name: str) -> bool:
-    """Say whether a label or annotation is a tool's mark."""
-    return name in _MARKS or name.startswith(_MARK_PREFIXES)

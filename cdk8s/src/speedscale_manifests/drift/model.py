@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from speedscale_kube import Ref
-
-from .paths import ABSENT, Path, text
+from speedscale_kube.compare import Change
 
 State = Literal["missing", "extra", "changed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One field: its path, the value by git, the live value (ABSENT where there is none), and who set the live one."""
-
-    path: Path
-    git: Any = ABSENT
-    live: Any = ABSENT
-    managers: tuple[str, ...] = ()
-    time: str = ""
-
-    @property
-    def what(self) -> Literal["added", "removed", "changed"]:
-        """What happened in the cluster, seen from git."""
-        return "added" if self.git is ABSENT else "removed" if self.live is ABSENT else "changed"
-
-    @property
-    def where(self) -> str:
-        """The path as people write it."""
-        return text(self.path)
 
 
 @dataclass(frozen=True, slots=True)

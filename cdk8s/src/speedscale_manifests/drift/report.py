@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from .model import Change, Drift, Report
-from .paths import ABSENT
+from speedscale_kube.compare import ABSENT, Change
+
+from .model import Drift, Report
 
 _CUT = 160
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}

@@ -1,7 +1,7 @@
 """One object: git's form, the live one, and what applying would make of it → the fields that drifted. Pure.
 
-Called by `gather`. The order of the questions is the order of the functions: what git says and the cluster does not
-do (`overwritten`), then what the cluster has and git does not say (`added`).
+Called by `speedctl diff` and by the controller. The order of the questions is the order of the functions: what git
+says and the cluster does not do (`overwritten`), then what the cluster has and git does not say (`added`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 from speedscale_schemas.annotations.quantities import amount
 
 from . import ownership
+from .change import Change
 from .fields import differences, equal, subset
 from .known import UNCOMPARED, is_controller, is_mark
-from .model import Change
 from .ownership import Entry
 from .paths import ABSENT, ORDER, Item, Member, Path, child, text, value_at
 

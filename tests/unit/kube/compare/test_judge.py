@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedscale_manifests.drift.judge import HIDDEN, judge, needs_defaults, recorded_defaults
-from speedscale_manifests.drift.known import CONTROLLERS, is_controller, is_mark
+from speedscale_kube.compare.judge import HIDDEN, judge, needs_defaults, recorded_defaults
+from speedscale_kube.compare.known import CONTROLLERS, is_controller, is_mark
 
 GIT: dict[str, Any] = {
     "apiVersion": "apps/v1",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedscale_manifests.drift.fields import differences, subset
-from speedscale_manifests.drift.paths import ABSENT, text, value_at
+from speedscale_kube.compare.fields import differences, subset
+from speedscale_kube.compare.paths import ABSENT, text, value_at
 
 Found = list[tuple[str, Any, Any]]
 

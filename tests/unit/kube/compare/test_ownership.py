@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedscale_manifests.drift.ownership import entries, leaves, owners
-from speedscale_manifests.drift.paths import Item, Member, text
+from speedscale_kube.compare.ownership import entries, leaves, owners
+from speedscale_kube.compare.paths import Item, Member, text
 
 ENV = Item((("name", "DEBUG"),))
 APP = Item((("name", "app"),))
