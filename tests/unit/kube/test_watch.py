@@ -116,6 +116,11 @@ def test_an_event_without_end_is_refused_before_it_fills_the_memory() -> None:
     assert given_out <= EVENT_BYTES + 2 * len(chunk)
 
 
+def test_many_events_may_be_more_than_one_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speedscale_kube.watch.EVENT_BYTES", 2 * len(EVENTS[0]))
+    assert len(list(reading([BODY, BODY, BODY, BODY]))) == 12
+
+
 @pytest.mark.parametrize(
     "line",
     [b"<html>\n", b"[]\n", b'{"type": "ADDED"}\n', b'{"type": "MOVED", "object": {"metadata": {}}}\n',

@@ -33,7 +33,7 @@ import structlog
 from speedscale_schemas.errors import ConfigError, PeerError, PermanentError, TransientError
 
 from .client import Client
-from .errors import ExistsError
+from .errors import ExistsError, not_kubernetes
 from .objects import Object, Ref
 from .stop import Stop
 
@@ -239,7 +239,7 @@ class Leader:
             written = self._client.create(made, self._manager)
         else:
             written = self._client.update({**lease, "spec": {**_spec(lease), **spec}}, self._manager)
-        self._lease = _bare(written)
+        self._lease = self._bare(written)
         self._election.see(_spec(written), now)
         self._election.renewed_at = now
         return self._election.leads(self._clock())
@@ -258,17 +258,19 @@ class Leader:
 
     def _read(self) -> Object | None:
         found = self._client.find(self.which)
-        self._lease = None if found is None else _bare(found)
+        self._lease = None if found is None else self._bare(found)
         return self._lease
+
+    def _bare(self, lease: Object) -> Object:
+        """Return it as it is written back: who set which field is the server's to say."""
+        metadata = lease.get("metadata")
+        if not isinstance(metadata, dict) or not metadata.get("resourceVersion"):
+            raise not_kubernetes(self._client.access.server, f"{self.which} without a resourceVersion")
+        return {**lease, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
 
     @property
     def _manager(self) -> str:
         return f"{self.which.name}/lease"
-
-
-def _bare(lease: Object) -> Object:
-    """Return it as it is written back: who set which field is the server's to say."""
-    return {**lease, "metadata": {k: v for k, v in lease["metadata"].items() if k != "managedFields"}}
 
 
 def _spec(lease: Object | None) -> dict[str, Any]:
