@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +260,57 @@ def test_the_token_goes_with_each_request_and_never_into_messages(server: Any, c
         client.get(IT)
     assert {r.headers["authorization"] for r in server.requests} == {"Bearer secret-token"}
     assert "secret-token" not in str(caught.value) + repr(access) + repr(client)
+
+
+def test_an_update_bears_the_version_it_was_read_with(server: Any, client: Client) -> None:
+    manifest: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}
+    with pytest.raises(ValueError, match="ConfigMap shop/it: an update bears the resourceVersion"):
+        client.update(manifest, "us")
+    manifest["metadata"]["resourceVersion"] = "7"
+    server.respond({"kind": "ConfigMap"}, (409, "Conflict", {}))
+    client.update(manifest, "us", subresource="status", dry_run=True)
+    request = server.requests[-1]
+    assert (request.method, request.path) == ("PUT", "/api/v1/namespaces/shop/configmaps/it/status")
+    assert request.params == {"fieldManager": "us", "dryRun": "All"}
+    with pytest.raises(ConflictError):
+        client.update(manifest, "us")
+
+
+def test_apply_can_be_for_one_subresource(server: Any, client: Client) -> None:
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}}
+    server.respond({"kind": "ConfigMap"})
+    client.apply(manifest, "us", subresource="status")
+    assert server.asked() == ["PATCH /api/v1/namespaces/shop/configmaps/it/status"]
+
+
+def test_patience_ends_a_request_that_hangs_and_is_that_of_the_view_alone(server: Any, client: Client) -> None:
+    release = threading.Event()
+
+    def hang(request: Any) -> Any:
+        release.wait(30)
+        return server.streams(b"{}")
+
+    server.script = hang
+    with pytest.raises(UnreachableError, match="timed out"):
+        client.patient(0.05).get(IT)
+    release.set()
+    assert client.get(IT) == {}
+
+
+def test_several_threads_share_one_client(server: Any, client: Client) -> None:
+    server.script = lambda request: server.streams(json.dumps({"it": request.path}).encode())
+    wrong: list[Any] = []
+
+    def ask(number: int) -> None:
+        for _ in range(10):
+            answer = client.get(IT._replace(name=f"it-{number}"))
+            if not answer["it"].endswith(f"/it-{number}"):
+                wrong.append(answer)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert wrong == []
+    assert len(server.asked()) == 80
