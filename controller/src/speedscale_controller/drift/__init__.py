@@ -1,0 +1,25 @@
+"""Drift: managed components as they are wanted against what lives, and what may be done about it. Pure.
+
+Called by `components`. `compare` says which fields of one object differ, leaving alone what others set by right (a
+HorizontalPodAutoscaler's replicas, an injected sidecar, what looks like a default). `plan` makes of all objects of
+a component one list of steps: create, apply, delete, report, leave; each with a reason. No client, no clock.
+"""
+
+from .compare import Differences, compare, removal
+from .marks import gitops_tool
+from .model import STAMP, Action, Plan, Policy, Reason, Step
+from .planning import plan
+
+__all__ = [
+    "STAMP",
+    "Action",
+    "Differences",
+    "Plan",
+    "Policy",
+    "Reason",
+    "Step",
+    "compare",
+    "gitops_tool",
+    "plan",
+    "removal",
+]
