@@ -1,7 +1,7 @@
 """What a workload's review is answered: the verdict of `injection.decide` as a patch, warnings and a label.
 
-Pure, given the facts. Workloads are never refused here: whatever happens, the object goes in as it came, and the user is told
-why. Called by `server`, in a thread.
+Pure, given the facts. Workloads are never refused here: whatever happens, the object goes in as it came, and
+the user is told why. Called by `server`, in a thread.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def answer_workload(review: Review, facts: Facts) -> Answered:
     operation: Literal["CREATE", "UPDATE"] = "UPDATE" if review.operation == "UPDATE" else "CREATE"
     if workload.get("metadata", {}).get("deletionTimestamp"):
         return NOT_OURS  # finalizers are being taken off
-    verdict = decide(_typed(workload, review), facts, operation=operation, old=review.old)
-    return _answered(verdict, workload)
+    typed = _typed(workload, review)
+    return _answered(decide(typed, facts, operation=operation, old=review.old), typed)
 
 
 def let_through(why: str, answer: Answer) -> Answered:

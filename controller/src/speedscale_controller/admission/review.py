@@ -1,7 +1,7 @@
 """AdmissionReview, `admission.k8s.io/v1`: the request read, the answer written.
 
-Pure. Source: the API reference of AdmissionRequest and AdmissionResponse. The answer always echoes the request's uid: an
-answer without it counts as none. Called by `server` and `answers`.
+Pure. Source: the API reference of AdmissionRequest and AdmissionResponse. The answer always echoes the request's uid:
+an answer without it counts as none. Called by `server` and `answers`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ KIND = "AdmissionReview"
 WARNING_CHARACTERS = 256
 WARNINGS = 15  # with their rest in one more; an API server cuts what is beyond 4096 characters in all
 PREFIX_BYTES = 4096
+_REASONS = {413: "RequestEntityTooLarge", 422: "Invalid", 503: "ServiceUnavailable"}
 # The API server writes the fields of a request in their order, uid first.
 _UID = re.compile(rb'"uid"\s*:\s*"([0-9A-Za-z-]{1,64})"')
 
@@ -64,9 +65,7 @@ class Response:
             response["patchType"] = "JSONPatch"
             response["patch"] = base64.b64encode(json.dumps(self.patch, separators=(",", ":")).encode()).decode()
         if self.refusal:
-            reason = {422: "Invalid", 413: "RequestEntityTooLarge", 503: "ServiceUnavailable"}.get(
-                self.code, "Forbidden"
-            )
+            reason = _REASONS.get(self.code, "Forbidden")
             response["status"] = {"status": "Failure", "code": self.code, "reason": reason, "message": self.refusal}
         if self.warnings:
             response["warnings"] = bounded(self.warnings)

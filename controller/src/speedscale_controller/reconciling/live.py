@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from speedscale_controller.bundle import Bundle, BundleError
-from speedscale_controller.settings import Composed, Refused, Settings, compose, restart_needed
+from speedscale_controller.settings import Composed, Refused, Settings, compose, of_process, restart_needed
 from speedscale_controller.settings.compose import BASE, OVERRIDE
 from speedscale_controller.settings.model import changed
 from speedscale_controller.telemetry import Metrics, set_level
@@ -42,9 +42,14 @@ class LiveSettings:
     """The settings now. `environ` is the process's environment; `current` never blocks and never raises."""
 
     def __init__(self, environ: Mapping[str, str], metrics: Metrics) -> None:
-        """Read the environment alone; ConfigError when even that is wrong."""
+        """Read the environment alone. What is wrong there may be the override's fault: `read` tells."""
         self._environ, self._metrics = dict(environ), metrics
-        self._started = self._composed = compose(environ, None, None)
+        self._wrong: ConfigError | None = None
+        try:
+            self._composed = compose(environ, None, None)
+        except ConfigError as error:
+            self._composed, self._wrong = Composed(of_process(environ)), error
+        self._started = self._composed
         self._lock = threading.Lock()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._store: Store[Data] | None = None
@@ -71,14 +76,19 @@ class LiveSettings:
     def read(self, client: Client) -> None:
         """Ask for the ConfigMaps once, at the start: the environment cannot say which of both a key came from.
 
-        An API server that does not answer leaves the environment's word; the watch brings the rest.
+        An API server that does not answer leaves the environment's word; the watch brings the rest. ConfigError when
+        the settings are wrong and no override is to blame.
         """
         namespace = self.current.namespace
         try:
             base, override = (client.find(Ref("v1", "ConfigMap", namespace, name)) for name in (BASE, OVERRIDE))
         except (TransientError, PermanentError, PeerError) as error:
             _log.warning("settings_not_read", error=str(error))
+            if self._wrong is not None:
+                raise self._wrong from error
             return
+        if base is None and self._wrong is not None:
+            raise self._wrong
         self._take(base and dict(_data(base)), override and dict(_data(override)))
         self._started = self._composed
 
@@ -97,12 +107,8 @@ class LiveSettings:
     def _take(self, base: Mapping[str, str] | None, override: Mapping[str, str] | None) -> None:
         with self._lock:
             before = self._composed
-            try:
-                now = compose(self._environ, base, override, last=before.settings)
-            except ConfigError as error:  # pragma: no cover - with a last one, compose tells instead
-                _log.error("settings_invalid", problems=error.problems)
-                return
-            self._composed = now
+            now = compose(self._environ, base, override, last=None if self._wrong else before.settings)
+            self._composed, self._wrong = now, None
         if now == before:
             return
         set_level(now.settings.log_level)
@@ -154,7 +160,8 @@ class LiveBundle:
         self._store, self._metrics = store, metrics
         self._bundle: Bundle | None = None
         self._problems: tuple[str, ...] = ()
-        self._hashes: frozenset[object] = frozenset()
+        self._seen: frozenset[_Part] = frozenset()
+        self._lock = threading.Lock()
         self._dirty = threading.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
         store.add_handler(lambda key, old, new: self._dirty.set())
@@ -191,22 +198,28 @@ class LiveBundle:
 
     def refresh(self) -> None:
         """Read the ConfigMaps as they are now."""
-        parts = self._store.values()
-        found = frozenset(parts)
-        if found == self._hashes:
-            return
-        self._hashes = found
+        with self._lock:
+            loaded = self._read()
+        if loaded:
+            for call in self._listeners:
+                call()
+
+    def _read(self) -> bool:
+        parts = frozenset(self._store.values())
+        if parts == self._seen:
+            return False
+        self._seen = parts
         try:
             bundle = Bundle.read(part.object() for part in parts)
         except BundleError as error:
             self._problems = error.problems
             self._metrics.bundle_loads.labels("refused").inc()
             _log.warning("bundle_refused", problems=error.problems, kept=self._bundle and self._bundle.version)
-            return
+            return False
         self._problems = ()
         self._metrics.bundle_loads.labels("good").inc()
-        if self._bundle is None or bundle.hashes != self._bundle.hashes:
-            self._bundle = bundle
-            _log.info("bundle_loaded", version=bundle.version, config_maps=len(bundle.hashes))
-            for call in self._listeners:
-                call()
+        if self._bundle is not None and bundle.hashes == self._bundle.hashes:
+            return False
+        self._bundle = bundle
+        _log.info("bundle_loaded", version=bundle.version, config_maps=len(bundle.hashes))
+        return True

@@ -4,7 +4,7 @@
 of it was refused. Pure; who watches the ConfigMaps is `manager.live`.
 """
 
-from .compose import Composed, Refused, compose
+from .compose import Composed, Refused, compose, of_process
 from .model import RESTART, Settings, restart_needed
 
-__all__ = ["RESTART", "Composed", "Refused", "Settings", "compose", "restart_needed"]
+__all__ = ["RESTART", "Composed", "Refused", "Settings", "compose", "of_process", "restart_needed"]

@@ -122,6 +122,15 @@ def compose(
     return Composed(settings, tuple(problems), tuple(unknown))
 
 
+def of_process(environ: Mapping[str, str]) -> Settings:
+    """Return what the Deployment says about the process itself, everything else by default.
+
+    For the supervisor, and for a start whose environment is wrong because of the override: that must not keep a pod
+    from starting that a running one would shrug off.
+    """
+    return Settings.parse({key: text for key, text in environ.items() if key in PROCESS | STARTED_WITH})
+
+
 def _allowed(override: Mapping[str, str], profile: str, problems: list[tuple[Refused, str]]) -> dict[str, str]:
     refused = {"PROFILE"} & override.keys()
     if refused:

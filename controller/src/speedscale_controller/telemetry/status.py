@@ -53,9 +53,7 @@ class Status:
 def readiness(checks: Iterable[Check], notes: Iterable[str]) -> Page:
     """Return /readyz: 200 when every check holds, else 503; a line a check, then the notes."""
     told = tuple(checks)
-    lines = [
-        f"[{'+' if check.ok else '-'}] {check.name}{': ' if check.message else ''}{check.message}" for check in told
-    ]
+    lines = [f"[{'+' if check.ok else '-'}] " + ": ".join(filter(None, (check.name, check.message))) for check in told]
     lines += [f"[i] {note}" for note in notes]
     ready = all(check.ok for check in told)
     body = "\n".join([*lines, "ready" if ready else "not ready", ""])

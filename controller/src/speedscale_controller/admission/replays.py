@@ -1,0 +1,155 @@
+"""TrafficReplays at admission: what is filled in, what is refused, what is warned of.
+
+Pure. Only `spec.mode` is filled in: the column that `kubectl get` shows is empty without it. Everything else that has
+a default stays away, because a default written into a list or beside git's fields is drift to a GitOps tool; the
+controller knows what an absent field means.
+
+Refused is what `trafficreplay.validate` finds (structure, and what a started replay may not change), and traffic keys
+that the snapshot does not have, where its index is at hand; the message names the candidates. Never refused: an object
+that is being deleted, and an update that leaves `spec` alone, or a finalizer could never be taken off an object that an
+older version let in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from speedscale_controller.telemetry.labels import Answer
+from speedscale_schemas import trafficreplay
+from speedscale_schemas.wording import nearest
+
+from .answers import Answered
+from .review import Response, Review
+
+MESSAGE_CHARACTERS: Final = 4000
+_DEFAULT_MODE: Final = "full-replay"
+_CANDIDATES: Final = 5
+Keys = Callable[[str, str], "TrafficKeys | None"]
+"""`(namespace, snapshot id)` → the keys of its traffic, None while they are not at hand."""
+
+
+class TrafficKeys:
+    """What a snapshot's tests and mocks are called."""
+
+    def __init__(self, tests: Iterable[str], mocks: Iterable[str]) -> None:
+        self.tests, self.mocks = tuple(tests), tuple(mocks)
+
+
+def concerns(review: Review) -> bool:
+    """Say whether the review is about a TrafficReplay that is created or updated."""
+    return (
+        review.kind == trafficreplay.KIND
+        and review.group == trafficreplay.GROUP
+        and review.operation in ("CREATE", "UPDATE")
+        and not review.sub_resource
+        and review.object is not None
+    )
+
+
+def complete(review: Review) -> Answered:
+    """Return the answer of the mutating webhook: the mode, where it is absent."""
+    spec = (review.object or {}).get("spec")
+    if not isinstance(spec, dict) or "mode" in spec or _ending(review.object):
+        return Answered(Response(), Answer.UNCHANGED)
+    return Answered(Response(({"op": "add", "path": "/spec/mode", "value": _DEFAULT_MODE},)), Answer.PATCHED)
+
+
+def judge(review: Review, keys: Keys) -> Answered:
+    """Return the answer of the validating webhook."""
+    replay = review.object or {}
+    if _ending(replay) or (review.old is not None and review.old.get("spec") == replay.get("spec")):
+        return Answered(Response(), Answer.UNCHANGED)
+    problems = [str(problem) for problem in trafficreplay.validate(replay, old=review.old)]
+    if not problems:
+        problems = list(_unknown_keys(replay, review.namespace, keys))
+    if problems:
+        return Answered(Response(refusal=_message(review, problems)), Answer.REFUSED)
+    warnings = tuple(_warnings(replay["spec"]))
+    return Answered(Response(warnings=warnings), Answer.UNCHANGED)
+
+
+def cannot(why: str, code: int, answer: Answer) -> Answered:
+    """Return the refusal where a replay could not be judged."""
+    return Answered(Response(refusal=f"speedscale could not judge this TrafficReplay: {why}", code=code), answer)
+
+
+def _ending(replay: Mapping[str, Any] | None) -> bool:
+    metadata = (replay or {}).get("metadata")
+    return isinstance(metadata, Mapping) and "deletionTimestamp" in metadata
+
+
+def _message(review: Review, problems: Sequence[str]) -> str:
+    text = f"TrafficReplay {review.name or 'without a name'}: " + "; ".join(problems)
+    return text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
+
+
+def _unknown_keys(replay: Mapping[str, Any], namespace: str, keys: Keys) -> Iterable[str]:
+    spec = replay["spec"]
+    known = keys(namespace, spec["snapshotID"])
+    if known is None:
+        return
+    claimed: dict[str, str] = {}
+    for number, workload in enumerate(spec.get("workloads") or ()):
+        for part, candidates in (("tests", known.tests), ("mocks", known.mocks)):
+            for index, wanted in enumerate(workload.get(part) or ()):
+                path = f"spec.workloads[{number}].{part}[{index}]"
+                found = _matching(wanted, candidates)
+                if wanted != "*" and len(found) != 1:
+                    yield f"{path}: {wanted!r} {_candidates(wanted, found, candidates)}"
+                elif part == "tests":
+                    for key in found:
+                        other = claimed.setdefault(key, path)
+                        if not other.startswith(f"spec.workloads[{number}]."):
+                            yield f"{path}: {wanted!r} means {key}, which {other} has already; one workload gets a test"
+
+
+def _matching(wanted: str, candidates: Sequence[str]) -> tuple[str, ...]:
+    """Return what a key of a TrafficReplay means: exact, else every one that it is a part of; `*` means all."""
+    if wanted == "*":
+        return tuple(candidates)
+    if wanted in candidates:
+        return (wanted,)
+    return tuple(key for key in candidates if wanted in key)
+
+
+def _candidates(wanted: str, found: Sequence[str], known: Sequence[str]) -> str:
+    if found:
+        return f"fits {len(found)} keys of the snapshot: {_list(found)}; give one of them"
+    if not known:
+        return "is no key of the snapshot, which has none of this kind"
+    near = nearest(wanted, known) or list(known)
+    return f"is no key of the snapshot; it has {_list(near)}"
+
+
+def _list(names: Sequence[str]) -> str:
+    told = ", ".join(names[:_CANDIDATES])
+    return f"{told} and {len(names) - _CANDIDATES} more" if len(names) > _CANDIDATES else told
+
+
+def _warnings(spec: Mapping[str, Any]) -> Iterable[str]:
+    if spec.get("cleanup") == "all":
+        yield "speedscale: cleanup: all deletes the workload under test when the replay ends"
+    deprecated = sorted(set(spec) & _DEPRECATED.keys())
+    for name in deprecated:
+        yield f"speedscale: spec.{name} is deprecated: {_DEPRECATED[name]}"
+    for number, workload in enumerate(spec.get("workloads") or ()):
+        for name in sorted(set(workload) & _DEPRECATED_OF_WORKLOAD.keys()):
+            yield f"speedscale: spec.workloads[{number}].{name} is deprecated: {_DEPRECATED_OF_WORKLOAD[name]}"
+
+
+_DEPRECATED: Final = {
+    "workloadRef": "use workloads",
+    "sidecar": "annotate the workload",
+    "collectLogs": "logs are always collected",
+    "configChecksum": "it has no effect",
+    "proxyMode": "annotate the workload with sidecar.speedscale.com/proxy-type",
+    "generatorLowData": "let the test config say it",
+    "responderLowData": "let the test config say it",
+}
+_DEPRECATED_OF_WORKLOAD: Final = {
+    "inTrafficKey": "use tests",
+    "inTrafficKeys": "use tests",
+    "outTrafficKeys": "use mocks",
+    "sidecar": "annotate the workload",
+}
