@@ -248,6 +248,12 @@ GAPS: Mapping[str, Gap] = {
         [{"name": "speedscale-tls-in", "secret": {"secretName": "checkout-tls"}}],
         annotations=("tls-in-secret", "tls-mutual-secret"),
     ),
+    "java_trust_source": Gap(
+        "object",
+        "Java's trust store beside the bundle, where the workload asks for it.",
+        {"secret": {"name": "speedscale-jks", "items": [{"key": "cacerts.jks", "path": "jks/cacerts.jks"}]}},
+        optional=True,
+    ),
     "sidecar_resources": Gap(
         "object",
         "Requests and limits: the values' and the workload's annotations over them.",

@@ -55,8 +55,14 @@ def authority_volume() -> Manifest:
 
 
 def trust_volume() -> Manifest:
-    """Return the volume for the application's containers: certificates only; a pod starts without it."""
-    return _volume("speedscale-trust", gap("certs_secret"), _TRUST, optional=True)
+    """Return the volume for the application's containers: certificates only, for Java as a trust store as well.
+
+    A pod waits for it. Variables such as SSL_CERT_FILE point there, and an application that starts with a file that is
+    not there yet trusts nobody, the public roots included, for as long as it lives.
+    """
+    items = [{"key": key, "path": key} for key in _TRUST]
+    sources = [{"secret": {"name": gap("certs_secret"), "items": items}}, gap("java_trust_source")]
+    return {"name": "speedscale-trust", "projected": {"sources": sources, "defaultMode": _READ_ONLY_FOR_ALL}}
 
 
 def mount(path: str = PATH) -> Manifest:

@@ -6,8 +6,10 @@ ones with NET_ADMIN; root, because a capability that is added to another user is
 iptables NET_ADMIN is enough, and NET_RAW, which only the legacy back end asks for, is not given. `-smartdns` lets
 answers of DNS servers be seen, and is here only where the values grant that.
 
-Never in the way: Secrets are optional mounts, so that a pod starts where they are missing or late (traffic is then
-passed on and counted, not recorded), and there is no liveness probe, because a restart would cut connections.
+Never in the way: the sidecar's Secrets are optional mounts, so that a pod starts where they are missing or late
+(traffic is then passed on and counted, not recorded), and there is no liveness probe, because a restart would cut
+connections. Only what the application's own containers trust (`speedscale-trust`, mounted with TLS interception and in
+replays) has to be there before they start.
 """
 
 from __future__ import annotations

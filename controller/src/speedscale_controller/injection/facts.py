@@ -18,7 +18,8 @@ class Installation:
 
     `namespace` is our own; `instance_id` marks what we manage; `adopt` are ids of earlier installations whose
     workloads are taken over, `*` stands for any. `sidecar_config` is SIDECAR_CONFIG as an object (keys of the values'
-    `sidecar`). `pull_secrets` are copied into every target namespace before a sidecar is put there.
+    `sidecar`). `pull_secrets` are copied into every target namespace before a sidecar is put there. `create_jks`:
+    Secret `speedscale-jks` is made in target namespaces.
     """
 
     namespace: str
@@ -28,16 +29,17 @@ class Installation:
     disable_smartdns: bool = False
     log_level: str = "info"
     pull_secrets: tuple[str, ...] = ()
+    create_jks: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A ResourceQuota: its `spec.hard` and `status.used`, and the scopes that narrow it (`spec.scopes`, selectors)."""
+    """A ResourceQuota: `spec.hard` and `status.used`; `scopes` narrow it, each (name, operator, values)."""
 
     name: str
     hard: Mapping[str, str]
     used: Mapping[str, str] = field(default_factory=dict)
-    scoped: bool = False
+    scopes: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     @classmethod
     def of(cls, obj: Mapping[str, Any]) -> Quota:
@@ -47,7 +49,13 @@ class Quota:
             name=str((obj.get("metadata") or {}).get("name", "")),
             hard={k: str(v) for k, v in (spec.get("hard") or {}).items()},
             used={k: str(v) for k, v in (status.get("used") or {}).items()},
-            scoped=bool(spec.get("scopes") or spec.get("scopeSelector")),
+            scopes=(
+                *((str(scope), "Exists", ()) for scope in spec.get("scopes") or ()),
+                *(
+                    (str(e.get("scopeName", "")), str(e.get("operator", "")), tuple(map(str, e.get("values") or ())))
+                    for e in (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+                ),
+            ),
         )
 
 
@@ -122,9 +130,11 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The API server. `version` is (major, minor); `pod_security` the level that unlabelled namespaces enforce.
+    """The cluster. `version` is (major, minor) of the API server, or of the oldest node where that is older.
 
-    `native_sidecars` None follows the version: restartable init containers are on by default from 1.29.
+    `native_sidecars` None follows the version: restartable init containers are on by default from 1.29. An older node
+    would take such a container for one that has to end, and wait for ever. `pod_security` is the level that namespaces
+    without a label enforce.
     """
 
     version: tuple[int, int] = (1, 29)

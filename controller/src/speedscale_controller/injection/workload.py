@@ -1,12 +1,13 @@
 """Kinds of workloads: where the pod template stands, and how what is needed is read from any of them.
 
-Called by everything in this package. Tolerant: what is not of the expected type counts as absent.
+Called by everything in this package. `problem` says whether an object has the types that the API wants; only then may
+the other modules touch it, and they need no checks of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "Deployment": ("spec", "template"),
@@ -18,8 +19,137 @@ PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
     "Pod": (),
 }
+_GROUPS: Final[Mapping[str, str]] = {"Rollout": "argoproj.io", "Job": "batch", "CronJob": "batch", "Pod": ""}
+ENDS: Final = frozenset({"Job", "CronJob"})
+"""Kinds whose pods end by themselves."""
+
+_LISTS = ("containers", "initContainers", "volumes", "imagePullSecrets", "hostAliases")
+_INNER = ("env", "envFrom", "volumeMounts", "ports")
+
+Object = dict[str, Any]
 
 
 def pod_template_path(kind: str) -> tuple[str, ...]:
     """Return the keys from the object to what holds the pod's metadata and spec; KeyError for other kinds."""
     return PATHS[kind]
+
+
+def kind_of(workload: Mapping[str, Any]) -> str:
+    """Return the kind if it is one that a sidecar can be put into, else the empty string."""
+    kind = workload.get("kind")
+    if not isinstance(kind, str) or kind not in PATHS:
+        return ""
+    group = str(workload.get("apiVersion", "")).rpartition("/")[0]
+    known = _GROUPS.get(kind, "apps")
+    return kind if not workload.get("apiVersion") or group == known else ""
+
+
+def metadata(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object's metadata, empty where there is none."""
+    return mapping(obj.get("metadata"))
+
+
+def annotations_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object's annotations, empty where there are none."""
+    return mapping(metadata(obj).get("annotations"))
+
+
+def labels_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object's labels, empty where there are none."""
+    return mapping(metadata(obj).get("labels"))
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def template_of(workload: Mapping[str, Any], kind: str) -> Any:
+    """Return what holds the pod's metadata and spec; None where it is missing."""
+    found: Any = workload
+    for key in PATHS[kind]:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return a copy made of dicts and lists only."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def controller(obj: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the reference to the owner that controls the object, None without one."""
+    owners = metadata(obj).get("ownerReferences")
+    if not isinstance(owners, list):
+        return None
+    return next((o for o in owners if isinstance(o, Mapping) and o.get("controller") is True), None)
+
+
+def name_of(workload: Mapping[str, Any]) -> str:
+    """Return the name, or what the API server will make one of."""
+    meta = metadata(workload)
+    return str(meta.get("name") or str(meta.get("generateName") or "").rstrip("-"))
+
+
+def pods(obj: Mapping[str, Any], kind: str) -> int:
+    """Return how many pods the workload wants at once; 0 where only the cluster knows (DaemonSet)."""
+    spec = mapping(obj.get("spec"))
+    if kind == "CronJob":
+        spec = mapping(mapping(spec.get("jobTemplate")).get("spec"))
+    if kind in ("Pod", "DaemonSet"):
+        return 1 if kind == "Pod" else 0
+    wanted = spec.get("parallelism" if kind in ENDS else "replicas", 1)
+    return wanted if isinstance(wanted, int) else 1
+
+
+def containers(spec: Mapping[str, Any], *, inits: bool = True) -> Iterator[Mapping[str, Any]]:
+    """Yield a pod's containers, with `inits` the init containers first."""
+    if inits:
+        yield from spec.get("initContainers") or ()
+    yield from spec.get("containers") or ()
+
+
+def problem(workload: Mapping[str, Any], kind: str) -> str:
+    """Return what is not as the API wants it, so that the API server is about to refuse it; empty when all is well."""
+    for where, obj in (("", workload), ("template ", template_of(workload, kind))):
+        if not isinstance(obj, Mapping):
+            return f"{where.strip()} is no object"
+        meta = obj.get("metadata")
+        if not (meta is None or isinstance(meta, Mapping)):
+            return f"{where}metadata is no object"
+        for key in ("labels", "annotations"):
+            if not _texts(mapping(meta).get(key)):
+                return f"{where}metadata.{key} is not made of strings"
+    return _spec_problem(template_of(workload, kind).get("spec"))
+
+
+def _spec_problem(spec: Any) -> str:
+    if not isinstance(spec, Mapping):
+        return "spec of the pod is no object"
+    if not spec.get("containers"):
+        return "spec.containers is empty"
+    for key in _LISTS:
+        if not _objects(spec.get(key)):
+            return f"spec.{key} is no list of objects"
+    for container in containers(spec):
+        if not isinstance(container.get("name"), str):
+            return "a container has no name"
+        for key in _INNER:
+            if not _objects(container.get(key)):
+                return f"{key} of container {container['name']} is no list of objects"
+    return ""
+
+
+def _objects(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(item, Mapping) for item in value))
+
+
+def _texts(value: object) -> bool:
+    return value is None or (
+        isinstance(value, Mapping)
+        and all(isinstance(key, str) and isinstance(item, str) for key, item in value.items())
+    )

@@ -13,14 +13,24 @@ TARGET = {"certs_secret": "speedscale-certs"}
 
 
 def keys(volume: Manifest) -> list[str]:
+    if "projected" in volume:
+        return [i["key"] for s in fill(seal(volume), TARGET)["projected"]["sources"] for i in s["secret"]["items"]]
     return [item["key"] for item in volume["secret"]["items"]]
 
 
 def test_ours_alone_have_a_fixed_secret() -> None:
     assert senders.identity_volume()["secret"]["secretName"] == "speedscale-own-certs"
-    for volume in (senders.interception_volume(), senders.authority_volume(), senders.trust_volume()):
+    for volume in (senders.interception_volume(), senders.authority_volume()):
         assert gaps(seal(volume)) == {"certs_secret"}
         assert fill(seal(volume), TARGET)["secret"]["secretName"] == "speedscale-certs"
+
+
+def test_an_application_trusts_the_bundle_and_java_a_store_of_its_own_beside_it() -> None:
+    volume = seal(senders.trust_volume())
+    (source,) = fill(volume, TARGET)["projected"]["sources"]
+    assert source["secret"]["name"] == "speedscale-certs"
+    java = {"secret": {"name": "speedscale-jks", "items": [{"key": "cacerts.jks", "path": "jks/cacerts.jks"}]}}
+    assert fill(volume, {**TARGET, "java_trust_source": java})["projected"]["sources"] == [source, java]
 
 
 def test_keys_are_for_those_who_sign() -> None:
@@ -30,16 +40,18 @@ def test_keys_are_for_those_who_sign() -> None:
     assert "tls.key" not in keys(senders.trust_volume())
 
 
-def test_an_application_never_waits_and_we_do() -> None:
+def test_a_sidecar_never_waits_and_who_needs_its_certificates_does() -> None:
     assert senders.interception_volume()["secret"]["optional"] is True
-    assert senders.trust_volume()["secret"]["optional"] is True
+    (source,) = fill(seal(senders.trust_volume()), TARGET)["projected"]["sources"]
+    assert "optional" not in source["secret"]
     assert "optional" not in senders.identity_volume()["secret"]
     assert "optional" not in senders.authority_volume()["secret"]
 
 
 def test_items_are_read_only_for_a_user_who_does_not_own_them() -> None:
-    for volume in (senders.identity_volume(), senders.interception_volume(), senders.trust_volume()):
+    for volume in (senders.identity_volume(), senders.interception_volume()):
         assert volume["secret"]["defaultMode"] == 0o444
+    assert senders.trust_volume()["projected"]["defaultMode"] == 0o444
     assert senders.mount()["readOnly"] is True
 
 

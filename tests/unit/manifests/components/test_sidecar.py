@@ -83,17 +83,18 @@ def test_the_chart_s_switch_turns_it_off(pod: Build, container_of: Build) -> Non
     assert container_of(made, "speedscale-goproxy")["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_secrets_are_optional_and_taken_item_by_item(pod: Build) -> None:
-    secrets = {
-        v["name"]: v["secret"] for v in pod()["volumes"] if v.get("secret", {}).get("secretName") == "speedscale-certs"
+def test_secrets_are_taken_item_by_item_and_only_what_the_application_trusts_is_waited_for(pod: Build) -> None:
+    volumes = {v["name"]: v for v in pod()["volumes"]}
+    own = volumes["speedscale-certs"]["secret"]
+    assert own["optional"] is True
+    assert [i["key"] for i in own["items"]] == ["ca.crt", "tls.crt", "tls.key", "token"]
+    # what the application's containers mount: certificates, no key
+    trust = [source["secret"] for source in volumes["speedscale-trust"]["projected"]["sources"]]
+    assert {s["name"]: [i["key"] for i in s["items"]] for s in trust} == {
+        "speedscale-certs": ["ca-bundle.crt", "ca.crt"],
+        "speedscale-jks": ["cacerts.jks"],
     }
-    assert all(s["optional"] is True for s in secrets.values())
-    keys = {name: [i["key"] for i in s["items"]] for name, s in secrets.items()}
-    assert keys == {
-        "speedscale-certs": ["ca.crt", "tls.crt", "tls.key", "token"],
-        # what the application's containers mount
-        "speedscale-trust": ["ca-bundle.crt", "ca.crt"],
-    }
+    assert all("optional" not in source for source in trust)
 
 
 def test_environment_of_the_contract(pod: Build, container_of: Build, environment: Build) -> None:
