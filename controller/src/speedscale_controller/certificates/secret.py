@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .model import Pair
 from .names import MANAGED_BY
 
 _LABELS = {"app.kubernetes.io/part-of": "speedscale", "app.kubernetes.io/managed-by": "speedscale-operator"}
@@ -19,44 +20,48 @@ _LABELS = {"app.kubernetes.io/part-of": "speedscale", "app.kubernetes.io/managed
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a Secret: values by key, and annotations. `version` is the resourceVersion it was read with."""
+    """A Secret as it was read: `live` is the object, None where there is none; `data` its values, decoded."""
 
+    live: Mapping[str, Any] | None = field(default=None, repr=False)
     data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    metadata: Mapping[str, Any] | None = None
-    kind: str = ""
+
+    @property
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Its metadata, None where there is no Secret."""
+        return None if self.live is None else self.live.get("metadata") or {}
 
     @property
     def version(self) -> str:
-        """The resourceVersion that it was read with, empty when it is not there."""
+        """The resourceVersion that it was read with, empty where there is no Secret."""
         return str((self.metadata or {}).get("resourceVersion", ""))
 
-    @property
-    def there(self) -> bool:
-        """Whether there is such a Secret."""
-        return self.metadata is not None
+    def note(self, annotation: str) -> str:
+        """Return an annotation, empty where there is none."""
+        return str(((self.metadata or {}).get("annotations") or {}).get(annotation, ""))
 
+    @property
     def mark(self) -> str:
-        """Return the INSTANCE_ID of the operator that made it, empty when none did."""
-        return str(self.annotations.get(MANAGED_BY, ""))
+        """The INSTANCE_ID of the operator that made it, empty where none did."""
+        return self.note(MANAGED_BY)
+
+    def pair(self, certificate: str, key: str) -> Pair:
+        """Return the certificate and key under these names."""
+        return Pair(self.data.get(certificate, b""), self.data.get(key, b""))
 
     def text(self, key: str) -> str:
-        """Return a value as text, empty when it is not there or no UTF-8."""
+        """Return a value as text, empty where there is none."""
         return self.data.get(key, b"").decode("utf-8", "replace")
 
 
 def read(live: Mapping[str, Any] | None) -> Content:
     """Return what a Secret of the API server holds, nothing for None; what is no base64 is left out."""
-    if live is None:
-        return Content()
-    metadata = live.get("metadata") or {}
     data: dict[str, bytes] = {}
-    for key, text in (live.get("data") or {}).items():
+    for key, text in ((live or {}).get("data") or {}).items():
         try:
             data[key] = base64.b64decode(text, validate=True)
         except (binascii.Error, TypeError, ValueError):
             continue
-    return Content(data, dict(metadata.get("annotations") or {}), metadata, str(live.get("type", "")))
+    return Content(live, data)
 
 
 def build(
@@ -99,3 +104,16 @@ def same(desired: Mapping[str, Any], live: Mapping[str, Any] | None, *, gone: tu
     if any(there.get(key) != value for wanted, there in pairs for key, value in wanted.items()):
         return False
     return not any(key in there for key in gone for _, there in pairs[1:])
+
+
+def leftovers(
+    live: Mapping[str, Any] | None, gone: tuple[str, ...], desired: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the merge patch that takes away what an apply leaves since somebody else wrote it too; None for none."""
+    have = live or {}
+    notes, wanted = (have.get("metadata") or {}).get("annotations") or {}, desired["metadata"]["annotations"]
+    values = have.get("data") or {}
+    marks = dict.fromkeys(key for key in gone if key in notes and key not in wanted)
+    keys = dict.fromkeys(key for key in gone if key in values and key not in desired["data"])
+    patch = {**({"metadata": {"annotations": marks}} if marks else {}), **({"data": keys} if keys else {})}
+    return patch or None
