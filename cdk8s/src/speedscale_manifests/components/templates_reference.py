@@ -35,6 +35,7 @@ knows the value.
 _SECRETS = {
     names.CERTS: "In a target namespace: `ca.crt`, `ca-bundle.crt`, `token`, and the namespace's CA as `tls.crt`,"
     " `tls.key`. In our own: the root and its key. Made by the controller.",
+    names.JKS: "In a target namespace: `cacerts.jks`, the same roots for Java. Made by the controller.",
     names.OWN_CERTS: "What the former is in a target namespace, for our own namespace. Made by the controller.",
     names.FORWARDER_CERTS: "The forwarder's `tls.crt` and `tls.key`, and `tokens`: the senders' tokens, one a line."
     " Made by the controller.",
@@ -106,8 +107,18 @@ def _uses() -> list[tuple[str, str, bool]]:
         for manifest in (*made, *filled):
             template = manifest.get("template") or manifest.get("spec", {}).get("template")
             if template:
-                found += [(secret, component.name, optional) for secret, optional in _of_pod(template["spec"])]
+                spec = template["spec"]
+                found += [(secret, component.name, optional) for secret, optional in _of_pod(spec)]
+                found += [(secret, f"application with a {component.name}", False) for secret in _projected(spec)]
     return found
+
+
+def _projected(pod: Manifest) -> Iterator[str]:
+    """Yield the Secrets in projected volumes: those that an application's containers mount."""
+    for volume in pod.get("volumes", ()):
+        for source in volume.get("projected", {}).get("sources", ()):
+            if "secret" in source:
+                yield source["secret"]["name"]
 
 
 def _of_pod(pod: Manifest) -> Iterator[tuple[str, bool]]:
