@@ -4,4 +4,15 @@ from __future__ import annotations
 
 from speedscale_schemas.verbs import Verb
 
-VERBS: tuple[Verb, ...] = ()
+_HERE = "speedscale_controller.cli"
+
+
+def _verb(name: str, module: str, help: str, group: str = "Cluster") -> Verb:
+    return Verb(name, "controller", f"{_HERE}.{module}", help, group)
+
+
+VERBS: tuple[Verb, ...] = (
+    _verb("infra", "infra", "show workloads, add and remove sidecars, run replays, push snapshots"),
+    _verb("doctor", "doctor", "find out what is wrong with an installation, or will be with one to come"),
+    _verb("uninstall", "uninstall", "take sidecars out of workloads, then remove the installation"),
+)

@@ -1,0 +1,385 @@
+"""`speedctl infra replay`: TrafficReplays made, shown, waited for and canceled."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+from speedscale_controller.replay import matching
+from speedscale_controller.replay.model import TARGETS, Replay
+from speedscale_controller.replay.names import ID
+from speedscale_controller.replay.status import Status
+from speedscale_controller.snapshots import SnapshotError, SnapshotIndex, Snapshots
+from speedscale_kube import Client, Object, Ref, ref
+from speedscale_kube.errors import ForbiddenError, NotFoundError
+from speedscale_schemas import trafficreplay
+from speedscale_schemas.errors import ConfigError, TransientError
+
+from . import following, installed, workloads
+from .following import Ended, Outcome
+from .infra_sidecar import seconds
+from .printing import emit, fail, say, table
+from .reaching import MANAGER, with_cluster
+from .replay_names import generate
+
+_INVENTORY = (
+    ("apps/v1", "Deployment"),
+    ("batch/v1", "Job"),
+    ("v1", "Service"),
+    ("v1", "ConfigMap"),
+    ("v1", "Pod"),
+)
+
+
+class _Ended(BaseException):
+    """SIGTERM: as Ctrl-C, but another number."""
+
+
+def start(args: argparse.Namespace) -> int:
+    """Start a replay; without --wait 0 once it is made. With --wait as `wait`."""
+    return with_cluster(args, lambda client: _start(client, args))
+
+
+def _start(client: Client, args: argparse.Namespace) -> int:
+    timeout_s = seconds(args.timeout)
+    namespace = args.namespace or client.namespace
+    targets = [workloads.named(client, text, namespace) for text in args.workload]
+    name = args.name or generate(random.SystemRandom())
+    replay = build(args, name, namespace, targets)
+    problems = trafficreplay.validate(replay)
+    if problems:
+        raise ConfigError([str(problem) for problem in problems])
+    if args.dry_run:
+        return _dry_run(client, args, replay)
+    made = client.create(replay, MANAGER)
+    say(f"TrafficReplay {namespace}/{name} was made")
+    if not args.wait:
+        emit(args, {"name": name, "namespace": namespace, "uid": made["metadata"]["uid"]}, f"{namespace}/{name}")
+        return 0
+    return _wait(client, args, ref(made), timeout_s, mocks_suffice=args.mode == "responder-only")
+
+
+def build(args: argparse.Namespace, name: str, namespace: str, targets: Sequence[Object]) -> Object:
+    """Return the TrafficReplay that the arguments mean: pure.
+
+    One workload gets all tests unless told otherwise; of several each gets those that fit its name, since a test runs
+    once. ConfigError for a kind that cannot be under test, or for --tests beside several workloads.
+    """
+    wrong = [
+        f"{ref(t)} cannot be under test; a {', a '.join(TARGETS)} can" for t in targets if t["kind"] not in TARGETS
+    ]
+    if len(targets) > 1 and (args.tests or args.mocks):
+        wrong.append("--tests and --mocks are for one --workload; write a TrafficReplay for more (--dry-run shows one)")
+    if wrong:
+        raise ConfigError(wrong)
+    spec: dict[str, Any] = {
+        "snapshotID": args.snapshot_id,
+        "testConfigID": args.test_config_id,
+        "mode": args.mode,
+        "workloads": [_workload(args, target, alone=len(targets) == 1) for target in targets],
+    }
+    if args.cleanup:
+        spec["cleanup"] = args.cleanup
+    if args.build_tag:
+        spec["buildTag"] = args.build_tag
+    return {
+        "apiVersion": trafficreplay.API_VERSION,
+        "kind": trafficreplay.KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def _workload(args: argparse.Namespace, target: Object, *, alone: bool) -> dict[str, Any]:
+    meta = target["metadata"]
+    made: dict[str, Any] = {
+        "ref": {
+            "apiVersion": target["apiVersion"],
+            "kind": target["kind"],
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+        }
+    }
+    if args.mode != "responder-only":
+        made["tests"] = args.tests or (["*"] if alone else [meta["name"]])
+    if args.mode != "generator-only":
+        made["mocks"] = args.mocks or ["*"]
+    return made
+
+
+def _dry_run(client: Client, args: argparse.Namespace, replay: Object) -> int:
+    """Show the object, and which of the snapshot's traffic it means; 1 when that cannot be replayed."""
+    there = installed.find(client, args.operator_namespace)
+    namespace = replay["metadata"]["namespace"]
+    sources = Snapshots.of(client, there.namespace if there else namespace)
+    try:
+        id_ = sources.resolve(args.snapshot_id, namespace)
+        index = sources.get(id_, namespace).index()
+    except SnapshotError as error:
+        if there and there.settings and there.settings.snapshot_dir:
+            say(f"note: {error.detail}; the operator may have it in its folder {there.settings.snapshot_dir}")
+        raise
+    parts, problems = selection(replay, index)
+    with contextlib.suppress(NotFoundError):
+        client.create(replay, MANAGER, dry_run=True)  # the server's own judgement
+    emit(
+        args, {"trafficReplay": replay, "snapshotId": id_, "workloads": parts, "problems": problems}, _plan(id_, parts)
+    )
+    for problem in problems:
+        say(f"speedctl: {problem}")
+    return 1 if problems else 0
+
+
+def selection(replay: Object, index: SnapshotIndex) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return for each workload the keys of its tests and mocks, and what is wrong with what was asked for."""
+    items = replay["spec"]["workloads"]
+    wanted = [(f"spec.workloads[{i}]", item.get("tests", [])) for i, item in enumerate(items)]
+    chosen, problems = matching.tests(wanted, index.tests)
+    parts = []
+    for (path, _), item, keys in zip(wanted, items, chosen, strict=True):
+        mocked, wrong = matching.mocks(item.get("mocks", []), index.mocks, path)
+        problems += wrong
+        target = item["ref"]
+        parts.append(
+            {
+                "workload": f"{target['kind'].lower()}/{target['name']}",
+                "tests": [_traffic(key, index.tests[key].requests) for key in keys],
+                "mocks": [_traffic(key, index.mocks[key].requests) for key in mocked],
+                "notMocked": sorted(set(index.mocks) - set(mocked)),
+            }
+        )
+    return parts, problems
+
+
+def _traffic(key: str, requests: int) -> dict[str, Any]:
+    return {"key": key, "requests": requests}
+
+
+def _plan(id_: str, parts: Sequence[Mapping[str, Any]]) -> str:
+    lines = [f"snapshot {id_}; nothing was written"]
+    for part in parts:
+        lines += [part["workload"]]
+        for what in ("tests", "mocks"):
+            lines += [f"  {what}: {len(part[what])}"]
+            lines += [f"    {one['key']} ({one['requests']:,} requests)" for one in part[what]]
+        if part["notMocked"]:
+            lines += [f"  goes to the real thing: {', '.join(part['notMocked'])}"]
+    return "\n".join(lines)
+
+
+def wait(args: argparse.Namespace) -> int:
+    """Wait: 0 passed, 1 failed or canceled, 2 error or no end in time."""
+
+    def act(client: Client) -> int:
+        which = _which(client, args)
+        mode = (client.get(which).get("spec") or {}).get("mode")
+        return _wait(client, args, which, seconds(args.timeout), mocks_suffice=mode == "responder-only")
+
+    return with_cluster(args, act)
+
+
+def _wait(client: Client, args: argparse.Namespace, which: Ref, timeout_s: float, *, mocks_suffice: bool) -> int:
+    ended = False
+    try:
+        with _terminable():
+            outcome = following.follow(
+                lambda: _look(client, which),
+                say,
+                timeout_s=timeout_s,
+                clock=time.monotonic,
+                sleep=time.sleep,
+                mocks_suffice=mocks_suffice,
+            )
+            ended = outcome.ended is not Ended.TIMEOUT
+    except (KeyboardInterrupt, _Ended):
+        outcome = Outcome(Ended.CANCELED, "waiting was ended before the replay", Status())
+    finally:
+        if not ended and args.cancel_on_exit:
+            client.delete(which)
+            say(f"{which} is canceled")
+        elif not ended:
+            say(f"{which} runs on; speedctl infra replay cancel {which.name} -n {which.namespace} ends it")
+    emit(
+        args,
+        {"name": which.name, "namespace": which.namespace, **outcome.document()},
+        f"{which.namespace}/{which.name}: {outcome.ended}" + (f": {outcome.message}" if outcome.message else ""),
+    )
+    return outcome.ended.exit_code
+
+
+def _look(client: Client, which: Ref) -> Object | None:
+    """Return the replay; a server that does not answer for a moment is asked again by the next look."""
+    for attempt in range(5):
+        try:
+            return client.find(which)
+        except TransientError as error:
+            if attempt == 4:
+                raise
+            time.sleep(error.retry_after_s)
+    raise AssertionError("unreachable")
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception: CI systems end jobs with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_: int, __: FrameType | None) -> None:
+        raise _Ended
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def show_all(args: argparse.Namespace) -> int:
+    """List replays, sorted by namespace and name."""
+
+    def act(client: Client) -> int:
+        namespace = "" if args.all_namespaces else args.namespace or client.namespace
+        found = client.list(trafficreplay.API_VERSION, trafficreplay.KIND, namespace)
+        found.sort(key=lambda obj: (obj["metadata"]["namespace"], obj["metadata"]["name"]))
+        rows = [_row(obj) for obj in found]
+        head = ("NAMESPACE", "NAME", "ACTIVE", "MODE", "SNAPSHOT", "CREATED", "STATUS")
+        data = {"replays": [_summary(obj) for obj in found]}
+        emit(args, data, table(head, rows) if rows else "no replays")
+        return 0
+
+    return with_cluster(args, act)
+
+
+def _summary(obj: Object) -> dict[str, Any]:
+    meta, spec = obj["metadata"], obj.get("spec") or {}
+    return {
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "created": meta.get("creationTimestamp", ""),
+        "mode": spec.get("mode") or "full-replay",
+        "snapshotId": spec.get("snapshotID", ""),
+        "testConfigId": spec.get("testConfigID", ""),
+        "status": Status.read(obj.get("status") or {}).document(),
+    }
+
+
+def _row(obj: Object) -> tuple[str, ...]:
+    one, status = _summary(obj), Status.read(obj.get("status") or {})
+    active = "yes" if status.active else "no"
+    return (
+        one["namespace"],
+        one["name"],
+        active,
+        one["mode"],
+        one["snapshotId"],
+        one["created"],
+        following.standing(status),
+    )
+
+
+def describe(args: argparse.Namespace) -> int:
+    """Show one replay; 2 when there is none."""
+
+    def act(client: Client) -> int:
+        which = _which(client, args)
+        obj = client.get(which)
+        replay = Replay.read(obj)
+        objects = list(_objects(client, replay))
+        events = _events(client, which)
+        data = {**_summary(obj), "spec": obj.get("spec") or {}, "objects": objects, "events": events}
+        emit(args, data, _described(obj, objects, events))
+        return 0
+
+    return with_cluster(args, act)
+
+
+def _objects(client: Client, replay: Replay) -> Iterator[dict[str, str]]:
+    """Yield what the replay has made, in the namespaces that it names, as far as it may be read."""
+    for namespace in sorted({replay.namespace, *(target.namespace for target in replay.targets)}):
+        for version, kind in _INVENTORY:
+            with contextlib.suppress(ForbiddenError):
+                for obj in client.list(version, kind, namespace, labels=f"{ID}={replay.uid}", metadata_only=True):
+                    yield {"kind": kind, "namespace": namespace, "name": str(obj["metadata"]["name"])}
+
+
+def _events(client: Client, which: Ref) -> list[dict[str, str]]:
+    selector = f"involvedObject.name={which.name},involvedObject.kind={which.kind}"
+    try:
+        found = client.list("v1", "Event", which.namespace, fields=selector)
+    except ForbiddenError:
+        return []
+    seen = [
+        {
+            "time": str(e.get("lastTimestamp") or e.get("eventTime") or e["metadata"].get("creationTimestamp") or ""),
+            "type": str(e.get("type", "")),
+            "reason": str(e.get("reason", "")),
+            "message": str(e.get("message", "")),
+        }
+        for e in found
+    ]
+    return sorted(seen, key=lambda event: (event["time"], event["reason"], event["message"]))
+
+
+def _described(obj: Object, objects: Sequence[Mapping[str, str]], events: Sequence[Mapping[str, str]]) -> str:
+    one, status = _summary(obj), Status.read(obj.get("status") or {})
+    lines = [
+        f"{one['namespace']}/{one['name']}: {one['mode']} of snapshot {one['snapshotId']}"
+        f" with test config {one['testConfigId']}",
+        f"started {status.started or '-'}, initialised {status.initialized or '-'}, finished {status.finished or '-'}",
+        f"report {status.report_id or '-'} {status.report_url}".rstrip(),
+    ]
+    items = (obj.get("spec") or {}).get("workloads") or ()
+    lines += [f"workload {json.dumps(item, sort_keys=True, ensure_ascii=False)}" for item in items]
+    lines += ["", table(("CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE"), [
+        (c.type, c.status, c.reason, c.since, c.message) for c in status.conditions
+    ])]  # fmt: skip
+    if objects:
+        lines += ["", table(("KIND", "NAMESPACE", "NAME"), [(o["kind"], o["namespace"], o["name"]) for o in objects])]
+    if events:
+        rows = [(e["time"], e["type"], e["reason"], e["message"]) for e in events]
+        lines += ["", table(("EVENT", "TYPE", "REASON", "MESSAGE"), rows)]
+    return "\n".join(lines)
+
+
+def cancel(args: argparse.Namespace) -> int:
+    """Cancel: 0 when it is (or, waited for, has been) cleaned up, 1 when that takes too long, 2 when there is none."""
+
+    def act(client: Client) -> int:
+        timeout_s = seconds(args.timeout)
+        which = _which(client, args)
+        client.delete(which)
+        say(f"{which} is canceled")
+        end = time.monotonic() + timeout_s
+        while args.wait and (left := client.find(which)) is not None:
+            if time.monotonic() >= end:
+                waits = ", ".join(left["metadata"].get("finalizers") or ()) or "nothing"
+                fail(
+                    f"{which} is still there after {timeout_s:.0f} s (finalizers: {waits})",
+                    "is the operator alive? speedctl doctor says",
+                )
+                return 1
+            time.sleep(following.POLL_S)
+        return 0
+
+    return with_cluster(args, act)
+
+
+def _which(client: Client, args: argparse.Namespace) -> Ref:
+    """Return the replay that is meant; ConfigError with those there are when there is none of this name."""
+    namespace = args.namespace or client.namespace
+    which = Ref(trafficreplay.API_VERSION, trafficreplay.KIND, namespace, args.name)
+    if client.find(which) is None:
+        there = [obj["metadata"]["name"] for obj in client.list(which.api_version, which.kind, namespace)]
+        known = f"there is {', '.join(sorted(there))}" if there else "there is none"
+        raise ConfigError([f"no TrafficReplay {args.name!r} in namespace {namespace}; {known}"])
+    return which

@@ -1,0 +1,177 @@
+"""Workloads of a cluster and what surrounds them, read live: what `injection.decide` needs to know.
+
+Used by `infra`, `doctor` and `uninstall`. Reading only. The operator answers from memory; here each thing is asked for
+once, when it is first needed. What may not be read counts as absent, and stands in `unread`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from speedscale_controller.injection import Cluster, Facts, Installation, Namespace, ReplayPatch
+from speedscale_controller.replay import WorkloadPatch, hold, in_force
+from speedscale_kube import Client, Object, Ref
+from speedscale_kube.errors import ForbiddenError, NotFoundError
+from speedscale_schemas import trafficreplay
+from speedscale_schemas.errors import ConfigError
+
+from .installed import Installed
+from .objects import owned
+
+KINDS: Final[Mapping[str, str]] = {
+    "Deployment": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "DaemonSet": "apps/v1",
+    "Rollout": "argoproj.io/v1alpha1",
+    "CronJob": "batch/v1",
+    "Job": "batch/v1",
+    "ReplicaSet": "apps/v1",
+    "Pod": "v1",
+}
+"""Kinds that a sidecar can be put into, in the order in which a name without a kind is looked for."""
+_SHORT: Final = {
+    "deploy": "Deployment",
+    "sts": "StatefulSet",
+    "ds": "DaemonSet",
+    "ro": "Rollout",
+    "cj": "CronJob",
+    "rs": "ReplicaSet",
+    "po": "Pod",
+}
+_NATIVE_SIDECARS: Final = (1, 29)
+
+
+def each(client: Client, namespace: str, unread: dict[str, str]) -> Iterator[Object]:
+    """Yield the workloads of a namespace (empty: of all) that no other object makes, kind by kind.
+
+    Kinds that may not be read are left out, and noted in `unread` with the reason.
+    """
+    for kind, version in KINDS.items():
+        try:
+            for page in client.pages(version, kind, namespace):
+                yield from (obj for obj in page.items if not owned(obj))
+        except NotFoundError:
+            continue  # Argo Rollouts are not installed
+        except ForbiddenError as error:
+            unread[f"{kind}s"] = str(error)
+
+
+def kind_named(word: str) -> str:
+    """Return the kind that a user means by `deploy`, `deployments`, `Deployment`; ConfigError for none of them."""
+    folded = word.lower()
+    by_name = {kind.lower(): kind for kind in KINDS} | {f"{kind.lower()}s": kind for kind in KINDS} | _SHORT
+    if folded not in by_name:
+        raise ConfigError([f"{word!r} is no kind of workload; there are {', '.join(k.lower() for k in KINDS)}"])
+    return by_name[folded]
+
+
+def named(client: Client, text: str, namespace: str) -> Object:
+    """Return the workload that `kind/name` or `name` means in a namespace.
+
+    ConfigError when there is none, or when several kinds have one of this name.
+    """
+    kind, slash, name = text.rpartition("/")
+    if slash and not (kind and name):
+        raise ConfigError([f"{text!r}: expected KIND/NAME or NAME, such as deployment/cart"])
+    kinds = [kind_named(kind)] if slash else list(KINDS)
+    found = [obj for k in kinds if (obj := client.find(Ref(KINDS[k], k, namespace, name))) is not None]
+    if not slash:
+        found = [obj for obj in found if not owned(obj)]
+    if not found:
+        what = f"no {kinds[0]}" if slash else "no workload"
+        raise ConfigError([f"there is {what} {name!r} in namespace {namespace}; speedctl infra workloads lists them"])
+    if len(found) > 1:
+        choices = ", ".join(f"{obj['kind'].lower()}/{name}" for obj in found)
+        raise ConfigError([f"{name!r} is ambiguous in namespace {namespace}: {choices}"])
+    return found[0]
+
+
+class Surroundings:
+    """The facts of `injection.decide` for one installation; each namespace is read once."""
+
+    def __init__(self, client: Client, installed: Installed) -> None:
+        self._client, self._installed = client, installed
+        self._namespaces: dict[str, Namespace] = {}
+        self._cluster: Cluster | None = None
+        self._patches: Mapping[Ref, WorkloadPatch] | None = None
+        self.unread: dict[str, str] = {}
+
+    def facts(self, workload: Mapping[str, Any]) -> Facts | None:
+        """Return what is known around a workload; None where the settings of the installation cannot be used."""
+        settings, bundle = self._installed.settings, self._installed.bundle
+        if settings is None:
+            return None
+        meta = workload["metadata"]
+        namespace = str(meta.get("namespace", ""))
+        patch = self._replays().get(
+            Ref(KINDS.get(str(workload["kind"]), ""), str(workload["kind"]), namespace, str(meta.get("name", "")))
+        )
+        return Facts(
+            template=bundle.sidecar if bundle else None,
+            installation=Installation(
+                namespace=settings.namespace,
+                instance_id=self._installed.instance_id,
+                adopt=frozenset(filter(None, (settings.instance_id,))),
+                sidecar_config=settings.sidecar_config,
+                disable_smartdns=settings.disable_smartdns,
+                log_level=settings.log_level,
+                pull_secrets=settings.image_pull_secrets,
+            ),
+            namespace=self._namespace(namespace, settings.watches(namespace)),
+            cluster=self._observed(),
+            replay=None if patch is None else ReplayPatch(**patch.arguments()),
+        )
+
+    def _namespace(self, name: str, selected: bool) -> Namespace:
+        if name not in self._namespaces:
+            obj = {"metadata": {"name": name}}
+            try:
+                obj = self._client.find(Ref("v1", "Namespace", "", name)) or obj
+            except ForbiddenError as error:
+                self.unread["Namespaces"] = str(error)
+            self._namespaces[name] = Namespace.of(
+                obj,
+                selected=selected,
+                quotas=self._all("v1", "ResourceQuota", name),
+                limit_ranges=self._all("v1", "LimitRange", name),
+            )
+        return self._namespaces[name]
+
+    def _observed(self) -> Cluster:
+        if self._cluster is None:
+            version = minor_version(self._client.version())
+            kubelets = [minor_version(_kubelet(node)) for node in self._all("v1", "Node", "") if not _virtual(node)]
+            native = min([version, *kubelets]) >= _NATIVE_SIDECARS if kubelets else None
+            self._cluster = Cluster(version=version, native_sidecars=native)
+        return self._cluster
+
+    def _replays(self) -> Mapping[Ref, WorkloadPatch]:
+        if self._patches is None:
+            there = self._all(trafficreplay.API_VERSION, trafficreplay.KIND, "")
+            self._patches = in_force([hold(obj) for obj in there])
+        return self._patches
+
+    def _all(self, api_version: str, kind: str, namespace: str) -> list[Object]:
+        try:
+            return self._client.list(api_version, kind, namespace)
+        except NotFoundError:
+            return []
+        except ForbiddenError as error:
+            self.unread[f"{kind}s"] = str(error)
+            return []
+
+
+def minor_version(text: str) -> tuple[int, int]:
+    """Return major and minor of `v1.34.4` or `v1.29.3-gke.100`; (0, 0) of anything else."""
+    major, _, rest = text.removeprefix("v").partition(".")
+    minor = "".join(c for c in rest.partition(".")[0] if c.isdigit())
+    return (int(major), int(minor)) if major.isdigit() and minor else (0, 0)
+
+
+def _kubelet(node: Object) -> str:
+    return str(((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion", ""))
+
+
+def _virtual(node: Object) -> bool:
+    return (node["metadata"].get("labels") or {}).get("type") == "virtual-kubelet"
