@@ -4,8 +4,26 @@ Called by the reconciler (`replays`), which gathers and acts; `hold`, `in_force`
 admission, healing and identity. No I/O, no clock, no randomness.
 """
 
+from .decision import Decision, Limits, Observed, Phase
 from .holding import Hold, hold, in_force, namespaces_in_use
-from .memory import WorkloadPatch
+from .machine import decide
+from .memory import Memory, WorkloadPatch
 from .model import Replay
+from .plan import Plan, plan
 
-__all__ = ["Hold", "Replay", "WorkloadPatch", "hold", "in_force", "namespaces_in_use"]
+__all__ = [
+    "Decision",
+    "Hold",
+    "Limits",
+    "Memory",
+    "Observed",
+    "Phase",
+    "Plan",
+    "Replay",
+    "WorkloadPatch",
+    "decide",
+    "hold",
+    "in_force",
+    "namespaces_in_use",
+    "plan",
+]

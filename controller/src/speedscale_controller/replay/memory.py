@@ -56,10 +56,15 @@ class WorkloadPatch:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`snapshot`: the id that was resolved. `suffixes`: ending of the Services' names by namespace. `patches`: what is,
-    or may be, done to which workload. `released`: the workloads are given back, or another replay's by now."""
+    """What a replay remembers.
+
+    `snapshot`: the id that was resolved. `mode`: what the test config made of it. `suffixes`: ending of the Services'
+    names by namespace. `patches`: what is, or may be, done to which workload. `released`: the workloads are being given
+    back, or another replay's by now.
+    """
 
     snapshot: str = ""
+    mode: str = ""
     suffixes: Mapping[str, str] = field(default_factory=dict)
     patches: Mapping[Ref, WorkloadPatch] = field(default_factory=dict)
     released: bool = False
@@ -76,6 +81,7 @@ class Memory:
         suffixes, patches = doc.get("suffixes"), doc.get("patches")
         return cls(
             snapshot=str(doc.get("snapshot", "")),
+            mode=str(doc.get("mode", "")),
             suffixes={str(k): str(v) for k, v in suffixes.items()} if isinstance(suffixes, dict) else {},
             patches={
                 Ref(*parts): WorkloadPatch.read(patch)
@@ -87,7 +93,7 @@ class Memory:
 
     def text(self) -> str:
         """Return the annotation."""
-        doc: dict[str, Any] = {"snapshot": self.snapshot}
+        doc: dict[str, Any] = {"snapshot": self.snapshot, "mode": self.mode}
         if self.suffixes:
             doc["suffixes"] = dict(self.suffixes)
         if self.patches:
@@ -96,9 +102,13 @@ class Memory:
             doc["released"] = True
         return json.dumps(doc, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-    def giving_back(self) -> Memory:
-        """Return the memory once the workloads are to be given back."""
+    def releasing(self) -> Memory:
+        """Return the memory when the workloads are to be given back: admission puts the patch in no more."""
         return replace(self, released=True)
+
+    def done(self) -> Memory:
+        """Return the memory once they are given back, or another replay's."""
+        return replace(self, released=True, patches={})
 
 
 def _filled(patch: WorkloadPatch) -> dict[str, Any]:
