@@ -230,16 +230,13 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def _kubelets(client: Client) -> tuple[tuple[int, int], ...]:
-    """Return the versions of the nodes' kubelets; none where nodes may not be read."""
+    """Return the versions of the nodes' kubelets, as far as nodes tell; none where nodes may not be read."""
     try:
-        return tuple(
-            _version(str(((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion", "")))
-            for page in client.pages("v1", "Node")
-            for node in page.items
-            if not _virtual(node)
-        )
+        nodes = [node for page in client.pages("v1", "Node") for node in page.items if not _virtual(node)]
     except ForbiddenError:
         return ()
+    told = (((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") for node in nodes)
+    return tuple(_version(str(version)) for version in told if version)
 
 
 def _virtual(node: Object) -> bool:
