@@ -35,6 +35,7 @@ _GRACE_S = 15.0  # how much later than the server's own end a watch may be silen
 Objects = list[Object]  # named here: inside Client, `list` is its method
 JsonPatch = list[Any]
 Propagation = Literal["Background", "Foreground", "Orphan"]
+_LOG_BYTES = 16 * 1024
 _PATCHES = {"merge": wire.MERGE, "json": wire.JSON_PATCH, "strategic": wire.STRATEGIC}
 
 
@@ -280,6 +281,13 @@ class Client:
         except NotFoundError:
             return False
         return True
+
+    def log(self, pod: Ref, *, container: str = "", previous: bool = False, lines: int = 20) -> str:
+        """Return the end of a container's log, at most 16 KiB; `previous` is that of its last run."""
+        params = {"tailLines": str(lines), "limitBytes": str(_LOG_BYTES), "previous": "true" if previous else ""}
+        given = {k: v for k, v in {**params, "container": container}.items() if v}
+        with self._transport.stream(f"{self._path(pod)}/log", given, silence_s=_GRACE_S) as answer:
+            return bytes(answer.raw.read(_LOG_BYTES)).decode("utf-8", "replace")
 
     def _path(self, which: Ref) -> str:
         resource = self.resource(which.api_version, which.kind)
