@@ -13,7 +13,9 @@ How it is decided (coordination.k8s.io/v1; the times are client-go's):
 The proof of leading is `check`, asked right before each write (`Client.fenced(leader.check)`). It looks at the clock,
 not at what a thread believes: a process that was stopped for a minute finds out before it writes, though no thread of
 it has run yet. The clock is one that goes on while the machine sleeps (CLOCK_BOOTTIME). What no check can reach is a
-request that has left already; for those there are 5 s, and every write of ours is idempotent.
+request on its way: sent, or about to be sent when the process was stopped. For those there are 5 s and idempotent
+writes; where even that is too little, the object that is applied bears the resourceVersion that was read, and the
+server refuses what the next leader's write has overtaken.
 
 `Election` is the decision, without I/O or clock; `Leader` asks and writes. Called by the manager, which exits on loss.
 """

@@ -191,8 +191,9 @@ class Reflector(Generic[P]):
         self._version, self._absences = version, 0
         _log.debug("reflector_listed", kind=self.kind, namespace=self.namespace, objects=len(found), changes=changes)
         self._state, self._reason = State.WATCHING, ""
+        self._complete = True
         self._sign(Sign.LISTED)
-        self._arrived()
+        self._settled.set()
 
     def _watch(self) -> bool:
         """Follow one watch to its end; True when it moved the version, or lasted."""
@@ -265,7 +266,7 @@ class Reflector(Generic[P]):
         self._absences += 1
         if self._absences > 1 or not len(self.store):
             self.store.replace({}, self.namespace)
-            self._arrived()
+            self._complete = True
         return self._rest(State.ABSENT, Sign.ABSENT, error, ABSENT_S)
 
     def _rest(self, state: State, sign: Sign, error: Exception, seconds: float) -> float:
@@ -307,10 +308,6 @@ class Reflector(Generic[P]):
         wait = min(FIRST_S * float(2 ** min(self._failures, 10)), LAST_S)
         self._failures += 1
         return wait * (0.5 + 0.5 * self._jitter())
-
-    def _arrived(self) -> None:
-        self._complete = True
-        self._settled.set()
 
     def _sign(self, sign: Sign) -> None:
         if sign not in _NO_LIFE:
