@@ -33,7 +33,7 @@ from .certificate import Pair, pair_of
 
 STATE = "speedscale-operator-state"
 SECRET = "speedscale-webhook-certs"
-INSTANCE_ID = "INSTANCE_ID"
+INSTANCE_ID, ADOPTED = "INSTANCE_ID", "ADOPTED_INSTANCE_IDS"
 NATIVE_SIDECARS = (1, 29)
 _log = structlog.get_logger("speedscale_controller")
 _Place = tuple[str, str, str]
@@ -74,8 +74,17 @@ def _by_namespace(kept: _InNamespace) -> Sequence[Hashable]:
     return (kept.namespace,)
 
 
-def _instance_id(obj: Object) -> str:
-    return str((obj.get("data") or {}).get(INSTANCE_ID, ""))
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are: our id, and those of installations that were taken over."""
+
+    id: str = ""
+    adopted: frozenset[str] = frozenset()
+
+
+def _identity(obj: Object) -> Identity:
+    data = obj.get("data") or {}
+    return Identity(str(data.get(INSTANCE_ID, "")).strip(), frozenset(str(data.get(ADOPTED, "")).split()))
 
 
 def _bundles(obj: Object) -> tuple[tuple[str, bytes], ...]:
@@ -93,7 +102,7 @@ def _decoded(hook: Mapping[str, Any]) -> bytes:
 WEBHOOKS = ("speedscale-operator", "speedscale-operator-replay")
 _API = "admissionregistration.k8s.io/v1"
 CERTIFICATES: Watched[Pair] = Watched("webhook_certs", "v1", "Secret", pair_of, scope=Scope.OWN, names=(SECRET,))
-IDENTITY: Watched[str] = Watched("identity", "v1", "ConfigMap", _instance_id, scope=Scope.OWN, names=(STATE,))
+IDENTITY: Watched[Identity] = Watched("identity", "v1", "ConfigMap", _identity, scope=Scope.OWN, names=(STATE,))
 MUTATING: Watched[tuple[tuple[str, bytes], ...]] = Watched(
     "mutating_webhooks", _API, "MutatingWebhookConfiguration", _bundles, scope=Scope.CLUSTER, names=WEBHOOKS
 )
@@ -185,10 +194,11 @@ class Known:
         self._cluster = now
 
     def _installation(self, settings: Settings) -> Installation:
+        identity = self._identity.get((settings.namespace, STATE)) or Identity()
         return Installation(
             namespace=settings.namespace,
-            instance_id=self._identity.get((settings.namespace, STATE)) or "",
-            adopt=frozenset(filter(None, (settings.instance_id,))),
+            instance_id=identity.id,
+            adopt=identity.adopted - {identity.id},
             sidecar_config=settings.sidecar_config,
             disable_smartdns=settings.disable_smartdns,
             log_level=settings.log_level,
