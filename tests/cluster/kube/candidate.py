@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 import threading
@@ -26,10 +27,13 @@ def main(kubeconfig: str, namespace: str, identity: str, *how: str) -> int:
     leader = Leader(client, namespace, "it", identity, times=times)
     fenced = client.fenced(leader.check)
     which = Ref("v1", "ConfigMap", namespace, "it")
+    ending = threading.Event()
     writers: list[threading.Thread] = []
 
     def write() -> None:
-        for number in range(1_000_000):
+        for number in itertools.count():
+            if ending.is_set() and leader.leading:
+                return
             if number == 3 and "freeze" in how:
                 say("freezing")
                 # to this very thread: another one may take a signal to the process, and this one run on a little
@@ -47,6 +51,7 @@ def main(kubeconfig: str, namespace: str, identity: str, *how: str) -> int:
         writers[0].start()
 
     def lost() -> None:
+        ending.set()
         writers[0].join()
         say("lost")
 

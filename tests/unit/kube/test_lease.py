@@ -107,7 +107,8 @@ def test_a_lease_that_is_not_there_is_made_and_renewed_and_released(
     stop.at_wait = lambda: renewed.append(leases.spec["holderIdentity"])
     stop.ends_after = 3
     assert story.run() is True
-    assert story.told == ["started, leading", "lost, not leading"]
+    assert story.told == ["started, leading", "lost, leading"], "what is in work may be finished"
+    assert not candidate.leading
     assert (renewed, stop.waits) == (["pod-a_1"] * 3, [2.0] * 3)
     assert leases.spec == {
         "holderIdentity": "",
@@ -181,7 +182,7 @@ def test_a_server_that_is_away_shortly_costs_nothing(leases: Leases, candidate: 
     stop.at_wait, stop.ends_after = at_wait, 8
     story = Story(candidate, stop)
     assert story.run() is True
-    assert story.told == ["started, leading", "lost, not leading"]
+    assert story.told == ["started, leading", "lost, leading"]
 
 
 def test_who_cannot_renew_for_10_seconds_stops_5_before_another_may_start(
@@ -273,6 +274,23 @@ def test_the_lease_is_released_only_after_the_writers_ended(leases: Leases, cand
     stop.ends_after = 1
     candidate.run(lambda: None, lambda: seen.append(leases.spec["holderIdentity"]), stop)
     assert (seen, leases.spec["holderIdentity"]) == (["pod-a_1"], "")
+
+
+def test_who_takes_too_long_to_end_is_refused_and_releases_nothing(
+    leases: Leases, candidate: Leader, stop: Any, clock: Any
+) -> None:
+    stop.ends_after = 1
+    refused: list[bool] = []
+
+    def lost() -> None:
+        candidate.check()
+        clock.pass_(10)
+        with pytest.raises(NotLeaderError):
+            candidate.check()
+        refused.append(True)
+
+    assert candidate.run(lambda: None, lost, stop) is False
+    assert (refused, leases.spec["holderIdentity"]) == ([True], "pod-a_1")
 
 
 def test_who_cannot_start_gives_the_lease_back(leases: Leases, candidate: Leader, stop: Any) -> None:

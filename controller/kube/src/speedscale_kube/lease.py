@@ -142,7 +142,7 @@ class Leader:
         self._times, self._clock, self._stamp, self._jitter = times, clock, stamp, jitter
         self._lease: Object | None = None  # as read or written last
         self._lock = threading.Lock()
-        self._leading = False
+        self._leading = self._ended = False
 
     @property
     def leading(self) -> bool:
@@ -163,9 +163,10 @@ class Leader:
     def run(self, started: Callable[[], None], lost: Callable[[], None], stop: Stop) -> bool:
         """Stand for election until `stop` is set (True: a clean end) or leadership was had and lost (False).
 
-        `started()` is called once we lead, `lost()` once we no longer do, on a clean end too; both at most once, each
-        in some thread. `started` returns soon; `lost` returns when nothing of ours writes any more: then the Lease is
-        released. `check` fails before `lost` is called. A candidate that lost does not stand again: its process ends.
+        `started()` is called once we lead, `lost()` once that ends, each at most once, in some thread. `started`
+        returns soon, `lost` when nothing of ours writes any more. On loss `check` fails before `lost` is called; on a
+        clean end it holds until the deadline, so that `lost` can finish what is in work, and the Lease is released
+        afterwards. A candidate that lost does not stand again: its process ends.
         """
         while not self._try():
             if stop.wait(self._times.retry_s * (1.0 + self._jitter())):
@@ -181,9 +182,9 @@ class Leader:
                 if not self._try() and not self.leading:
                     break
         finally:
+            ours = self._end(lost)
             over.set()
-            ours = self._lose(lost)
-            watchdog.join()
+            watchdog.join()  # which may be in `lost`
             if ours:
                 self._release()
         return ours and stop.is_set()
@@ -194,21 +195,26 @@ class Leader:
             renewed_at = self._election.renewed_at
             left = 0.0 if renewed_at is None else renewed_at + self._times.renew_s - self._clock()
             if left <= 0:
-                self._lose(lost)
+                self._leading = False
+                self._end(lost)
                 return
             if over.wait(left):
                 return
 
-    def _lose(self, lost: Callable[[], None]) -> bool:
-        """Stop leading and say so, once; True when it was still ours to give up."""
+    def _end(self, lost: Callable[[], None]) -> bool:
+        """Have all writing end, once; True when the Lease is still ours afterwards, to be released."""
         with self._lock:
-            if not self._leading:
+            if self._ended:
                 return False
-            ours = self.leading
+            self._ended = True
+        ours = self.leading
+        (_log.info if ours else _log.warning)("leader_ends", lease=str(self.which), in_time=ours)
+        if not ours:
             self._leading = False
-            (_log.info if ours else _log.warning)("leader_ended", lease=str(self.which), in_time=ours)
-            lost()
-            return ours
+        lost()
+        ours = self.leading
+        self._leading = False
+        return ours
 
     def _try(self) -> bool:
         """Claim or renew once; True when we hold the Lease now. Raises no Exception that the API can cause."""
