@@ -16,7 +16,7 @@ from speedscale_kube import Client, Ref
 from speedscale_schemas.errors import ConfigError, PermanentError
 from speedscale_schemas.wording import nearest
 
-from .config_map import LABEL, config_map, config_map_name, files_of
+from .config_map import LABEL, config_map, config_map_name, files_of, volume
 from .index import MANIFEST, SnapshotIndex, read_index
 
 LATEST: Final = "latest"
@@ -62,6 +62,10 @@ class Found:
             return config_map(self.files, namespace=namespace, name=copy_name), True
         except ConfigError as error:
             raise SnapshotError("; ".join(error.problems)) from error
+
+    def volume(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return the volume of a pod beside ConfigMap `manifest`, and what the snapshot is called in there."""
+        return volume(manifest, self.id)
 
 
 class SnapshotSource(Protocol):

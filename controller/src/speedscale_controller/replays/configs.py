@@ -1,0 +1,44 @@
+"""Test configs: a ConfigMap `speedscale-testconfig-<id>` beside the replay or the operator, else a built-in one.
+
+Called by `seeing`. A config that breaks its schema is refused with every problem.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from speedscale_kube import Client, Ref
+from speedscale_schemas import builtins
+from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.validation import check
+
+KIND = "test-config"
+KEY = "testconfig.json"
+
+
+def find(client: Client, id_: str, namespace: str, own_namespace: str) -> Mapping[str, Any]:
+    """Return a test config by its id; ConfigError names what there is, or what is wrong with it."""
+    if id_ not in builtins.names(KIND):
+        for place in dict.fromkeys((namespace, own_namespace)):
+            ref = Ref("v1", "ConfigMap", place, f"speedscale-testconfig-{id_.lower()}")
+            found = client.find(ref)
+            if found is not None:
+                return _read(found, str(ref))
+    return builtins.document(KIND, id_)
+
+
+def _read(obj: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    text = (obj.get("data") or {}).get(KEY)
+    if text is None:
+        raise ConfigError([f"{where}: has no key {KEY}"])
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([f"{where}: {KEY}: no JSON: {error}"]) from error
+    problems = [str(problem) for problem in check(KIND, document, source=where)]
+    if problems:
+        raise ConfigError(problems)
+    made: Mapping[str, Any] = document
+    return made

@@ -1,0 +1,76 @@
+"""What injection has to know to change a workload for a replay: read when it is needed, for that namespace alone.
+
+Called by `seeing`. Admission knows the same from memory; here a few reads more are no harm, and what is read is as new
+as the workload itself. A right that is missing leaves its part out, as admission does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from speedscale_controller.bundle import Bundle
+from speedscale_controller.injection import Cluster, Facts, Installation, Namespace, ReplayPatch
+from speedscale_controller.replay import WorkloadPatch
+from speedscale_controller.settings import Settings
+from speedscale_kube import Client, Ref
+from speedscale_kube.errors import ForbiddenError
+
+STATE = "speedscale-operator-state"
+T = TypeVar("T")
+
+
+class FactsReader:
+    """Reads facts. The cluster's version is asked once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._cluster: Cluster | None = None
+
+    def read(self, namespace: str, settings: Settings, bundle: Bundle | None, patch: WorkloadPatch | None) -> Facts:
+        """Return the facts of a workload in a namespace under a replay's patch, or under none."""
+        return Facts(
+            template=None if bundle is None else bundle.sidecar,
+            installation=self._installation(settings),
+            namespace=self._namespace(namespace, settings),
+            cluster=self._server(),
+            replay=None if patch is None else ReplayPatch(**patch.arguments()),
+        )
+
+    def _installation(self, settings: Settings) -> Installation:
+        state = self._client.find(Ref("v1", "ConfigMap", settings.namespace, STATE)) or {}
+        return Installation(
+            namespace=settings.namespace,
+            instance_id=str((state.get("data") or {}).get("INSTANCE_ID", "")),
+            adopt=frozenset(filter(None, (settings.instance_id,))),
+            sidecar_config=settings.sidecar_config,
+            disable_smartdns=settings.disable_smartdns,
+            log_level=settings.log_level,
+            pull_secrets=settings.image_pull_secrets,
+        )
+
+    def _namespace(self, name: str, settings: Settings) -> Namespace:
+        client = self._client
+        found = _allowed(lambda: client.find(Ref("v1", "Namespace", "", name)), None)
+        return Namespace.of(
+            found or {"metadata": {"name": name}},
+            selected=settings.watches(name),
+            quotas=_allowed(lambda: client.list("v1", "ResourceQuota", name), []),
+            limit_ranges=_allowed(lambda: client.list("v1", "LimitRange", name), []),
+        )
+
+    def _server(self) -> Cluster:
+        if self._cluster is None:
+            digits = self._client.version().removeprefix("v").split(".")[:2]
+            try:
+                self._cluster = Cluster(version=(int(digits[0]), int("".join(c for c in digits[1] if c.isdigit()))))
+            except (IndexError, ValueError):
+                self._cluster = Cluster(version=(1, 25))
+        return self._cluster
+
+
+def _allowed(read: Callable[[], T], otherwise: T) -> T:
+    try:
+        return read()
+    except ForbiddenError:
+        return otherwise
