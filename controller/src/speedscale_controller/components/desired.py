@@ -48,7 +48,7 @@ def desired(component: str, bundle: Bundle, base: Settings, now: Settings) -> De
     if not creates:
         return Desired(tuple(dict(one) for one in manifests))
     wish = Wish(component, base, now)
-    return Desired(tuple(stamped(one) for one in overridden(manifests, wish)), problems=refused(wish))
+    return Desired(tuple(stamped(component, one) for one in overridden(manifests, wish)), problems=refused(wish))
 
 
 def _absent(component: str, on: bool | None) -> Desired:
@@ -61,11 +61,11 @@ def _absent(component: str, on: bool | None) -> Desired:
     return Desired(wanted=False)
 
 
-def stamped(one: Object) -> Object:
-    """Return an object that says which wish it was made of, in an annotation."""
+def stamped(component: str, one: Object) -> Object:
+    """Return an object that says in an annotation which component's wish it was made of."""
     text = json.dumps(one, sort_keys=True).encode("utf-8", "surrogatepass")
     metadata = one["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), STAMP: hashlib.sha256(text).hexdigest()[:32]}
+    annotations = {**(metadata.get("annotations") or {}), STAMP: f"{component}/{hashlib.sha256(text).hexdigest()[:32]}"}
     return {**one, "metadata": {**metadata, "annotations": annotations}}
 
 

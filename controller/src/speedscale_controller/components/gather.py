@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from speedscale_controller.bundle import Bundle, BundleError
+from speedscale_controller.bundle import Bundle
 from speedscale_controller.bundle.reading import HASH
 from speedscale_controller.reconciling.live import BUNDLE_LABEL
 from speedscale_kube import Client, Object, Ref
@@ -40,15 +40,6 @@ def present(client: Client, namespace: str) -> Present:
     found = client.list("v1", "ConfigMap", namespace, labels=BUNDLE_LABEL, metadata_only=True)
     hashes = {one["metadata"]["name"]: (one["metadata"].get("annotations") or {}).get(HASH, "") for one in found}
     return Present(hashes, {one["metadata"]["name"]: str(one["metadata"].get("uid", "")) for one in found})
-
-
-def wrong(client: Client, namespace: str) -> str:
-    """Return what is wrong with the bundle as it is, in one line; empty when it is whole."""
-    try:
-        Bundle.read(client.list("v1", "ConfigMap", namespace, labels=BUNDLE_LABEL))
-    except BundleError as error:
-        return "; ".join(error.problems)
-    return ""
 
 
 def objects(client: Client, wanted: Iterable[Ref]) -> dict[Ref, Object]:

@@ -33,8 +33,9 @@ from .writing import Outcome, take
 
 RESYNC_S: Final = 300.0
 BUNDLE_S: Final = 2.0  # how long to wait for the bundle to be whole, and in memory
-BUNDLE_TOLD_S: Final = 60.0  # an apply takes less
+BUNDLE_LOOKS: Final = 5  # so many looks later it is worth a word
 ROLLOUT_S: Final = 10.0
+_NEW: Final = frozenset({Reason.ROLLED_FORWARD, Reason.MISSING})
 
 
 class Components:
@@ -46,7 +47,9 @@ class Components:
         self._stores: tuple[Store[Held], ...] = ()
         self._patience = Patience()
         self._down_since: dict[str, float] = {}
-        self._bundle_since: float | None = None
+        self._up: set[str] = set()
+        self._behind: dict[str, int] = {}
+        self._parts_of: tuple[Bundle | None, dict[Ref, str]] = (None, {})
 
     def watches(self, settings: Settings) -> Sequence[Watched[Any]]:
         """Return the kinds of components; without any interest in them (gitops, off) there is no right to read them."""
@@ -62,7 +65,7 @@ class Components:
             self._stores = tuple(context.store(kind) for kind in KINDS)
         for store in self._stores:
             store.add_handler(self._object_changed)
-        context.store(SETTINGS).add_handler(lambda key, old, new: self._queue.add(OVERRIDE))
+        context.store(SETTINGS).add_handler(self._settings_changed)
         context.on_bundle(self._everything)
         context.every(RESYNC_S, self.name, self._everything)
 
@@ -80,13 +83,8 @@ class Components:
             return None
         there = gather.present(self._context.client, settings.namespace)
         if not there.is_of(bundle):
-            return self._wait_for_bundle(component, there)
-        self._bundle_since = None
-        before = self._not_up(component, bundle) if creates else ""
-        if before:
-            self._telling.condition(component, Condition.WAITING, f"{before} comes first")
-            self._telling.flush()
-            return Result(ROLLOUT_S)
+            return self._wait_for_bundle(component)
+        self._behind.pop(component, None)
         return self._settle(component, bundle, policy, creates, there)
 
     def _settle(
@@ -99,11 +97,17 @@ class Components:
         made = set() if want.unsure or not creates else self._made(component)
         if not wanted and not made and not want.problems:
             self._down_since.pop(component, None)
+            self._up.add(component)  # nothing of it is to be waited for
             self._telling.forget(component)
             self._telling.flush()
             return None
         live = gather.objects(self._context.client, {*wanted, *made})
         decided = plan(want.objects, live, policy, creates=creates, component=component)
+        first = self._not_up(component, bundle) if any(step.reason in _NEW for step in decided.writes) else ""
+        if first:
+            self._telling.condition(component, Condition.WAITING, f"{first} comes first")
+            self._telling.flush()
+            return Result(ROLLOUT_S)
         taken = self._take(component, decided, wanted, live)
         after = self._rollout(component, wanted, live, taken)
         self._tell(component, want, decided, taken, live, after, there)
@@ -161,8 +165,13 @@ class Components:
         down = [(obj, one) for obj, one in seen if not one.up]
         if not down:
             self._down_since.pop(component, None)
+            if component not in self._up:
+                self._up.add(component)
+                for later in LATER:  # which may have waited for this
+                    self._queue.add(later)
             self._telling.rolled(component, Cause.NONE)
             return Rollout(Cause.NONE)
+        self._up.discard(component)
         since = self._down_since.setdefault(component, self._context.clock())
         found = down[0][1]
         if self._context.clock() - since >= self._context.settings.control_plane_timeout_s:
@@ -179,7 +188,7 @@ class Components:
         if component not in LATER:
             return ""
         first = (one for one in bundle.components if one not in LATER)
-        return next((one for one in first if one in self._down_since and not self._late(one)), "")
+        return next((one for one in first if one not in self._up and not self._late(one)), "")
 
     def _tell(
         self,
@@ -227,35 +236,24 @@ class Components:
             return (Condition.DOWN, after.message) if self._late(component) else (Condition.STARTING, "")
         return Condition.AS_WANTED, ""
 
-    def _wait_for_bundle(self, component: str, there: gather.Present) -> Result:
-        """Wait until the bundle is whole and in memory; say what is wrong with it when that takes long."""
-        now = self._context.clock()
-        if self._bundle_since is None:
-            self._bundle_since = now
-        message = ""
-        if now - self._bundle_since >= BUNDLE_TOLD_S:
-            message = gather.wrong(self._context.client, self._context.settings.namespace)
-            if message:
-                told = Told(*self._home(component, there), "Warning", "BundleRefused", message)
-                self._telling.events(component, frozenset({told}))
-        self._telling.condition(component, Condition.WAITING, message or "a new bundle is being read")
-        self._telling.flush()
+    def _wait_for_bundle(self, component: str) -> Result:
+        """Wait until the bundle is whole and in memory; what is wrong with one that is not is told by the manager."""
+        self._behind[component] = self._behind.get(component, 0) + 1
+        if self._behind[component] == BUNDLE_LOOKS:
+            message = "the bundle in the cluster is not whole, or not read yet; the components stay as they are"
+            self._telling.condition(component, Condition.WAITING, message)
+            self._telling.flush()
         return Result(BUNDLE_S)
 
     def _override(self) -> None:
-        """Tell what of the override is refused, on the ConfigMap itself."""
+        """Note what of the override is refused; the Event on the ConfigMap is the manager's."""
         settings = self._context.settings
         environ = {"POD_NAME": settings.pod_name, "POD_NAMESPACE": settings.namespace}
         try:
             composed = compose(environ, self._config_map(BASE), self._config_map(OVERRIDE))
         except ConfigError:
             return  # told by who reads the settings
-        which = Ref("v1", "ConfigMap", settings.namespace, OVERRIDE)
         problems = [text for _, text in composed.problems]
-        live = self._context.client.find(which) if problems else None
-        uid = str(((live or {}).get("metadata") or {}).get("uid", ""))
-        told = {Told(which, uid, "Warning", "OverrideRefused", text) for text in problems}
-        self._telling.events(OVERRIDE, frozenset(told))
         if problems:
             self._telling.condition("override", Condition.FAILED, problems[0])
         else:
@@ -283,18 +281,29 @@ class Components:
         return None if data is None else dict(data)
 
     def _made(self, component: str) -> set[Ref]:
-        return {one.ref for store in self._stores for one in store.values() if one.made and one.component == component}
+        return {one.ref for store in self._stores for one in store.values() if one.made == component}
 
     def _object_changed(self, key: Key, old: Held | None, new: Held | None) -> None:
-        bundle = self._context.bundle()
-        known = frozenset(bundle.components) if bundle else frozenset()
         for one in (old, new):
-            if one is not None and (one.made or one.component in known):
-                self._queue.add(one.component)
+            if one is not None:
+                for component in {one.made, self._parts().get(one.ref, "")} - {""}:
+                    self._queue.add(component)
+
+    def _parts(self) -> dict[Ref, str]:
+        """Return of which component each object of the bundle is."""
+        bundle = self._context.bundle()
+        if bundle is not self._parts_of[0]:
+            names = bundle.components if bundle else ()
+            parts = {ref(dict(one)): name for name in names for one in (bundle.managed(name) if bundle else ())}
+            self._parts_of = (bundle, parts)
+        return self._parts_of[1]
+
+    def _settings_changed(self, key: Key, old: object, new: object) -> None:
+        self._queue.add(OVERRIDE)
 
     def _everything(self) -> None:
         bundle = self._context.bundle()
-        made = {one.component for store in self._stores for one in store.values() if one.made}
+        made = {one.made for store in self._stores for one in store.values() if one.made}
         for component in sorted({*(bundle.components if bundle else ()), *made, *_switched(self._context.settings)}):
             self._queue.add(component)
         self._queue.add(OVERRIDE)

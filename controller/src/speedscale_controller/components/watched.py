@@ -1,8 +1,8 @@
 """What of managed components is kept in memory: enough to know that one is to be looked at again. Pure.
 
 The objects themselves are read when a component is reconciled. What is kept is a digest of what can drift, how far a
-workload's rollout is, and whether we made it: server-side apply records that (`metadata.managedFields`), so the
-inventory is on the objects and no list of ours can be lost.
+workload's rollout is, and whether we made it. Server-side apply records that (`metadata.managedFields`), and our stamp
+says for which component, so the inventory is on the objects and no list of ours can be lost.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
+from speedscale_controller.drift import STAMP
 from speedscale_controller.drift.compare import MANAGER
 from speedscale_controller.reconciling import Scope, Watched
 from speedscale_controller.reconciling.live import BUNDLE_LABEL
@@ -20,32 +21,30 @@ from speedscale_kube.compare import entries
 
 from .rollout import rollout
 
-COMPONENT: Final = "controlplane.speedscale.com/component"
 PART_OF: Final = "app.kubernetes.io/part-of=speedscale"
 _SERVER: Final = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"})
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One object of a component. `made`: the operator applied it. `rollout` is its status in words."""
+    """One object of some component. `made`: of which component we applied it, if we did. `rollout`: status in words."""
 
     ref: Ref
-    component: str
-    made: bool
+    made: str
     digest: str
     rollout: str
 
 
 def held(obj: Object) -> Held | None:
-    """Return what is kept of an object; None for what is no part of a component."""
+    """Return what is kept of an object; None for the bundle itself."""
     metadata = obj["metadata"]
     labels = metadata.get("labels") or {}
-    component = str(labels.get(COMPONENT, ""))
-    if not component or BUNDLE_LABEL in labels:
+    if BUNDLE_LABEL in labels:
         return None
     which = Ref(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"])
-    made = any(entry.manager == MANAGER and entry.operation == "Apply" for entry in entries(obj))
-    return Held(which, component, made, _digest(obj), rollout(obj).message)
+    ours = any(entry.manager == MANAGER and entry.operation == "Apply" for entry in entries(obj))
+    made = str((metadata.get("annotations") or {}).get(STAMP, "")).partition("/")[0] if ours else ""
+    return Held(which, made, _digest(obj), rollout(obj).message)
 
 
 def _digest(obj: Object) -> str:

@@ -1,8 +1,8 @@
 """What may be done about drift, and why it is done or not. Plain data; reasons are labels of metrics.
 
-`STAMP` is an annotation that profile operator puts on what it applies: the hash of the object as the bundle (and the
-override) want it. Where it differs from the wanted one's, the wish changed, not the object: that is a roll forward, and
-no drift.
+`STAMP` is an annotation that profile operator puts on what it applies: `<component>/<hash>`, of the object as the
+bundle (and the override) want it. Where it differs from the wanted one's, the wish changed, not the object: that is a
+roll forward, and no drift. The component stands there because labels name smaller parts (java-server of the demo).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from speedscale_kube import Object, Ref
 from speedscale_kube.compare import Change
 
-STAMP: Final = "controlplane.speedscale.com/applied-hash"
+STAMP: Final = "controlplane.speedscale.com/applied"
 
 
 class Policy(StrEnum):
