@@ -130,23 +130,19 @@ def _untouchable(obj: Mapping[str, Any], kind: str, facts: Facts, asked: Asked, 
 
 
 def _verdict(case: _Case, target: _Target) -> Verdict:
-    warnings = target.warnings
+    warnings, refusal = target.warnings, target.refusal
     if target.object == case.obj:
-        if target.refusal is not None:
-            return Skip(*target.refusal, warnings)
-        return Leave(warnings, target.injected)
+        if refusal is None:
+            return Leave(warnings, target.injected)
+        return Leave(warnings, True, *refusal) if target.injected else Skip(*refusal, warnings)
     if case.operation == "UPDATE" and case.kind in _IMMUTABLE:
-        if target.refusal is not None and not case.stripped.found:
-            return Skip(*target.refusal, warnings)
+        if refusal is not None and not case.stripped.found:
+            return Skip(*refusal, warnings)
         what = "be changed" if case.stripped.found else "get the sidecar"
         message = f"the pods of a {case.kind} that exists cannot {what}: delete it and create it anew"
         return Skip(_IMMUTABLE[case.kind], message, warnings)
-    if target.injected:
-        told = (f"not injected ({target.refusal[0]}): {target.refusal[1]}",) if target.refusal else ()
-        return Inject(target.object, (*told, *warnings))
-    if target.refusal is not None:
-        return Remove(target.object, warnings, *target.refusal)
-    return Remove(target.object, warnings)
+    made = Inject if target.injected else Remove
+    return made(target.object, warnings, *(refusal or ()))
 
 
 def _target(case: _Case) -> _Target:

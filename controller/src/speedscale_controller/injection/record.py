@@ -48,7 +48,7 @@ def fingerprint(value: Any) -> str:
 
 
 def _dense(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         dense = {key: _dense(item) for key, item in value.items()}
         return {key: item for key, item in dense.items() if item or (item == 0 and item is not False)}
     if isinstance(value, list):
@@ -96,19 +96,27 @@ def _compare(before: Any, after: Any, path: str, key: str, entries: Entries) -> 
         return
     if isinstance(before, dict) and isinstance(after, dict):
         _compare_maps(before, after, path, entries)
-    elif isinstance(before, list) and isinstance(after, list) and _mergeable(before, after, key):
-        old = dict(_elements(before, key))
-        for token, element in _elements(after, key):
-            if token in old:
-                _compare(old[token], element, f"{path}/{token}", "", entries)
-            else:
-                entries[f"{path}/{token}"] = [fingerprint(element)]
+    elif isinstance(before, list) and isinstance(after, list) and key in KEYS:
+        _compare_lists(before, after, path, key, entries)
     elif before is None and _container(after, key):
         _added(after, path, key, entries, [_MADE, None])
     elif isinstance(before, str) and isinstance(after, str) and before and after.startswith(before):
         entries[path] = [fingerprint(after), len(before), "cut"]
     else:
         entries[path] = [fingerprint(after), before]
+
+
+def _compare_lists(before: list[Any], after: list[Any], path: str, key: str, entries: Entries) -> None:
+    """Compare merged lists by element where the list only grew; of any other the whole is remembered."""
+    old, new = dict(_elements(before, key)), dict(_elements(after, key))
+    if list(old) != [token for token in new if token in old]:
+        entries[path] = [fingerprint(after), before]
+        return
+    for token, element in new.items():
+        if token in old:
+            _compare(old[token], element, f"{path}/{token}", "", entries)
+        else:
+            entries[f"{path}/{token}"] = [fingerprint(element)]
 
 
 def _compare_maps(before: dict[str, Any], after: dict[str, Any], path: str, entries: Entries) -> None:
@@ -137,16 +145,6 @@ def _container(value: Any, key: str) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and key in KEYS)
 
 
-def _mergeable(before: list[Any], after: list[Any], key: str) -> bool:
-    """Return whether a merged list only grew: its elements are all there, in the same order."""
-    if key not in KEYS:
-        return False
-    old = [token for token, _ in _elements(before, key)]
-    new = [token for token, _ in _elements(after, key)]
-    known = set(old)
-    return old == [token for token in new if token in known]
-
-
 def _elements(items: list[Any], key: str) -> Iterator[tuple[str, Any]]:
     merge_key = KEYS[key]
     seen: dict[str, int] = {}
@@ -158,7 +156,7 @@ def _elements(items: list[Any], key: str) -> Iterator[tuple[str, Any]]:
 
 
 def _escape(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")
+    return token.replace("~", "~0").replace("/", "~1") if "/" in token or "~" in token else token
 
 
 def _unescape(token: str) -> str:

@@ -42,10 +42,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Inject:
-    """`object` is the workload with the sidecar in; it differs from the one that was given."""
+    """`object` is the workload with the sidecar, or a replay's changes, in; it differs from the one that was given.
+
+    `reason` and `message` say why a sidecar that is asked for is not in beside the replay's changes.
+    """
 
     object: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    reason: Reason | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,12 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The workload is as it should be. `injected`: it bears our sidecar or a replay's changes."""
+    """The workload is as it should be. `injected`: it bears our sidecar or a replay's changes; `reason` as of Inject."""
 
     warnings: tuple[str, ...] = ()
     injected: bool = False
+    reason: Reason | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
