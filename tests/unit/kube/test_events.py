@@ -221,3 +221,19 @@ def test_a_thread_writes_and_what_waits_at_the_end_is_tried(client: Client, clus
     thread.join(30)
     recorder.flush()
     assert (thread.is_alive(), len(cluster.events)) == (False, 2)
+
+
+def test_at_the_end_a_server_that_is_away_holds_nobody_up(
+    recorder: Recorder, cluster: Cluster, clock: Any, fates: list[Fate]
+) -> None:
+    def slow(request: Any) -> Any:
+        clock.pass_(3)
+        return cluster.server.refusal(503, "ServiceUnavailable", "down")
+
+    cluster.refuse = slow
+    for number in range(10):
+        recorder.event(POD, "Normal", "Done", str(number))
+    asked = len(cluster.server.requests)
+    recorder.flush()
+    posts = [r for r in cluster.server.requests[asked:] if r.method == "POST"]
+    assert (len(posts), fates) == (2, [Fate.FAILED] * 10)

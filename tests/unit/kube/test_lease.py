@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speedscale_kube import Client, Leader, NotLeaderError, Ref, Stop, load
+from speedscale_kube.errors import UnauthorizedError
 from speedscale_kube.lease import Durations, Election
 
 PATH = "/apis/coordination.k8s.io/v1/namespaces/shop/leases"
@@ -246,6 +247,24 @@ def test_a_fenced_client_writes_only_while_leading(
     client.patch(IT, {}, "us")
     with pytest.raises(NotLeaderError):
         fenced.patch(IT, {}, "us")
+
+
+def test_the_fence_is_asked_after_the_credentials(server: Any, kubeconfig: Any, tmp_path: Path) -> None:
+    """A token is minted anew after a 401, which may take long: before the second request it is asked again."""
+    token, order = tmp_path / "token", list[str]()
+    token.write_text("old")
+
+    def script(request: Any) -> Any:
+        order.append(request.headers["authorization"])
+        token.write_text("new")
+        return server.refusal(401, "Unauthorized", "no")
+
+    server.script = script
+    with Client(load(kubeconfig(server.url, tokenFile=str(token)), environ={})) as client:
+        client.resource("v1", "ConfigMap")
+        with pytest.raises(UnauthorizedError):
+            client.fenced(lambda: order.append("fence")).patch(Ref("v1", "ConfigMap", "shop", "it"), {}, "us")
+    assert order == ["fence", "Bearer old", "fence", "Bearer new"]
 
 
 def test_a_hanging_request_does_not_hide_the_deadline(leases: Leases, client: Client) -> None:

@@ -41,6 +41,7 @@ from .stop import Stop
 BURST, REFILL_S = 25, 300.0
 LIMIT = 1000
 WRITE_S = 10.0  # patience for one write
+END_S = 5.0
 TRIES = 3
 _MESSAGE, _REASON, _NAME = 1024, 128, 200  # characters; a name of 253 must also hold a suffix
 _log = structlog.get_logger("speedscale_kube")
@@ -99,6 +100,7 @@ class Recorder:
         self._client, self._reporter, self._instance = client.patient(WRITE_S), reporter, instance or reporter
         self._clock, self._stamp, self._observe, self._limit = clock, stamp, observe, limit
         self._changed = threading.Condition()
+        self._writing = threading.Lock()  # one note at a time: whoever ends the process flushes, too
         self._notes: deque[_Note] = deque()
         self._known: OrderedDict[tuple[str, ...], _Known] = OrderedDict()
         self._buckets: OrderedDict[tuple[Ref, str], tuple[float, float]] = OrderedDict()  # tokens, as of
@@ -140,13 +142,20 @@ class Recorder:
         self.flush(stop)
 
     def flush(self, stop: Stop | None = None) -> None:
-        """Write all that waits, in this thread; with `stop`, a busy server is asked again (up to 3 times)."""
+        """Write all that waits, in this thread; with `stop`, a busy server is asked again (up to 3 times).
+
+        Without, or once it is set, this ends after 5 seconds or a little more: what waits still is left out.
+        """
+        until = self._clock() + END_S
         while True:
-            with self._changed:
-                if not self._notes:
-                    return
-                note = self._notes.popleft()
-            self._observe(self._deliver(note, stop))
+            with self._writing:
+                with self._changed:
+                    if not self._notes:
+                        return
+                    note = self._notes.popleft()
+                late = (stop is None or stop.is_set()) and self._clock() >= until
+                fate = Fate.FAILED if late else self._deliver(note, stop)
+            self._observe(fate)
 
     def _deliver(self, note: _Note, stop: Stop | None) -> Fate:
         for left in reversed(range(TRIES)):

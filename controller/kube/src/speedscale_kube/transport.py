@@ -122,8 +122,6 @@ class Transport:
     def _once(
         self, method: str, path: str, params: Mapping[str, str], data: bytes | None, headers: dict[str, str]
     ) -> dict[str, Any]:
-        if self._fence is not None and method != "GET" and "dryRun" not in params:
-            self._fence()
         response = self._authorised(method, path, params, data, headers)
         where = f"{method} {path}"
         try:
@@ -191,6 +189,8 @@ class Transport:
             authorization = self._access.credential.authorization()
             certificate = self._access.credential.certificate()
         extra = {"Authorization": authorization} if authorization else {}
+        if self._fence is not None and method != "GET" and "dryRun" not in params:
+            self._fence()  # as late as can be: a plugin that mints a token may take a minute
         try:
             response: requests.Response = self._http.session.request(
                 method,
