@@ -208,6 +208,28 @@ def test_who_sees_another_in_the_lease_stops_at_once(leases: Leases, candidate: 
     assert (story.told[-1], len(stop.waits), leases.spec["holderIdentity"]) == ("lost, not leading", 1, "pod-b_2")
 
 
+def test_a_lease_that_somebody_deleted_is_made_anew_by_its_holder(leases: Leases, candidate: Leader, stop: Any) -> None:
+    def at_wait() -> None:
+        if len(stop.waits) == 2:
+            leases.lease = None
+
+    stop.at_wait, stop.ends_after = at_wait, 6
+    story = Story(candidate, stop)
+    assert story.run() is True
+    assert story.told == ["started, leading", "lost, leading"]
+
+
+def test_a_deleted_lease_that_another_made_first_is_lost(leases: Leases, candidate: Leader, stop: Any) -> None:
+    def at_wait() -> None:
+        leases.lease = None
+        leases.before = lambda request: leases.held_by("pod-b_2") if request.method == "POST" else None
+
+    stop.at_wait = at_wait
+    story = Story(candidate, stop)
+    assert story.run() is False
+    assert (story.told[-1], leases.spec["holderIdentity"]) == ("lost, not leading", "pod-b_2")
+
+
 def test_who_slept_is_refused_before_any_thread_of_it_ran(leases: Leases, candidate: Leader, clock: Any) -> None:
     stop = Stop()
     leading, over = threading.Event(), threading.Event()
