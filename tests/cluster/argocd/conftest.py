@@ -88,6 +88,9 @@ def clean(argo: ArgoCD) -> None:
         for one in kube.list("argoproj.io/v1alpha1", kind, ARGOCD):
             which = kube.ref(one)
             argo.forget(which)
+    configuration = Ref("v1", "ConfigMap", ARGOCD, "argocd-cm")
+    checks = [key for key in kube.get(configuration).get("data") or () if "customizations.health" in key]
+    kube.patch(configuration, {"data": dict.fromkeys(checks)}, "tests")
     for one in kube.list("argoproj.io/v1alpha1", "AppProject", ARGOCD):
         kube.delete(kube.ref(one))
     gone = [kube.ref(one) for pair in _CLUSTER_SCOPED for one in kube.list(*pair, labels=PART_OF)]  # webhooks first

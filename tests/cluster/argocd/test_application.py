@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.argocd import ArgoCD, good, health, phase, sync_status
+from harness.argocd import ArgoCD, good, health, message, phase, sync_status
 from harness.cluster import Cluster
 from harness.gitops import ROLLED, Live, of, synth, wave
 from harness.page import Page
 from harness.repository import Repository
 
-from speedscale_kube import Object, Ref
+from speedscale_kube import Ref
 from speedscale_runtime.cli.root import main
 
 APP = "speedscale"
@@ -50,7 +50,7 @@ def installed(argo: ArgoCD, repository: Repository, page: Page, shell: Callable[
     for component in slow:
         argo.nodes.hold(component)
     try:
-        for command in page.commands("Install"):
+        for command in page.commands("Install") + page.commands("As one Application"):
             shell(command)
         for component in slow:
             waits = f"apps/Deployment/speedscale-{component}"
@@ -62,10 +62,6 @@ def installed(argo: ArgoCD, repository: Repository, page: Page, shell: Callable[
             argo.nodes.release(component)
     argo.until_app(APP, good, "it is installed")
     return made
-
-
-def message(app: Object) -> str:
-    return str(((app.get("status") or {}).get("operationState") or {}).get("message", ""))
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ class ArgoCD:
         """Return the name of an Application (or AppProject, ApplicationSet) of this Argo CD."""
         return Ref("argoproj.io/v1alpha1", kind, NAMESPACE, name)
 
-    def until_app(self, name: str, good: Callable[[Object], bool], what: str, deadline_s: float = 90.0) -> Object:
+    def until_app(self, name: str, good: Callable[[Object], bool], what: str, deadline_s: float = 40.0) -> Object:
         """Ask for an Application until it is so; AssertionError with what Argo CD says of it after `deadline_s`."""
         deadline = time.monotonic() + deadline_s
         while True:
@@ -262,6 +262,11 @@ def health(app: Object) -> str:
 def phase(app: Object) -> str:
     """Return the phase of the last operation, or nothing."""
     return str(((app.get("status") or {}).get("operationState") or {}).get("phase", ""))
+
+
+def message(app: Object) -> str:
+    """Return what the last operation waits for, or how it ended."""
+    return str(((app.get("status") or {}).get("operationState") or {}).get("message", ""))
 
 
 def running(app: Object) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from speedscale_kube import Client, Object, Ref
-from speedscale_manifests.drift import read
 from speedscale_runtime.cli.root import main
 
 WAVE = "argocd.argoproj.io/sync-wave"
@@ -19,6 +20,12 @@ def synth(folder: Path, *arguments: str) -> Path:
     """Write manifests with `speedctl synth` into `folder` and return it."""
     assert main(["synth", "--out", str(folder), *arguments]) == 0
     return folder
+
+
+def manifests(dist: Path) -> list[Object]:
+    """Return the objects that were written into a folder."""
+    files = sorted(file for file in dist.rglob("*.yaml") if file.name != "kustomization.yaml")
+    return [one for file in files for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Live:
 
     def __init__(self, kube: Client, dist: Path) -> None:
         self._kube = kube
-        self.manifests: list[Object] = [one.manifest for one in read(dist).objects]
+        self.manifests = manifests(dist)
 
     def waves(self) -> dict[int, set[Ref]]:
         """Return the objects by sync wave, as git has them."""

@@ -51,7 +51,7 @@ class Repository:
     def commit(self, message: str, *, tag: str = "") -> str:
         """Commit everything and push it; return the revision."""
         self._git("add", "--all")
-        self._git("commit", "--quiet", "--message", message)
+        self._git("commit", "--quiet", "--allow-empty", "--message", message)
         if tag:
             self._git("tag", tag)
         self._git("push", "--quiet", "--tags", "origin", BRANCH)

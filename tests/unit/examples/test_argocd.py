@@ -151,7 +151,7 @@ def test_the_gate_is_a_hook_with_a_fixed_name_and_a_valid_replay() -> None:
     assert trafficreplay.validate(gate) == []
     assert gate["metadata"]["annotations"] == {
         "argocd.argoproj.io/hook": "PostSync",
-        "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
+        "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation,HookSucceeded,HookFailed",
     }
     assert "generateName" not in gate["metadata"]
 
