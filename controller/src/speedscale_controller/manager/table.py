@@ -5,8 +5,9 @@ from __future__ import annotations
 from speedscale_controller.components import Components
 from speedscale_controller.identity import Identity
 from speedscale_controller.reconciling import Reconciler
+from speedscale_controller.replays import Replays
 
 
 def reconcilers() -> tuple[Reconciler, ...]:
     """Return them all, made anew: one set for each time that this process leads."""
-    return (Identity(), Components())
+    return (Identity(), Components(), Replays())
