@@ -67,7 +67,7 @@ def decide(
     if not present and not facts.replay and not _mentions_us(obj, kind):
         return Leave()
     asked = ask(obj, kind, facts)
-    wants = asked.sidecar or asked.refusal is not None or facts.replay is not None
+    wants = asked.parsed.sidecar.inject or asked.refusal is not None or facts.replay is not None
     if not wants and not present:
         return Leave(asked.warnings)
     refusal = _untouchable(obj, kind, facts, asked, wants)

@@ -69,7 +69,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The workload is as it should be. `injected`: it bears our sidecar or a replay's changes; `reason` as of Inject."""
+    """The workload is as it should be. `injected`: it has our sidecar or a replay's changes; `reason` as of Inject."""
 
     warnings: tuple[str, ...] = ()
     injected: bool = False
