@@ -1,0 +1,22 @@
+"""What is known around a workload, kept in memory: the facts that `injection.decide` is given.
+
+Admission (each replica) and healing (the leader) know the same things in the same way: namespaces, quotas and limits,
+who we are, which replays hold which workloads, what the cluster can. `watched(settings)` are the collections, `Memory`
+makes facts of their stores. No call to the API server is made for a decision; `observe` is, now and then.
+"""
+
+from .cluster import observe
+from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, watched
+from .memory import Memory
+
+__all__ = [
+    "IDENTITY",
+    "LIMITS",
+    "QUOTAS",
+    "REPLAYS",
+    "Identity",
+    "Memory",
+    "namespaces",
+    "observe",
+    "watched",
+]

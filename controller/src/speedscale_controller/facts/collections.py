@@ -1,0 +1,83 @@
+"""The collections that facts are made of, and what is kept of each object. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from speedscale_controller.certificates.names import STATE
+from speedscale_controller.injection import Limits, Quota
+from speedscale_controller.reconciling import Scope, Watched
+from speedscale_controller.replay import Hold, hold
+from speedscale_controller.settings import Settings
+from speedscale_kube import Object
+from speedscale_schemas import trafficreplay
+
+INSTANCE_ID, ADOPTED = "INSTANCE_ID", "ADOPTED_INSTANCE_IDS"
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A Namespace as far as it decides."""
+
+    labels: Pairs
+    annotations: Pairs
+    deleting: bool
+
+
+def _labelled(obj: Object) -> Labelled:
+    metadata = obj["metadata"]
+    labels, annotations = (tuple(sorted((metadata.get(key) or {}).items())) for key in ("labels", "annotations"))
+    return Labelled(labels, annotations, "deletionTimestamp" in metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class InNamespace:
+    """Quotas or limits of one object, with where it is."""
+
+    namespace: str
+    found: tuple[Any, ...]
+
+
+def _quota(obj: Object) -> InNamespace:
+    return InNamespace(obj["metadata"].get("namespace", ""), (Quota.of(obj),))
+
+
+def _limits(obj: Object) -> InNamespace:
+    return InNamespace(obj["metadata"].get("namespace", ""), Limits.all_of(obj))
+
+
+def _by_namespace(kept: InNamespace) -> Sequence[Hashable]:
+    return (kept.namespace,)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are: our id, and those of installations that were taken over."""
+
+    id: str = ""
+    adopted: frozenset[str] = frozenset()
+
+
+def _identity(obj: Object) -> Identity:
+    data = obj.get("data") or {}
+    return Identity(str(data.get(INSTANCE_ID, "")).strip(), frozenset(str(data.get(ADOPTED, "")).split()))
+
+
+_INDEX = (("namespace", _by_namespace),)
+IDENTITY: Watched[Identity] = Watched("identity", "v1", "ConfigMap", _identity, scope=Scope.OWN, names=(STATE,))
+QUOTAS: Watched[InNamespace] = Watched("quotas", "v1", "ResourceQuota", _quota, indexes=_INDEX)
+LIMITS: Watched[InNamespace] = Watched("limits", "v1", "LimitRange", _limits, indexes=_INDEX)
+REPLAYS: Watched[Hold] = Watched("holds", trafficreplay.API_VERSION, trafficreplay.KIND, hold)
+
+
+def namespaces(settings: Settings) -> Watched[Labelled]:
+    """Return the collection of namespaces: each by name where only some may be read."""
+    return Watched("namespaces", "v1", "Namespace", _labelled, scope=Scope.CLUSTER, names=settings.namespaces)
+
+
+def watched(settings: Settings) -> tuple[Watched[Any], ...]:
+    """Return all collections that `Memory` reads."""
+    return (namespaces(settings), QUOTAS, LIMITS, IDENTITY, REPLAYS)
