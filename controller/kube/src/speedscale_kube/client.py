@@ -246,6 +246,15 @@ class Client:
         params = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
         return self._transport.request("POST", path, params=params, body=obj)
 
+    def review(self, obj: Object) -> Object:
+        """Ask a question that the server answers and forgets: kinds of authorization.k8s.io and authentication.k8s.io.
+
+        Such an object has no name; a LocalSubjectAccessReview has a namespace.
+        """
+        resource = self.resource(str(obj["apiVersion"]), str(obj["kind"]))
+        path = resource.path(str((obj.get("metadata") or {}).get("namespace", "")))
+        return self._transport.request("POST", path, body=obj)
+
     def update(self, obj: Object, manager: str, *, subresource: str = "", dry_run: bool = False) -> Object:
         """Put an object in the place of that one it was read from; ConflictError when it changed since.
 

@@ -77,8 +77,8 @@ def vendor(facts: Facts) -> Result:
     if theirs:
         return fail(
             "the vendor's operator is installed: its webhooks and its definition of TrafficReplay have the same names",
-            "set instanceId to its INSTANCE_ID (ConfigMap speedscale-operator) so that its workloads are taken over, then"
-            " helm uninstall it, then install; its sidecars speak another protocol and are replaced",
+            "set instanceId to its INSTANCE_ID (ConfigMap speedscale-operator) so that its workloads are taken over,"
+            " then helm uninstall it and install; its sidecars speak another protocol and are replaced",
             theirs,
         )
     crd = next(iter(facts.all("crd")), None)

@@ -258,9 +258,7 @@ class Gathering:
         if user:
             kind = "SubjectAccessReview"
             spec |= {"user": user, "groups": _groups(user)}
-        answer = self._client.create(
-            {"apiVersion": _AUTHORIZATION, "kind": kind, "metadata": {"name": CANARY}, "spec": spec}, _MANAGER
-        )
+        answer = self._client.review({"apiVersion": _AUTHORIZATION, "kind": kind, "spec": spec})
         allowed = (answer.get("status") or {}).get("allowed") is True
         return Right(group, resource, verb, namespace, name, allowed, reason)
 
