@@ -209,8 +209,6 @@ class Leader:
             self._ended = True
         ours = self.leading
         (_log.info if ours else _log.warning)("leader_ends", lease=str(self.which), in_time=ours)
-        if not ours:
-            self._leading = False
         lost()
         ours = self.leading
         self._leading = False
@@ -224,8 +222,7 @@ class Leader:
                 try:
                     return self._write(self._lease, now)
                 except TransientError:
-                    self._lease = None  # somebody wrote, or we do not know whether we did: look
-                    now = self._clock()
+                    now = self._clock()  # somebody wrote, or we do not know whether we did: look
             lease = self._read()
             spec = _spec(lease)
             self._election.see(spec, self._clock())
