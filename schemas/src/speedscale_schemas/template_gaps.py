@@ -88,8 +88,8 @@ GAPS: Mapping[str, Gap] = {
     ),
     "secret_mounts": Gap(
         "array",
-        "Where the Secrets that transforms ask for are mounted: /secrets/<name>, read only.",
-        [{"name": "secret-login", "mountPath": "/secrets/login", "readOnly": True}],
+        "Where the Secrets that transforms ask for are mounted: /var/lib/speedscale/secrets/<name>, read only.",
+        [{"name": "secret-login", "mountPath": "/var/lib/speedscale/secrets/login", "readOnly": True}],
     ),
     "secret_volumes": Gap(
         "array",
@@ -127,6 +127,11 @@ GAPS: Mapping[str, Gap] = {
     ),
     "custom_urls": Gap(
         "string", "Where requests go, as the generator's CUSTOM_URL takes it.", "http://checkout.shop.svc:8080"
+    ),
+    "tests": Gap(
+        "string",
+        "Which tests are sent, as the generator's TESTS takes it; empty means all.",
+        "checkout:checkout.shop.svc:80",
     ),
     "low_data": Gap("string", "Keep counters only; empty leaves it to the test config.", "true", r"|true|false"),
     # responder

@@ -94,6 +94,7 @@ def _container(values: Values, mounts: list[Any]) -> Manifest:
             env("TEST_CONFIG", gap_text("test_config")),
             env("TEST_CONFIG_ID", gap("test_config_id")),
             env("TEST_REPORT_ID", gap("report_id")),
+            env("TESTS", gap("tests")),
             env("TIMEOUT", gap("timeout")),
         ],
         ports=[{"name": "metrics", "containerPort": replay.METRICS_PORT, "protocol": "TCP"}],

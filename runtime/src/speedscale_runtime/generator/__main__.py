@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from speedscale_runtime.telemetry import logs
 from speedscale_schemas.errors import ConfigError
 
 from . import config, server
 
+AtEnd = Callable[[server.Summary | None, str], None]
 
-def main() -> int:
-    """Run once."""
+
+def main(at_end: AtEnd = lambda summary, why: None) -> int:
+    """Run once; `at_end` is told how it ended: the summary, or None and why there is none."""
     try:
         settings = config.from_environ(os.environ)
         logs.configure("generator", settings.log_level)
         summary = server.run(settings)
     except ConfigError as error:
+        at_end(None, "; ".join(error.problems))
         for problem in error.problems:
             sys.stderr.write(f"speedscale-generator: {problem}\n")
         return 2
     except OSError as error:
-        sys.stderr.write(f"speedscale-generator: {error.filename or 'system'}: {error.strerror or error}\n")
+        why = f"{error.filename or 'system'}: {error.strerror or error}"
+        at_end(None, why)
+        sys.stderr.write(f"speedscale-generator: {why}\n")
         return 2
+    at_end(summary, "")
     if not summary.ok:
         sys.stderr.write(f"speedscale-generator: {summary.why}\n")
     return 0 if summary.ok else 1

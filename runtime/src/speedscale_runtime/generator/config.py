@@ -12,6 +12,9 @@ from speedscale_runtime.transforms import golang
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.settings import parse
 
+_TERMINATION_LOG = Path("/dev/termination-log")
+"""The default of a container's terminationMessagePath."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -22,6 +25,7 @@ class Settings:
     test_config_id: str
     test_config: Mapping[str, Any] | None
     custom_urls: tuple[str, ...]
+    tests: tuple[str, ...]
     report_id: str
     build_tag: str
     timeout_s: float | None
@@ -29,6 +33,7 @@ class Settings:
     readiness_timeout_s: float
     results_file: Path
     progress_file: Path | None
+    termination_log: Path | None
     low_data: bool | None
     rewrite_host: bool | None
     processes: int
@@ -63,6 +68,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         test_config_id=values["TEST_CONFIG_ID"],
         test_config=values["TEST_CONFIG"] or None,
         custom_urls=tuple(values["CUSTOM_URL"]),
+        tests=tuple(values["TESTS"]),
         report_id=values["TEST_REPORT_ID"],
         build_tag=values["BUILD_TAG"],
         timeout_s=timeout,
@@ -70,6 +76,7 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         readiness_timeout_s=float(values["READINESS_TIMEOUT_S"]),
         results_file=Path(values["RESULTS_FILE"]),
         progress_file=Path(values["PROGRESS_FILE"]) if values["PROGRESS_FILE"] else None,
+        termination_log=termination_log(environ),
         low_data=_maybe(values["LOW_DATA"]),
         rewrite_host=_maybe(values["REWRITE_HOST"]),
         processes=values["PROCESSES"],
@@ -83,6 +90,13 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         metrics_port=None if values["METRICS_PORT"] < 0 else values["METRICS_PORT"],
         log_level=values["LOG_LEVEL"],
     )
+
+
+def termination_log(environ: Mapping[str, str]) -> Path | None:
+    """Return where the summary goes: TERMINATION_LOG, else the container's own file where there is one."""
+    named = environ.get("TERMINATION_LOG", "")
+    path = Path(named) if named else _TERMINATION_LOG
+    return path if named or path.is_file() else None
 
 
 def _maybe(value: str) -> bool | None:

@@ -13,6 +13,7 @@ import shutil
 import signal
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -24,9 +25,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from speedscale_runtime import filters, snapshot
+from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.snapshot.traffic import key_of
 from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints as MetricsEndpoints
 from speedscale_runtime.transforms import Sources, TransformSet, compile_set
+from speedscale_schemas import snapshot_keys
 from speedscale_schemas.errors import ConfigError
 
 from . import readiness, testconfig, worker
@@ -65,7 +69,7 @@ def run(settings: Settings) -> Summary:
     path, source = _snapshot(settings)
     transforms = _transforms(config, source)
     plan = build(
-        source.tests(),
+        _tests(settings, source),
         parse_overrides(settings.custom_urls),
         endpoints=Endpoints(config.document.get("endpoint_regexes", ())),
         rewrite_host=_rewrite(settings, config),
@@ -234,6 +238,17 @@ def _snapshot(settings: Settings) -> tuple[Path, snapshot.Snapshot]:
     stored = settings.snapshot_dir / settings.snapshot
     path = stored if stored.exists() else snapshot.resolve(settings.snapshot, settings.home)
     return path, snapshot.open(path)
+
+
+def _tests(settings: Settings, source: snapshot.Snapshot) -> Iterator[RRPair]:
+    """Yield the tests that TESTS selects, all without it; ConfigError for a selector that names none."""
+    if not settings.tests:
+        yield from source.tests()
+        return
+    keys = (key_of(pair) for pair in source.tests())
+    known = sorted({str(key) for key in keys if key.host})  # one without a host cannot be sent, nor named
+    chosen = set(snapshot_keys.select(known, settings.tests))
+    yield from (pair for pair in source.tests() if str(key_of(pair)) in chosen)
 
 
 def _transforms(config: TestConfig, source: snapshot.Snapshot) -> TransformSet:
