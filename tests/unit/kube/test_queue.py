@@ -263,3 +263,19 @@ def test_who_waits_is_woken_by_a_key_by_the_end_and_by_being_cancelled() -> None
     queue.wake()
     waiters[1].join(30)
     assert got == ["a", None]
+
+
+def test_at_the_end_a_key_that_changed_in_work_is_waited_for() -> None:
+    queue: Queue[str] = Queue()
+    queue.add("a")
+    assert queue.get(0) == "a"
+    queue.add("a")
+    queue.shut_down()
+    looking, got = threading.Event(), list[Any]()
+    # asked under the queue's lock: `done` below comes after the decision to wait
+    waiter = threading.Thread(target=lambda: got.append(queue.get(cancelled=lambda: bool(looking.set()))))
+    waiter.start()
+    assert looking.wait(30)
+    queue.done("a")
+    waiter.join(30)
+    assert got == ["a"]
