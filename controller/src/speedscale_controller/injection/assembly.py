@@ -201,6 +201,11 @@ def _remember(stripped: Stripped, obj: dict[str, Any], kind: str) -> str:
         )
     annotations[names.REVERT] = text
     _keep_live(stripped, ours, template["spec"])
+    _keep_order(workload.template_of(stripped.given, kind)["spec"], template["spec"])
+    if stripped.text and stripped.text != text:
+        annotations[names.REVERT] = stripped.text
+        if obj != stripped.given:  # the older record is as good where nothing else changes
+            annotations[names.REVERT] = text
     return ""
 
 
@@ -215,3 +220,23 @@ def _keep_live(stripped: Stripped, ours: record.Entries, spec: dict[str, Any]) -
             live = stripped.live.get(path)
             if live is not None and path in ours and stripped.ours.get(path) == ours[path]:
                 spec[key][index] = workload.plain(live)
+
+
+def _keep_order(given: Mapping[str, Any], spec: dict[str, Any]) -> None:
+    """Where a list has the same elements as before, it keeps their order: others add theirs behind ours."""
+    _same_order(given, spec, ("volumes", "imagePullSecrets"))
+    there = {c.get("name"): c for c in workload.containers(given)}
+    for container in workload.containers(spec):
+        before = there.get(container["name"])
+        if before is not None:
+            refers = any("$(" in str(item.get("value", "")) for item in container.get("env") or ())
+            _same_order(before, container, ("volumeMounts",) if refers else ("volumeMounts", "env"))
+
+
+def _same_order(before: Mapping[str, Any], after: Any, keys: tuple[str, ...]) -> None:
+    for key in keys:
+        old, new = before.get(key), after.get(key)
+        if not old or not new or old == new or len(old) != len(new):
+            continue
+        if all(item in old for item in new) and all(item in new for item in old):
+            after[key] = workload.plain(old)

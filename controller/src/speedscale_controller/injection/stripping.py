@@ -27,12 +27,15 @@ class Stripped:
 
     `found`: something of ours was in it. `ours` are the record's entries of the template. `live` are our own elements
     as they stood, by their path in the template: a defaulted field, or an image that somebody else rewrote, is in them.
+    `given` is the whole workload as it stood, `text` the record's text where it could be read.
     """
 
     object: dict[str, Any]
     found: bool = False
     ours: record.Entries = field(default_factory=dict)
     live: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
 
 
 def strip(given: Mapping[str, Any], kind: str) -> Stripped:
@@ -40,17 +43,17 @@ def strip(given: Mapping[str, Any], kind: str) -> Stripped:
     obj = workload.plain(given)
     template = workload.template_of(obj, kind)
     spec = template["spec"]
-    live = dict(_live(spec))
+    live = dict(_live(workload.template_of(given, kind)["spec"]))
     text = workload.annotations_of(template).get(names.REVERT)
     if text is None and not any(map(names.is_our_container, workload.containers(spec))):
-        return Stripped(obj)
+        return Stripped(obj, given=given)
     entries = record.loads(text)
     if text is not None:
         del template["metadata"]["annotations"][names.REVERT]
     _own_elements(spec)
     if entries is None:
         _by_name(obj, template)
-        return Stripped(obj, True, {}, live)
+        return Stripped(obj, True, {}, live, given)
     mine, ours = entries
     _java_texts(spec, ours)
     record.revert(template, ours)
@@ -62,7 +65,8 @@ def strip(given: Mapping[str, Any], kind: str) -> Stripped:
         del template["metadata"]["annotations"][names.REVERT]
         _own_elements(template["spec"])
         _by_name(obj, template)
-    return Stripped(obj, True, ours, live)
+        return Stripped(obj, True, {}, live, given)
+    return Stripped(obj, True, ours, live, given, str(text))
 
 
 def _live(spec: Mapping[str, Any]) -> Any:
