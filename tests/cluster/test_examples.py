@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import go_tools
 import pytest
 import yaml
 
@@ -22,10 +23,10 @@ from speedscale_kube.errors import InvalidError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "argocd"
 MODULES = {
-    "github.com/argoproj/argo-cd/v3@v3.5.7": "manifests/crds/*-crd.yaml",
+    f"github.com/argoproj/argo-cd/v3@{go_tools.version('argocd')}": "manifests/crds/*-crd.yaml",
     "github.com/fluxcd/kustomize-controller@v1.9.5": "config/crd/bases/*.yaml",
     "github.com/fluxcd/source-controller@v1.8.0": "config/crd/bases/*gitrepositories.yaml",
-    "github.com/external-secrets/external-secrets@v0.10.7": "config/crds/bases/external-secrets.io_externalsecrets.yaml",
+    "github.com/external-secrets/external-secrets@v0.10.7": "config/crds/bases/*_externalsecrets.yaml",
     "github.com/bitnami-labs/sealed-secrets@v0.27.1": "helm/sealed-secrets/crds/*.yaml",
 }
 OURS = {"argoproj.io", "source.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io", "external-secrets.io", "bitnami.com"}

@@ -19,9 +19,12 @@ from .raw import RawObject
 
 GATE = {
     "argocd.argoproj.io/hook": "PostSync",
-    "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
+    "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation,HookSucceeded,HookFailed",
 }
-"""Annotations of a replay that Argo CD creates anew after each sync, and whose end it waits for."""
+"""Annotations of a replay that Argo CD creates anew after each sync, and whose end it waits for.
+
+It goes with its verdict: were it left until the next sync, Argo CD may take the old verdict for the new version's.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
