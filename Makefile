@@ -40,7 +40,7 @@ lock: setup ## resolve dependencies anew into requirements.lock
 tools: ## programs that some test tiers need (Debian packages)
 	@$(PYTHON) scripts/tools.py
 
-cluster-tools: ## build what the cluster tests run (Kubernetes, etcd, kustomize, helm) into ~/.cache
+cluster-tools: ## build what the cluster tests run (Kubernetes, etcd, kustomize, helm, Argo CD) into ~/.cache
 	@$(PYTHON) scripts/go_tools.py $(PROGRAMS)
 
 cluster-up: setup ## a real control plane on this machine; prints export KUBECONFIG=…

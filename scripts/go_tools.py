@@ -350,7 +350,7 @@ def _stderr(line: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Build what is named (default: all that the cluster and manifest tests need) and print the paths."""
-    wanted = arguments or [*CONTROL_PLANE, *MANIFEST_TOOLS]
+    wanted = arguments or [*CONTROL_PLANE, *MANIFEST_TOOLS, "argocd"]
     try:
         for program, path in zip(wanted, ensure(*wanted), strict=True):
             print(f"{program} {version(program)} {path}")

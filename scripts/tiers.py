@@ -36,6 +36,7 @@ class Tier:
     heavy: bool = False
     workers: str = "2"
     builds: tuple[str, ...] = ()  # programs of go_tools
+    some: dict[str, str] = field(default_factory=dict)  # programs that some of its tests skip without
 
     @property
     def built(self) -> bool:
@@ -53,7 +54,15 @@ TIERS = (
     Tier("integration", "tests/integration", tools.INTEGRATION),
     Tier("network", "tests/network", {"ip": "iproute2", "nsenter": "util-linux"}, root=True),
     Tier("browser", "tests/browser", tools.BROWSER, workers="0"),
-    Tier("cluster", "tests/cluster", {"go": "golang-go"}, heavy=True, workers="0", builds=go_tools.CONTROL_PLANE),
+    Tier(
+        "cluster",
+        "tests/cluster",
+        {"go": "golang-go"},
+        heavy=True,
+        workers="0",
+        builds=go_tools.CONTROL_PLANE,
+        some=tools.CLUSTER,
+    ),
     Tier("e2e", "tests/e2e", {"go": "golang-go", "containerd": "containerd"}, root=True, heavy=True, workers="0"),
     Tier("kernel", "tests/kernel", {"clang": "clang"}, root=True, heavy=True, workers="0"),
 )
@@ -101,7 +110,7 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
     command = f"make test TIERS={tier.name}"
     programs = {} if tier.builds and tier.built else tier.programs  # Go is for building only
     if CI:
-        tools.install(programs)
+        tools.install({**programs, **tier.some})
     lacking = tools.missing(programs)
     if tier.root and os.geteuid() != 0:
         return Row(tier.name, note=f"not run: needs root; sudo {command}")

@@ -69,7 +69,7 @@ def test_an_application_that_is_deleted_by_mistake_has_lost_nothing_and_is_taken
 ) -> None:
     install("As one Application", APP)
     before = live.written()
-    shell(page.command("Of one Application", "delete application"))
+    shell(page.command("Of one Application", "kubectl delete application"))
     Cluster.until(lambda: waits_for_approval(argo, APP), "Argo CD asks for approval")
     assert live.written() == before
     assert all(argo.kube.find(which) for which in (*REPLAYS, SECRET))
@@ -101,7 +101,7 @@ def test_replays_that_nobody_cleans_up_hold_the_namespace_until_they_are_let_go(
     argo: ArgoCD, live: Live, install: Callable[..., None], page: Page, shell: Callable[[str], str]
 ) -> None:
     install("As one Application", APP, (FINALIZER,))
-    for words in ("delete application", "annotate"):
+    for words in ("kubectl delete application", "annotate"):
         shell(page.command("Of one Application", words))
     Cluster.until(lambda: set(live.there()) == {CRD, NAMESPACE}, "all but the Namespace is gone")
 

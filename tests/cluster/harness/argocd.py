@@ -8,8 +8,8 @@ It is installed as its own manifests do (definitions, ConfigMaps) but runs outsi
 kubeconfig. Files, temporary ones too, lie in `folder`; ports are free ones. Everything listens on loopback, except the
 metrics of the application-controller, whose address upstream has fixed. Processes die with ours.
 
-Settings differ from upstream's defaults only in time: no pause between waves (so an order that holds, holds without
-that grace), no jitter, no growing pause before self-heal.
+Settings differ from upstream's defaults only in time: a second between waves (two upstream; none leaves Argo CD with a
+stale view of what it has just applied), a resync every few seconds, no jitter, no growing pause before self-heal.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from .process import NotReady, Process
 NAMESPACE = "argocd"
 MANAGER = "tests"
 REFRESH = "argocd.argoproj.io/refresh"
-RESYNC_S = 30
+RESYNC_S = 5  # Argo CD now and then misses that what it waits for is there, and looks again at each resync
 _ATTEMPTS = 3
 _PORTS = (
     "redis",
@@ -127,7 +127,7 @@ class ArgoCD:
         """Return the name of an Application (or AppProject, ApplicationSet) of this Argo CD."""
         return Ref("argoproj.io/v1alpha1", kind, NAMESPACE, name)
 
-    def until_app(self, name: str, good: Callable[[Object], bool], what: str, deadline_s: float = 40.0) -> Object:
+    def until_app(self, name: str, good: Callable[[Object], bool], what: str, deadline_s: float = 60.0) -> Object:
         """Ask for an Application until it is so; AssertionError with what Argo CD says of it after `deadline_s`."""
         deadline = time.monotonic() + deadline_s
         while True:
