@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from speedscale_controller.bundle import Bundle
-from speedscale_controller.drift import Action, Plan, Policy, Reason, Step, plan
+from speedscale_controller.drift import Action, Patience, Plan, Policy, Reason, Step, plan
 from speedscale_controller.reconciling import Context, Watched
 from speedscale_controller.reconciling.live import SETTINGS
 from speedscale_controller.settings import Settings, compose
@@ -25,7 +25,6 @@ from speedscale_schemas.errors import ConfigError, PermanentError
 
 from . import gather
 from .desired import LATER, Desired, desired, without_override
-from .patience import Patience
 from .rollout import Cause, Rollout, rollout
 from .state import Condition, Telling, Told, Trouble, step_event
 from .watched import KINDS, Held

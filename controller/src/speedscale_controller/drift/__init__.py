@@ -2,18 +2,21 @@
 
 Called by `components`. `compare` says which fields of one object differ, leaving alone what others set by right (a
 HorizontalPodAutoscaler's replicas, an injected sidecar, what looks like a default). `plan` makes of all objects of
-a component one list of steps: create, apply, delete, report, leave; each with a reason. No client, no clock.
+a component one list of steps: create, apply, delete, report, leave; each with a reason. `Patience` says when to stop
+putting right what somebody keeps changing. No client, no clock.
 """
 
 from .compare import Differences, compare, removal
 from .marks import gitops_tool
 from .model import STAMP, Action, Plan, Policy, Reason, Step
+from .patience import Patience
 from .planning import plan
 
 __all__ = [
     "STAMP",
     "Action",
     "Differences",
+    "Patience",
     "Plan",
     "Policy",
     "Reason",
