@@ -31,6 +31,7 @@ from typing import Any
 import yaml
 
 from speedscale_kube import Client, Object, Ref
+from speedscale_kube.errors import ServerError
 from speedscale_manifests.bundle import bundle
 from speedscale_manifests.components.inventory import inventory
 from speedscale_manifests.values import Values, from_mapping
@@ -38,7 +39,7 @@ from speedscale_schemas import x509
 
 from .cluster import Cluster
 from .components import free_ports
-from .definitions import define
+from .definitions import define, undefine
 from .process import Process
 
 MANAGER = "installation"
@@ -129,6 +130,11 @@ class Replica:
                 total += float(value)
         return total
 
+    def child(self, role: str) -> int:
+        """Return the process id of its newest `admission` or `controller`."""
+        started = [e for e in self.logs() if e.get("event") == "process_started" and e["of"] == role]
+        return int(started[-1]["pid"])
+
     def logs(self) -> list[dict[str, Any]]:
         """Return what it logged, an event a dict; lines that are none (a traceback of Python's own) under `line`."""
         return [_event(line) for line in self.process.log.read_text("utf-8", errors="replace").splitlines()]
@@ -194,7 +200,6 @@ class Installation:
             "POD_NAMESPACE": self.namespace,
             "KUBECONFIG": str(self.folder / "operator.kubeconfig"),
             "SHUTDOWN_GRACE_S": "2",
-            "TELEMETRY_INTERVAL": "1s",
         }
 
     def override(self, **data: str) -> None:
@@ -217,6 +222,20 @@ class Installation:
         except Exception as error:
             raise AssertionError(f"{replica.name}: {replica.get('/readyz')[1]}\n{error}") from error
         Cluster.until(lambda: replica.name in self._endpoints.ready, f"{replica.name} is an endpoint")
+        Cluster.until(self._called, "the API server knows of an endpoint")
+
+    def _called(self) -> bool:
+        """Say whether the API server's own view of endpoints and CA bundles is up to date: it asks the webhooks."""
+        replay = {
+            "apiVersion": "speedscale.com/v1",
+            "kind": "TrafficReplay",
+            "metadata": {"name": "rehearsed", "namespace": self.namespace},
+            "spec": {"snapshotID": "a", "testConfigID": "standard"},
+        }
+        try:
+            return "mode" in self.kube.create(replay, MANAGER, dry_run=True)["spec"]
+        except ServerError:
+            return False
 
     def until(self, done: Callable[[], bool], what: str, deadline_s: float = 30.0) -> None:
         """Wait until it is so; AssertionError with `what`, and with the ends of the replicas' logs."""
@@ -231,14 +250,14 @@ class Installation:
         before = self._authority
         if before is None or new_authority:
             key = x509.new_key()
-            self._authority = (x509.root("webhook CA", key, _validity(days), 1), key)
+            self._authority = (self.authority(key), key)
         assert self._authority is not None
         ca, ca_key = self._authority
         bundled = ca if before is None else b"".join(dict.fromkeys((ca, before[0])))
         self.trust(bundled)
         key = x509.new_key()
         served = names or (f"{NAME}.{self.namespace}.svc",)
-        leaf = x509.Issuer(ca, ca_key).leaf(served, key, _validity(days), x509.serial_from(key))
+        leaf = x509.Issuer(ca, ca_key).leaf(served, key, self.validity(days), x509.serial_from(key))
         data = {"tls.crt": leaf, "tls.key": key, "ca.crt": ca}
         self.kube.apply(
             {
@@ -251,6 +270,17 @@ class Installation:
             "certificates",
             force=True,
         )
+
+    @staticmethod
+    def authority(key: bytes) -> bytes:
+        """Return the certificate of a new CA with this key."""
+        return x509.root("webhook CA", key, Installation.validity(30), x509.serial_from(key))
+
+    @staticmethod
+    def validity(days: int) -> x509.Validity:
+        """Return a time that has begun."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        return x509.Validity(now - timedelta(minutes=5), now + timedelta(days=days))
 
     def trust(self, ca: bytes) -> None:
         """Write a CA bundle into all webhooks."""
@@ -268,9 +298,11 @@ class Installation:
             replica.stop(10.0)
         self._release_replays()
         for manifest in reversed(self._applied):
-            self.kube.delete(self.kube.ref(manifest))
+            if manifest["kind"] == "CustomResourceDefinition":
+                undefine(self.kube, manifest)
+            else:
+                self.kube.delete(self.kube.ref(manifest))
         self.kube.delete(Ref("v1", "Namespace", "", self.namespace))
-        self.kube.forget_kinds()
 
     def _release_replays(self) -> None:
         """Take finalizers off what tests left: nobody is there any more to do it."""
@@ -337,11 +369,6 @@ class _Endpoints:
             force=True,
         )
         self._written[replica.name] = ready
-
-
-def _validity(days: int) -> x509.Validity:
-    now = datetime.now(UTC).replace(microsecond=0)
-    return x509.Validity(now - timedelta(minutes=5), now + timedelta(days=days))
 
 
 def _event(line: str) -> dict[str, Any]:

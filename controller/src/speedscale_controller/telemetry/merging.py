@@ -25,7 +25,6 @@ def merge(pages: Mapping[str, str]) -> bytes:
             whole.samples += [
                 Sample(s.name, {**s.labels, LABEL: process}, s.value, s.timestamp, s.exemplar)
                 for s in family.samples
-                if not s.name.endswith("_created")
             ]
     registry = CollectorRegistry()
     registry.register(_Given(families[name] for name in sorted(families)))
@@ -34,7 +33,8 @@ def merge(pages: Mapping[str, str]) -> bytes:
 
 def _families(page: str) -> list[Metric]:
     try:
-        return [family for family in text_string_to_metric_families(page) if family.samples]
+        families = text_string_to_metric_families(page)
+        return [family for family in families if family.samples and not family.name.endswith("_created")]
     except ValueError:
         return []
 
