@@ -204,7 +204,7 @@ def test_what_people_change_by_hand_is_put_right(argo: ArgoCD, installed: Instal
 
 
 def test_what_is_added_by_hand_argo_cd_does_not_see_and_speedctl_diff_does(
-    argo: ArgoCD, installed: Installation, diff: Diff
+    argo: ArgoCD, installed: Installation, diff: Diff, page: Page, shell: Callable[[str], str]
 ) -> None:
     """Server-side apply owns the fields it names; a field that only somebody else named is none of its business."""
     argo.cluster.kubectl("-n", NAMESPACE, "set", "env", "deployment/speedscale-inspector", "DEBUG=1")
@@ -217,6 +217,7 @@ def test_what_is_added_by_hand_argo_cd_does_not_see_and_speedctl_diff_does(
     ]
     argo.cluster.kubectl("-n", NAMESPACE, "set", "env", "deployment/speedscale-inspector", "DEBUG-")
     argo.until_app(APP, good, "it rolled back")
+    shell(page.command("What Argo CD does not see as a change", "speedctl diff"))
 
 
 def test_a_commit_of_other_values_rolls_through_and_what_is_gone_from_git_goes(

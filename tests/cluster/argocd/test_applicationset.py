@@ -15,6 +15,7 @@ from harness.repository import Repository
 
 from speedscale_kube import Object, Ref
 
+CRD = Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "trafficreplays.speedscale.com")
 OPERATOR = Ref("apps/v1", "Deployment", "speedscale", "speedscale-operator")
 
 
@@ -108,3 +109,13 @@ def test_removing_a_cluster_file_leaves_what_runs_there(
     argo.kube.patch(which, refresh, "tests")
     Cluster.until(lambda: argo.kube.find(argo.ref("speedscale-dev")) is None, "its Application is gone")
     assert "deletionTimestamp" not in argo.kube.get(OPERATOR)["metadata"]
+
+
+def test_what_runs_in_a_cluster_is_removed_by_hand(argo: ArgoCD, page: Page, shell: Callable[[str], str]) -> None:
+    argo.forget(argo.ref("speedscale", "ApplicationSet"))
+    argo.forget(argo.ref("speedscale-production-eu"))
+    for command in page.commands("Of one Application a cluster"):
+        shell(command)
+    assert argo.kube.find(CRD) is None
+    for kind in ("clusterroles", "clusterrolebindings", "mutatingwebhookconfigurations", "namespaces"):
+        assert argo.cluster.kubectl("get", kind, "-l", "app.kubernetes.io/part-of=speedscale", "-o", "name") == ""

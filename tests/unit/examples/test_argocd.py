@@ -181,3 +181,17 @@ def test_the_pages_name_every_file_and_no_other() -> None:
     for entry in sorted(EXAMPLES.iterdir()):
         if entry.name != "README.md":
             assert f"`{entry.name}{'/' if entry.is_dir() else ''}`" in page, entry.name
+
+
+def test_the_commands_of_the_page_are_run_by_tests_on_a_real_argo_cd() -> None:
+    """By heading: a test takes the commands from the page, so that none can differ from what was tried."""
+    tests = "\n".join(p.read_text("utf-8") for p in sorted((EXAMPLES.parents[1] / "tests/cluster/argocd").glob("*.py")))
+    heading, fenced, headings = "", False, set()
+    for line in (EXAMPLES / "README.md").read_text("utf-8").splitlines():
+        fenced ^= line.startswith("```")
+        if line.startswith("#") and not fenced:
+            heading = line.lstrip("# ")
+        elif fenced:
+            headings.add(heading)
+    assert len(headings) >= 8
+    assert [one for one in sorted(headings) if f'("{one}"' not in tests] == []
