@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -42,7 +43,7 @@ class Memory:
         self._namespaces = stores(namespaces(started))
         self._quotas, self._limits = stores(QUOTAS), stores(LIMITS)
         self._identity, self._holds = stores(IDENTITY), stores(REPLAYS)
-        self._cluster = Cluster()
+        self._cluster, self._observed, self._observing = Cluster(), False, threading.Lock()
         self._in_force: Mapping[Place, WorkloadPatch] = {}
         self._told: tuple[Callable[[frozenset[Place]], None], ...] = ()
         self._holds.add_handler(lambda key, old, new: self._replays_changed())
@@ -63,6 +64,13 @@ class Memory:
     def observe(self, client: Client) -> None:
         """Read what the cluster can anew; what cannot be read stays as it was."""
         self._cluster = observe(client, self._cluster)
+        self._observed = True
+
+    def observe_once(self, client: Client) -> None:
+        """Read what the cluster can, unless that was done: before the first decision that would guess it."""
+        with self._observing:
+            if not self._observed:
+                self.observe(client)
 
     def facts(self, namespace: str, kind: str, name: str) -> Facts:
         """Return the facts of one workload."""

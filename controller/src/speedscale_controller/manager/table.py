@@ -6,8 +6,9 @@ from speedscale_controller.components import Components
 from speedscale_controller.identity import Identity
 from speedscale_controller.reconciling import Reconciler
 from speedscale_controller.replays import Replays
+from speedscale_controller.workloads import Workloads
 
 
 def reconcilers() -> tuple[Reconciler, ...]:
     """Return them all, made anew: one set for each time that this process leads."""
-    return (Identity(), Components(), Replays())
+    return (Identity(), Components(), Workloads(), Replays())

@@ -73,6 +73,7 @@ class Workloads:
             return None
         if context.bundle() is None or not self._memory.knows(place.namespace) or not self._memory.identity.id:
             return Result(WAIT_S)
+        self._memory.observe_once(context.client)
         facts = self._memory.facts(place.namespace, place.kind, place.name)
         verdict = decide(obj, facts, operation="UPDATE")
         found = judge(obj, verdict, under_replay=facts.replay is not None, asked_anew=place in self._asked_anew)
