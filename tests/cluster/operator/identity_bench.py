@@ -6,6 +6,8 @@ things happen. Rights, defaults, server-side apply and conflicts are the server'
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -57,7 +59,9 @@ class Bench:
         **environ: str,
     ) -> None:
         self.client, self.namespace = client, namespace
-        self.settings = Settings.parse({"POD_NAMESPACE": namespace, **environ})
+        # other tests' namespaces are in the same cluster
+        mine = {"POD_NAMESPACE": namespace, "NAMESPACE_SELECTOR": f"{namespace},{namespace}-shop"}
+        self.settings = Settings.parse({**mine, **environ})
         self.metrics, self.recorder = Metrics(), Recorder()
         self.time = now or datetime.now(UTC).replace(microsecond=0)
         self._stores: dict[str, tuple[Watched[Any], Store[Any]]] = {}
@@ -142,19 +146,14 @@ class Bench:
         return [told.reason for told in self.recorder.told]
 
     def _list(self, watched: Watched[Any]) -> Sequence[Object]:
-        namespace = self.namespace if watched.scope is Scope.OWN else ""
-        names = watched.names or ("",)
+        places = {Scope.OWN: (self.namespace,), Scope.CLUSTER: ("",), Scope.WATCHED: self.settings.namespaces}
         found: list[Object] = []
-        for name in names:
+        for namespace, name in itertools.product(places[watched.scope], watched.names or ("",)):
             fields = f"metadata.name={name}" if name else watched.fields
-            try:
+            with contextlib.suppress(NotFoundError, ForbiddenError):
                 found += self.client.list(
                     watched.api_version, watched.kind, namespace, labels=watched.labels, fields=fields
                 )
-            except NotFoundError:
-                continue
-            except ForbiddenError:
-                continue
         return found
 
 

@@ -47,8 +47,10 @@ GRACE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a namespace is: whether its CA is the current root's, when that ends, pods that hold something older."""
+    """How far a namespace is: of which root (digest) it was looked at, whether its CA is that root's, when that ends,
+    and how many pods hold something older."""
 
+    root: str
     current: bool
     ends: datetime | None
     stale: int
@@ -61,6 +63,8 @@ class Namespaces:
         self._desk, self._authority, self._forwarder, self._redaction = desk, authority, forwarder, redaction
         self._public: bytes | None = None
         self.standing: dict[str, Standing] = {}
+        self.foreign: set[str] = set()
+        """Namespaces whose Secret is somebody else's."""
 
     def reconcile(self, namespace: str, need: Need) -> None:
         """Bring what a namespace has to what it should have. PermanentError when the root cannot sign a CA."""
@@ -69,8 +73,10 @@ class Namespaces:
         content = desk.read(namespace, name)
         if why := desk.foreign(content, adopt=True):
             desk.teller.left_alone(which(namespace, name), why)
-            self.standing[namespace] = Standing(True, None, 0)  # nobody waits for what is not ours
+            self.foreign.add(namespace)
+            self.standing.pop(namespace, None)
         else:
+            self.foreign.discard(namespace)
             self._share(namespace, name, content, root)
         if need.java and desk.settings.create_jks:
             self._trust_store(namespace, root)
@@ -90,10 +96,13 @@ class Namespaces:
     def forget(self, namespace: str) -> None:
         """A namespace is gone."""
         self.standing.pop(namespace, None)
+        self.foreign.discard(namespace)
 
     def switched(self, namespaces: frozenset[str]) -> bool:
         """Say whether every one of these namespaces has a CA of the current root."""
-        return all(name in self.standing and self.standing[name].current for name in namespaces)
+        root = bundles.digest(self._authority.root().roots[0])
+        found = (self.standing.get(name) for name in namespaces)
+        return all(one is not None and one.current and one.root == root for one in found)
 
     def released(self, namespaces: frozenset[str]) -> bool:
         """Say whether nobody in these namespaces holds an old root any more."""
@@ -126,7 +135,7 @@ class Namespaces:
         limit = issued(share.pair.certificate) if current else share.since[bundles.digest(root.roots[0])]
         stale = [pod for pod in pods if pod.made <= limit + MARGIN]
         ends = x509.summary(share.pair.certificate).not_after
-        self.standing[namespace] = Standing(current, ends, len(stale))
+        self.standing[namespace] = Standing(bundles.digest(root.roots[0]), current, ends, len(stale))
         if stale:
             old = [pem for pem in root.roots if signer(pem, root.roots[:1]) is None]
             last = max((x509.summary(pem).not_after for pem in old), default=ends)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from speedscale_controller.certificates.names import MANAGED_BY
 from speedscale_controller.reconciling import Context, Scope, Watched
 from speedscale_kube import Object
 from speedscale_kube.store import Store
@@ -43,11 +44,17 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Why namespaces are needed: one object's word."""
+    """Why namespaces are needed: one object's word.
+
+    `mark` is the INSTANCE_ID of who manages it, empty where nobody says so. `holds`: it keeps a namespace that has our
+    Secrets, and is no reason to give them to another (pods bear no mark).
+    """
 
     namespaces: tuple[str, ...]
+    mark: str = ""
     java: bool = False
     replay: bool = False
+    holds: bool = False
 
 
 def of_workload(obj: Object) -> Asking | None:
@@ -57,7 +64,9 @@ def of_workload(obj: Object) -> Asking | None:
         return None
     annotations = metadata.get("annotations") or {}
     java = any(str(annotations.get(name, "")).strip() not in ("", "false") for name in _JAVA)
-    return Asking((str(metadata.get("namespace", "")),), java=java)
+    mark = str(annotations.get(MANAGED_BY, ""))
+    holds = not mark and obj.get("kind") in ("Pod", "ReplicaSet")
+    return Asking((str(metadata.get("namespace", "")),), mark, java=java, holds=holds)
 
 
 def of_replay(obj: Object) -> Asking | None:
@@ -67,7 +76,8 @@ def of_replay(obj: Object) -> Asking | None:
     refs = [_mapping(_mapping(item).get("ref")) for item in _list(spec.get("workloads"))]
     refs.append(_mapping(spec.get("workloadRef")))
     found = [str(ref.get("namespace") or own) for ref in refs if ref]
-    return Asking(tuple(dict.fromkeys((own, *found))), java=True, replay=True)
+    mark = str(_mapping((obj.get("metadata") or {}).get("annotations")).get(MANAGED_BY, ""))
+    return Asking(tuple(dict.fromkeys((own, *found))), mark, java=True, replay=True)
 
 
 def _namespaces(asking: Asking) -> Sequence[str]:
@@ -86,13 +96,13 @@ WATCHED = (*WORKLOADS, REPLAYS)
 
 
 class Needs:
-    """The stores, asked by namespace."""
+    """The stores, asked by namespace. `ours` says whether an INSTANCE_ID is one of this installation."""
 
-    def __init__(self, stores: Iterable[Store[Asking]]) -> None:
-        self._stores = tuple(stores)
+    def __init__(self, stores: Iterable[Store[Asking]], ours: Callable[[str], bool]) -> None:
+        self._stores, self._ours = tuple(stores), ours
 
     @classmethod
-    def start(cls, context: Context, changed: Callable[[str], None]) -> Needs:
+    def start(cls, context: Context, ours: Callable[[str], bool], changed: Callable[[str], None]) -> Needs:
         """Take the stores; `changed(namespace)` is called when what a namespace needs may have changed."""
         stores = [context.store(watched) for watched in WATCHED]
 
@@ -103,18 +113,23 @@ class Needs:
 
         for store in stores:
             store.add_handler(on_change)
-        return cls(stores)
+        return cls(stores, ours)
 
-    def of(self, namespace: str) -> Need | None:
-        """Return what a namespace needs, None when nothing."""
-        found = [asking for store in self._stores for asking in store.by("namespace", namespace)]
+    def of(self, namespace: str, *, held: bool = False) -> Need | None:
+        """Return what a namespace needs, None when nothing. `held`: it has our Secrets, and pods may still use them."""
+        askings = (asking for store in self._stores for asking in store.by("namespace", namespace))
+        found = [asking for asking in askings if self._counts(asking, held)]
         if not found:
             return None
         return Need(java=any(asking.java for asking in found), replay=any(asking.replay for asking in found))
 
     def namespaces(self) -> frozenset[str]:
         """Return every namespace that needs something."""
-        return frozenset(name for store in self._stores for asking in store.values() for name in asking.namespaces)
+        askings = (asking for store in self._stores for asking in store.values() if self._counts(asking, False))
+        return frozenset(name for asking in askings for name in asking.namespaces)
+
+    def _counts(self, asking: Asking, held: bool) -> bool:
+        return held if asking.holds else not asking.mark or self._ours(asking.mark)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

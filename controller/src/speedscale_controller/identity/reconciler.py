@@ -98,7 +98,7 @@ class Identity:
         self._desk = desk = Desk(context, self._entropy)
         desk.instance = self._instance
         self._queue: Queue[Key] = context.work("identity", self.reconcile, on_permanent=self.report)
-        self._needs = Needs.start(context, lambda name: self._add(Key(Concern.NAMESPACE, name)))
+        self._needs = Needs.start(context, self._ours, lambda name: self._add(Key(Concern.NAMESPACE, name)))
         self._redaction = Redaction(desk)
         self._authority = Authority(desk, self._released, self.look_at_all)
         self._forwarder = Forwarder(desk, self._authority, self._wanted)
@@ -180,6 +180,8 @@ class Identity:
         except NotFoundError:
             self._namespaces.forget(namespace)
             return None
+        if namespace in self._namespaces.foreign and namespace in self._forwarder.ledger():
+            self._disown(namespace)
         if self._namespaces.standing.get(namespace) != before:
             self._measure()
             for concern in (Concern.ROOT, Concern.SENDERS, Concern.BACKEND):
@@ -203,10 +205,15 @@ class Identity:
                 raise
             message = f"namespace {namespace} is no longer among the watched ones; what we made there stays: {error}"
             self._desk.teller.tell(which(self._desk.own, FORWARDER), "NotCleared", message)
-        self._forwarder.reconcile(switched=self._namespaces.switched(self._wanted()), without=frozenset({namespace}))
+        self._disown(namespace)
         self._unneeded.pop(namespace, None)
         self._measure()
         return None
+
+    def _disown(self, namespace: str) -> None:
+        """Accept no token of a namespace any more."""
+        switched = self._namespaces.switched(self._wanted())
+        self._forwarder.reconcile(switched=switched, without=frozenset({namespace}))
 
     def _measure(self) -> None:
         standing = self._namespaces.standing.values()
@@ -217,14 +224,20 @@ class Identity:
     def _need(self, namespace: str) -> Need | None:
         if namespace == self._desk.own:
             return self._needs.of(namespace) or _OWN
-        return self._needs.of(namespace) if self._desk.settings.watches(namespace) else None
+        if not self._desk.settings.watches(namespace):
+            return None
+        return self._needs.of(namespace, held=namespace in self._forwarder.ledger())
 
     def _wanted(self) -> frozenset[str]:
         watches = self._desk.settings.watches
-        return frozenset(name for name in self._needs.namespaces() if watches(name)) | {self._desk.own}
+        asking = self._needs.namespaces() - self._namespaces.foreign
+        return frozenset(name for name in asking if watches(name)) | {self._desk.own}
 
     def _released(self, root: Root) -> bool:
         return len(root.roots) > 1 and self._namespaces.released(self._wanted())
+
+    def _ours(self, mark: str) -> bool:
+        return self._instance().owns(mark)
 
     def _instance(self) -> Instance:
         if self._known is None:
