@@ -185,7 +185,7 @@ class _Adding(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         request = review["request"]
-        there = [one["name"] for one in request["object"]["spec"]["template"]["spec"]["containers"]]
+        there = containers(request["object"])
         self.server.seen.append(there)  # type: ignore[attr-defined]
         response: dict[str, Any] = {"uid": request["uid"], "allowed": True}
         if "other" not in there:
@@ -253,13 +253,16 @@ def test_a_second_webhook_and_ours_come_to_one_object(
     install: Any, namespace: str, cluster: Cluster, kube: Client, other_webhook: list[list[str]]
 ) -> None:
     """The API server calls ours again after the other's change; nothing is added twice, and it all comes out again."""
-    install().start()
+    installation: Installation = install()
+    installation.start()
     told = create(cluster, deployment("shop", namespace, **INJECT))
     assert told.status == 201, told.message
     names = containers(told.body)
     assert names.count(SIDECAR) == 1
     assert names.count("other") == 1
     assert any(SIDECAR in seen for seen in other_webhook)
+    answered = "speedscale_operator_admission_duration_seconds_count"
+    assert installation.replicas[0].metric(answered, endpoint="mutate") >= 2
     change = {"metadata": {"annotations": dict.fromkeys(INJECT)}}
     after = kube.patch(Ref("apps/v1", "Deployment", namespace, "shop"), change, "user")
     assert sorted(containers(after)) == ["app", "other"]
