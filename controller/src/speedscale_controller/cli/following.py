@@ -13,8 +13,8 @@ from typing import Any, Final
 from speedscale_controller.replay.status import Result, Status, Type
 
 POLL_S: Final = 1.0
-_ENDED_BADLY: Final = ("Failed", "Missed Goals", "Cancel")
-"""Beginnings of the message where the replay itself worked, and its verdict is no."""
+_VERDICTS: Final = (("Missed Goals", "failed"), ("Canceled", "canceled"))
+"""What the message of a replay that did not succeed says behind `Failed:`; anything else is an error of the run."""
 
 
 class Ended(StrEnum):
@@ -64,9 +64,8 @@ def ended(replay: Mapping[str, Any], *, mocks_suffice: bool) -> Outcome | None:
 
 def verdict(message: str) -> Ended:
     """Return what the message of a replay that did not succeed means."""
-    if not message.startswith(_ENDED_BADLY):
-        return Ended.ERROR
-    return Ended.CANCELED if message.startswith("Cancel") else Ended.FAILED
+    said = message.removeprefix("Failed:").strip()
+    return next((Ended(state) for words, state in _VERDICTS if said.startswith(words)), Ended.ERROR)
 
 
 def follow(

@@ -9,7 +9,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -59,12 +59,19 @@ def _start(client: Client, args: argparse.Namespace) -> int:
         raise ConfigError([str(problem) for problem in problems])
     if args.dry_run:
         return _dry_run(client, args, replay)
-    made = client.create(replay, MANAGER)
-    say(f"TrafficReplay {namespace}/{name} was made")
+    which = ref(replay)
     if not args.wait:
+        made = _create(client, replay)
         emit(args, {"name": name, "namespace": namespace, "uid": made["metadata"]["uid"]}, f"{namespace}/{name}")
         return 0
-    return _wait(client, args, ref(made), timeout_s, mocks_suffice=args.mode == "responder-only")
+    mocks_suffice = args.mode == "responder-only"
+    return _wait(client, args, which, timeout_s, mocks_suffice=mocks_suffice, first=lambda: _create(client, replay))
+
+
+def _create(client: Client, replay: Object) -> Object:
+    made = client.create(replay, MANAGER)
+    say(f"{ref(made)} was made")
+    return made
 
 
 def build(args: argparse.Namespace, name: str, namespace: str, targets: Sequence[Object]) -> Object:
@@ -186,10 +193,21 @@ def wait(args: argparse.Namespace) -> int:
     return with_cluster(args, act)
 
 
-def _wait(client: Client, args: argparse.Namespace, which: Ref, timeout_s: float, *, mocks_suffice: bool) -> int:
+def _wait(
+    client: Client,
+    args: argparse.Namespace,
+    which: Ref,
+    timeout_s: float,
+    *,
+    mocks_suffice: bool,
+    first: Callable[[], object] | None = None,
+) -> int:
+    """Do what comes first, then wait; whatever ends this early, a replay that is to be canceled is."""
     ended = False
     try:
         with _terminable():
+            if first is not None:
+                first()
             outcome = following.follow(
                 lambda: _look(client, which),
                 say,
@@ -202,17 +220,22 @@ def _wait(client: Client, args: argparse.Namespace, which: Ref, timeout_s: float
     except (KeyboardInterrupt, _Ended):
         outcome = Outcome(Ended.CANCELED, "waiting was ended before the replay", Status())
     finally:
-        if not ended and args.cancel_on_exit:
-            client.delete(which)
-            say(f"{which} is canceled")
-        elif not ended:
-            say(f"{which} runs on; speedctl infra replay cancel {which.name} -n {which.namespace} ends it")
+        if not ended:
+            _unfinished(client, which, args.cancel_on_exit)
     emit(
         args,
         {"name": which.name, "namespace": which.namespace, **outcome.document()},
         f"{which.namespace}/{which.name}: {outcome.ended}" + (f": {outcome.message}" if outcome.message else ""),
     )
     return outcome.ended.exit_code
+
+
+def _unfinished(client: Client, which: Ref, cancel_it: bool) -> None:
+    """Cancel a replay that nobody waits for any more, or say that it runs on."""
+    if not cancel_it:
+        say(f"{which} runs on; speedctl infra replay cancel {which.name} -n {which.namespace} ends it")
+    elif client.delete(which):
+        say(f"{which} is canceled")
 
 
 def _look(client: Client, which: Ref) -> Object | None:

@@ -165,7 +165,7 @@ def _notes(there: Inventory, options: Options) -> Iterator[str]:
         yield f"{title(obj)} is left alone: operator {by} manages it (or --force)"
     if options.revert_only:
         yield (
-            "the operator is stopped and its webhooks are gone; a tool that syncs by itself starts them again, so let it"
+            "the operator is stopped and its webhooks are gone; a tool that syncs by itself starts them again: let it"
             " delete the installation now"
         )
     elif there.namespace_object is not None and not options.keep_namespace and not _namespace_goes(there, options):
