@@ -59,16 +59,17 @@ def _lists(before: list[Any], after: list[Any], path: str, key: str, out: list[O
     """Align the elements by their marks; what is only before goes (from behind), what is only after comes in."""
     old, new = _marks(before, key), _marks(after, key)
     blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    for tag, start, end, _, _ in reversed(blocks):
-        if tag in ("delete", "replace"):
-            out += ({"op": "remove", "path": f"{path}/{index}"} for index in range(end - 1, start - 1, -1))
-    for tag, start, _, first, last in blocks:
+    for tag, start, end, first, last in reversed(blocks):
+        kept = start if tag == "delete" else min(end, start + last - first)
+        out += ({"op": "remove", "path": f"{path}/{index}"} for index in range(end - 1, kept - 1, -1))
+    for tag, start, end, first, last in blocks:
         for index in range(first, last):
-            here = f"{path}/{index}"
+            here, source = f"{path}/{index}", start + index - first
             if tag == "equal":
-                _values(before[start + index - first], after[index], here, "", out)
+                _values(before[source], after[index], here, "", out)
             else:
-                out.append({"op": "add", "path": here, "value": after[index]})
+                # in the place of another element, or new
+                out.append({"op": "replace" if source < end else "add", "path": here, "value": after[index]})
 
 
 def _marks(items: list[Any], key: str) -> list[str]:
