@@ -293,7 +293,7 @@ NO_SHRINKING = [Phase.explicit, Phase.reuse, Phase.generate]  # a run is slow, a
 _CAUSES = st.lists(st.sampled_from(["age", "delete"]), min_size=1, max_size=2)
 
 
-@settings(max_examples=20, deadline=None, phases=NO_SHRINKING)
+@settings(max_examples=10, deadline=None, phases=NO_SHRINKING)
 @given(st.lists(st.tuples(_CAUSES, st.lists(_ROUND, min_size=1, max_size=8)), min_size=1, max_size=2))
 def test_no_client_with_a_published_bundle_rejects_a_served_leaf(
     lives: list[tuple[list[str], list[tuple[int, int, int, set[int], bool]]]],
