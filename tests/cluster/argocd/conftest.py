@@ -86,10 +86,7 @@ def shell(argo: ArgoCD, repository: Repository) -> Callable[[str], str]:
 def clean(argo: ArgoCD) -> None:
     """Remove everything of an installation, with no regard to order; wait until it is gone."""
     kube = argo.kube
-    for kind in ("ApplicationSet", "Application"):
-        for one in kube.list("argoproj.io/v1alpha1", kind, ARGOCD):
-            which = kube.ref(one)
-            argo.forget(which)
+    argo.cluster.until(functools.partial(_forgotten, argo), "no Application is left")
     configuration = Ref("v1", "ConfigMap", ARGOCD, "argocd-cm")
     checks = [key for key in kube.get(configuration).get("data") or () if "customizations.health" in key]
     kube.patch(configuration, {"data": dict.fromkeys(checks)}, "tests")
@@ -109,3 +106,15 @@ def clean(argo: ArgoCD) -> None:
 
 def _absent(kube: Client, which: Ref) -> bool:
     return kube.find(which) is None
+
+
+def _forgotten(argo: ArgoCD) -> bool:
+    """Delete Applications until a look finds none: an app of apps makes its own anew until it is gone itself."""
+    found = [
+        argo.kube.ref(one)
+        for kind in ("ApplicationSet", "Application")
+        for one in argo.kube.list("argoproj.io/v1alpha1", kind, ARGOCD)
+    ]
+    for which in found:
+        argo.forget(which)
+    return not found
