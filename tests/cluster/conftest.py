@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "scripts")]
 
 import go_tools  # noqa: E402
+from harness import faults  # noqa: E402
 from harness.cluster import Cluster  # noqa: E402
 
 from speedscale_kube import Client, Ref  # noqa: E402
@@ -21,11 +22,27 @@ from speedscale_kube import Client, Ref  # noqa: E402
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker of faults known."""
+    config.addinivalue_line("markers", faults.MARKER)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies here."""
     for item in items:
         if ROOT / "tests" / "cluster" in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+            faults.note(item)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was broken and what held, when anything was."""
+    stats = terminalreporter.stats
+    found = faults.rows(report for name in ("passed", "failed", "skipped", "error") for report in stats.get(name, ()))
+    if found:
+        terminalreporter.write_sep("=", "faults and end states")
+        for line in faults.table(found):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

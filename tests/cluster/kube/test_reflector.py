@@ -109,6 +109,7 @@ def test_after_a_restart_a_cache_knows_no_old_version_and_who_left_is_found(
     assert (Sign.GONE in it.signs, it.signs.count(Sign.LISTED)) == (True, 2)
 
 
+@pytest.mark.fault("etcd is compacted during a watch", end="listed anew; who left is found")
 def test_a_version_that_etcd_forgot_is_listed_anew_and_who_left_is_found(
     uncached: Any, admin: Client, distant: Client, line: Any, place: str, mirror: Any
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_version_that_etcd_forgot_is_listed_anew_and_who_left_is_found(
     assert it.signs.count(Sign.LISTED) == 2
 
 
+@pytest.mark.fault("a watch's connection is cut", end="resumed, nothing missed")
 def test_a_connection_that_is_cut_is_resumed_without_a_list(
     admin: Client, distant: Client, line: Any, place: str, mirror: Any
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_connection_that_is_cut_is_resumed_without_a_list(
     assert it.signs.count(Sign.LISTED) == 1
 
 
+@pytest.mark.fault("etcd is compacted in mid-page", end="the list begins anew")
 def test_a_list_whose_version_is_forgotten_between_two_pages_begins_anew(
     uncached: Any, admin: Client, place: str, mirror: Any
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_list_whose_version_is_forgotten_between_two_pages_begins_anew(
     assert it.signs[:2] == [Sign.GONE, Sign.LISTED]
 
 
+@pytest.mark.fault("the API server is restarted under a watch", end="goes on")
 def test_a_watch_goes_on_over_a_restart_of_the_api_server(
     uncached: Any, admin: Client, place: str, mirror: Any
 ) -> None:

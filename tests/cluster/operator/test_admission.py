@@ -36,6 +36,7 @@ def test_a_workload_that_asks_for_nothing_stays_as_it_is(
     assert "annotations" not in told.body["metadata"] or not told.body["metadata"]["annotations"]
 
 
+@pytest.mark.fault("a namespace younger than our memory of it", end="waited for; the sidecar is there")
 def test_a_namespace_made_just_now_is_waited_for(operator: Installation, kube: Client, cluster: Cluster) -> None:
     for number in range(5):
         name = f"{operator.namespace}-fresh-{number}"
@@ -57,6 +58,7 @@ def test_a_skip_is_told_to_who_asked(operator: Installation, namespace: str, clu
     assert counted >= 1
 
 
+@pytest.mark.fault("dryRun=All", end="answered alike, nothing is written")
 def test_a_dry_run_is_answered_alike_and_leaves_no_trace(
     operator: Installation, namespace: str, kube: Client, cluster: Cluster
 ) -> None:

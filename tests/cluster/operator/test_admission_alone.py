@@ -25,6 +25,7 @@ from speedscale_schemas import x509
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.fault("a workload larger than admission reads", end="goes through as it is, with a warning")
 def test_a_huge_workload_goes_through_with_a_warning(
     install: Any, namespace: str, cluster: Cluster, kube: Client
 ) -> None:
@@ -39,6 +40,7 @@ def test_a_huge_workload_goes_through_with_a_warning(
     assert answer.status in (413, 422)
 
 
+@pytest.mark.fault("a replay that nobody judged, being deleted", end="its finalizer comes off")
 def test_a_finalizer_comes_off_whatever_the_spec_says(
     install: Any, namespace: str, kube: Client, cluster: Cluster
 ) -> None:
@@ -59,6 +61,7 @@ def test_a_finalizer_comes_off_whatever_the_spec_says(
     installation.until(lambda: kube.find(which) is None, "the replay is gone")
 
 
+@pytest.mark.fault("webhook: nobody is there", end="workloads go through as they are")
 def test_without_an_operator_workloads_go_through(install: Any, namespace: str, cluster: Cluster) -> None:
     """Nobody there: the CA bundle is not even written. Replays wait for an operator, deleting does not."""
     install()
@@ -67,6 +70,7 @@ def test_without_an_operator_workloads_go_through(install: Any, namespace: str, 
     assert create(cluster, replay("early", namespace)).status == 500
 
 
+@pytest.mark.fault("webhook: hangs", end="workloads go through after its time-out; replays can be deleted")
 def test_a_hanging_operator_holds_nobody_up(install: Any, namespace: str, kube: Client, cluster: Cluster) -> None:
     installation = install(operator={"webhookTimeoutSeconds": 1, "replayWebhookTimeoutSeconds": 1})
     replica = installation.start()
@@ -86,6 +90,7 @@ def test_a_hanging_operator_holds_nobody_up(install: Any, namespace: str, kube: 
     )
 
 
+@pytest.mark.fault("webhook: certificate of another CA", end="workloads go through; not ready, told")
 def test_who_shows_a_certificate_of_another_ca_is_not_believed(install: Any, namespace: str, cluster: Cluster) -> None:
     """Mode manual, where nobody mends the CA bundle: not ready, and workloads go through."""
     installation = install(certificates={"mode": "manual"})
@@ -101,6 +106,7 @@ def test_who_shows_a_certificate_of_another_ca_is_not_believed(install: Any, nam
     installation.wait_ready(replica)
 
 
+@pytest.mark.fault("webhook: CA bundle overwritten", end="mended")
 def test_an_overwritten_ca_bundle_is_mended(install: Any, namespace: str, cluster: Cluster) -> None:
     installation = install()
     installation.start()
@@ -144,6 +150,7 @@ class Load:
         return lambda: self.asked >= until
 
 
+@pytest.mark.fault("certificates and CA rotate under concurrent creates", end="no request fails")
 def test_certificates_change_under_load(install: Any, namespace: str, cluster: Cluster) -> None:
     """New leaves, then a new CA beside the old one: no request meets a certificate that it does not believe."""
     installation = install(certificates={"mode": "manual"})
@@ -160,6 +167,7 @@ def test_certificates_change_under_load(install: Any, namespace: str, cluster: C
     assert load.failures == []
 
 
+@pytest.mark.fault("a replica is ended under load", end="no request fails")
 def test_a_replica_that_ends_leaves_no_request_behind(install: Any, namespace: str, cluster: Cluster) -> None:
     """SIGTERM under load: not ready at once, answering until no API server asks, then gone."""
     installation: Installation = install(operator={"replicas": 2})
@@ -249,6 +257,7 @@ def other_webhook(kube: Client, tmp_path: Path, namespace: str) -> Iterator[list
     server.server_close()
 
 
+@pytest.mark.fault("a second mutating webhook, IfNeeded", end="one sidecar; comes out again whole")
 def test_a_second_webhook_and_ours_come_to_one_object(
     install: Any, namespace: str, cluster: Cluster, kube: Client, other_webhook: list[list[str]]
 ) -> None:

@@ -102,6 +102,7 @@ def test_the_bundle_is_the_only_field_that_is_ours(kube: Client, namespace: str,
     assert bundle(kube, webhooks[0]) == before
 
 
+@pytest.mark.fault("a CA bundle is emptied or overwritten", end="mended, no other field touched")
 def test_an_overwritten_or_emptied_bundle_is_mended(kube: Client, namespace: str, webhooks: list[Ref]) -> None:
     bench = Bench(kube, namespace)
     bench.settle()
@@ -113,6 +114,7 @@ def test_an_overwritten_or_emptied_bundle_is_mended(kube: Client, namespace: str
     assert [bundle(kube, ref) for ref in webhooks] == [good] * 3
 
 
+@pytest.mark.fault("the webhook's Secret is harmed", end="mended by its policy")
 @pytest.mark.parametrize("what", ["deleted", "emptied", "garbage", "other_key", "leaf_gone"])
 def test_a_secret_that_was_harmed_is_mended(kube: Client, namespace: str, webhooks: list[Ref], what: str) -> None:
     bench = Bench(kube, namespace)
@@ -144,6 +146,7 @@ def test_a_secret_that_was_harmed_is_mended(kube: Client, namespace: str, webhoo
     assert versions(kube, [namespace]) == before_versions
 
 
+@pytest.mark.fault("the CA is renewed", end="both are trusted before the new one signs")
 def test_a_new_authority_comes_in_steps(kube: Client, namespace: str, webhooks: list[Ref]) -> None:
     shown: list[tuple[bytes, ...]] = [()]
     bench = Bench(kube, namespace, ask=lambda: shown[0])
@@ -206,6 +209,7 @@ def test_own_certificates_are_watched_and_never_written(
     assert versions(kube, [namespace])[f"Secret {namespace}/{WEBHOOK}"] == before[f"Secret {namespace}/{WEBHOOK}"]
 
 
+@pytest.mark.fault("webhooks of another installation", end="left alone, told")
 def test_webhooks_of_another_installation_are_left_alone(kube: Client, namespace: str, webhooks: list[Ref]) -> None:
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"{namespace}-b"}}, "tests")
     first, second = Bench(kube, namespace), Bench(kube, f"{namespace}-b")

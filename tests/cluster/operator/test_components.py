@@ -177,6 +177,7 @@ def test_components_live(
         assert not leading.metric("speedscale_operator_components_drifted_objects", component="forwarder")
 
 
+@pytest.mark.fault("a bundle that lost a component", end="nothing is removed")
 def test_a_bundle_without_the_forwarder_removes_nothing(
     install: Install, operator_client: Callable[[Installation], Client], kube: Client, running_pods: Nodes
 ) -> None:
@@ -220,6 +221,7 @@ def test_switched_off_keeps_the_claim(
         assert len(events(kube, namespace, "ComponentClaimKept")) == len(claims)
 
 
+@pytest.mark.fault("an old process meets a newer bundle", end="never rolled back")
 def test_an_old_process_never_puts_a_new_commit_back(
     install: Install, operator_client: Callable[[Installation], Client], kube: Client, running_pods: Nodes
 ) -> None:

@@ -81,6 +81,7 @@ def told(kube: Client, namespace: str, reason: str) -> list[str]:
     return [one["message"] for one in events(kube, namespace, reason)]
 
 
+@pytest.mark.fault("admission missed a workload", end="mended; at rest nothing is written")
 def test_what_admission_missed_is_mended_and_taken_out_to_the_byte(
     home: Installation, own: Client, kube: Client, namespace: str
 ) -> None:
@@ -163,6 +164,7 @@ def _mine(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [entry for entry in fields if "speedscale" in entry["manager"]]
 
 
+@pytest.mark.fault("an upgrade of the bundle: older sidecars", end="listed as stale, nothing restarted")
 def test_a_stale_sidecar_is_told_and_stays(home: Installation, own: Client, kube: Client, namespace: str) -> None:
     which = kube.ref(kube.apply(workload(namespace), "user"))
     with Leading(own, home.environ(), Workloads()) as leading:
@@ -183,6 +185,7 @@ def test_a_stale_sidecar_is_told_and_stays(home: Installation, own: Client, kube
                 kube.apply(part, "installation", force=True)
 
 
+@pytest.mark.fault("somebody keeps taking the sidecar out", end="told, not fought")
 def test_who_keeps_taking_it_out_is_told_and_not_fought(
     home: Installation, own: Client, kube: Client, admin: Client, namespace: str
 ) -> None:
@@ -216,6 +219,7 @@ def test_who_keeps_taking_it_out_is_told_and_not_fought(
         thread.join()
 
 
+@pytest.mark.fault("two installations, one workload", end="one manages it")
 def test_two_installations_do_not_fight(
     home: Installation, own: Client, kube: Client, admin: Client, namespace: str
 ) -> None:
@@ -243,6 +247,7 @@ def test_two_installations_do_not_fight(
     kube.delete(Ref("v1", "Namespace", "", second))
 
 
+@pytest.mark.fault("the right to patch workloads is missing", end="an Event and a metric")
 def test_a_missing_right_is_told(home: Installation, own: Client, kube: Client, namespace: str) -> None:
     role = Ref("rbac.authorization.k8s.io/v1", "ClusterRole", "", "speedscale-operator")
     rules = kube.get(role)["rules"]

@@ -109,6 +109,7 @@ def stored(obj: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+@pytest.mark.fault("injected twice, each kind", end="the second time changes nothing")
 @pytest.mark.parametrize("wish", WISHES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", [(1, 31), (1, 28)], ids=["native", "beside"])
@@ -129,6 +130,7 @@ def test_the_api_server_takes_it_and_nothing_is_left_to_do(
     assert again.injected
 
 
+@pytest.mark.fault("injected and taken out, each kind", end="the object is as it was")
 @pytest.mark.parametrize("wish", WISHES)
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob"])
 def test_taken_out_the_object_is_what_it_would_be_without_us(

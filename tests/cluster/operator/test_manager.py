@@ -27,6 +27,7 @@ def events(installation: Installation, reason: str) -> list[str]:
     return [event["message"] for event in found if event["reason"] == reason]
 
 
+@pytest.mark.fault("a process of the operator is killed", end="started anew, admission and settings as before")
 def test_a_life(install: Any, kube: Client, namespace: str, cluster: Cluster) -> None:
     """Start, probes, an override taken live and one refused, processes that die, the end."""
     installation: Installation = install()
@@ -81,6 +82,10 @@ def test_a_clean_end_gives_the_lease_back(install: Any, kube: Client) -> None:
     assert lease["spec"].get("holderIdentity", "") == ""
 
 
+@pytest.mark.fault(
+    "the leader's pod is killed, the Lease not released",
+    end="the other answers at once and leads after the lease",
+)
 def test_two_replicas_one_leads_both_answer(install: Any, namespace: str, cluster: Cluster) -> None:
     installation: Installation = install(operator={"replicas": 2})
     first, second = installation.start("operator-0"), installation.start("operator-1")
@@ -99,6 +104,7 @@ def test_two_replicas_one_leads_both_answer(install: Any, namespace: str, cluste
     installation.until(lambda: leads(second), "the second leads", 40.0)
 
 
+@pytest.mark.fault("the supervisor is killed", end="no process is left behind")
 def test_children_end_with_their_supervisor(install: Any) -> None:
     installation: Installation = install(certificates={"mode": "manual"})
     replica = installation.start(wait=False)
@@ -122,6 +128,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.fault("rights are missing at the start", end="told on /readyz, as metric and Event; it works")
 def test_a_missing_right_is_told_and_stops_nothing(
     install: Any, kube: Client, namespace: str, cluster: Cluster
 ) -> None:
@@ -148,6 +155,7 @@ def test_selected_namespaces_only(install: Any, namespace: str, cluster: Cluster
     assert containers(create(cluster, deployment("shop", "default", **INJECT), dry_run=True).body) == ["app"]
 
 
+@pytest.mark.fault("the bundle is edited by hand", end="the last good one stays in force, told")
 def test_a_bundle_that_was_edited_by_hand_is_not_taken(
     install: Any, kube: Client, namespace: str, cluster: Cluster
 ) -> None:
@@ -163,6 +171,7 @@ def test_a_bundle_that_was_edited_by_hand_is_not_taken(
     assert "[-] bundle: ConfigMap speedscale-bundle-sidecar" in _when(installation, other, "[-] bundle: ConfigMap")
 
 
+@pytest.mark.fault("settings make no sense", end="each mistake is told; nothing starts")
 def test_wrong_settings_are_told_all_together(install: Any) -> None:
     installation: Installation = install()
     installation.kube.patch(

@@ -153,6 +153,7 @@ def test_a_restart_clears_what_the_ledger_knows(kube: Client, namespace: str, sh
     assert bench.secret(CERTS, shop) is None
 
 
+@pytest.mark.fault("a namespace's Secrets are harmed", end="mended")
 @pytest.mark.parametrize("harm", ["deleted", "token", "key", "bundle", "mark"])
 def test_what_a_namespace_has_is_mended(kube: Client, namespace: str, shop: str, harm: str) -> None:
     workload(kube, shop)
@@ -179,6 +180,7 @@ def test_what_a_namespace_has_is_mended(kube: Client, namespace: str, shop: str,
         assert after == before
 
 
+@pytest.mark.fault("own Secrets are deleted", end="made again")
 @pytest.mark.parametrize("name", [FORWARDER, CERTS, OWN, "speedscale-cloud-certs", "speedscale-dlp-key"])
 def test_own_secrets_that_are_deleted_are_made_again(kube: Client, namespace: str, shop: str, name: str) -> None:
     workload(kube, shop)
@@ -254,6 +256,7 @@ def test_nobody_is_waited_for_when_the_root_ends(kube: Client, namespace: str, s
     assert first in bench.data(CERTS, shop)["ca.crt"]
 
 
+@pytest.mark.fault("two installations, one namespace", end="one owns its Secrets; no fight")
 def test_two_operators_do_not_fight(kube: Client, namespace: str, shop: str) -> None:
     other = f"{namespace}-two"
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}}, "tests")
@@ -339,6 +342,7 @@ def test_without_a_root_of_the_users_own_it_is_told(kube: Client, namespace: str
     assert {"CertificateNotGood", "NoRoot"} <= set(bench.reasons())
 
 
+@pytest.mark.fault("a redaction key of the user's, or a bad one", end="never overwritten, told")
 @pytest.mark.parametrize("content", [{"k9": base64.b64encode(b"q" * 32)}, {"k1": b"no base64!"}, {"k1": b"c2hvcnQ="}])
 def test_a_redaction_key_is_never_overwritten(kube: Client, namespace: str, content: dict[str, bytes]) -> None:
     put(kube, namespace, "speedscale-dlp-key", encoded(**content))
@@ -471,6 +475,7 @@ def test_tokens_are_replaced_and_old_ones_stay_a_while(kube: Client, namespace: 
     assert old not in tokens
 
 
+@pytest.mark.fault("a namespace goes while Secrets are written", end="no failure, nothing left")
 def test_a_namespace_that_is_gone_or_going_troubles_nobody(kube: Client, namespace: str, shop: str) -> None:
     bench = Bench(kube, namespace)
     workload(kube, shop)
