@@ -12,7 +12,7 @@ from harness.gitops import Live, of, synth
 from harness.page import Page
 from harness.repository import Repository
 
-from speedscale_kube import Ref
+from speedscale_kube import Object, Ref
 
 APP = "speedscale"
 NAMESPACE = Ref("v1", "Namespace", "", "speedscale")
@@ -43,8 +43,8 @@ def install(argo: ArgoCD, live: Live, page: Page, shell: Callable[[str], str]) -
         for place in ("speedscale", "shop"):
             argo.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}, "tests")
         for which in REPLAYS:
-            metadata = {"name": which.name, "namespace": which.namespace, "finalizers": list(finalizers)}
-            spec = {"snapshotID": "latest", "testConfigID": "standard", "mode": "full-replay"}
+            metadata: Object = {"name": which.name, "namespace": which.namespace, "finalizers": list(finalizers)}
+            spec: Object = {"snapshotID": "latest", "testConfigID": "standard", "mode": "full-replay"}
             spec |= {"workloads": [{"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "it"}}]}
             argo.kube.apply(
                 {"apiVersion": which.api_version, "kind": which.kind, "metadata": metadata, "spec": spec}, "tests"

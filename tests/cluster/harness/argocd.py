@@ -127,7 +127,7 @@ class ArgoCD:
         """Return the name of an Application (or AppProject, ApplicationSet) of this Argo CD."""
         return Ref("argoproj.io/v1alpha1", kind, NAMESPACE, name)
 
-    def until_app(self, name: str, good: Callable[[Object], bool], what: str, deadline_s: float = 60.0) -> Object:
+    def until_app(self, name: str, good: Callable[[Object], bool], what: str, deadline_s: float = 120.0) -> Object:
         """Ask for an Application until it is so; AssertionError with what Argo CD says of it after `deadline_s`."""
         deadline = time.monotonic() + deadline_s
         while True:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-_COMMAND_S = 120
+_COMMAND_S = 330  # longer than the five minutes that the page has kubectl wait
 
 
 class Page:
