@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from harness.cluster import Cluster
 from harness.definitions import define
-from harness.replaying import PASSED, Shop, Stage
+from harness.replaying import ERROR, MISSED, PASSED, SNAPSHOT, Cut, Shop, Stage, snapshot
 
+from speedscale_controller.snapshots import config_map
 from speedscale_kube import Client, Ref
 from speedscale_manifests.components import crd
 from speedscale_manifests.values import from_mapping
@@ -78,18 +81,447 @@ def run(stage: Stage, shop: Shop, results: object = PASSED, name: str = NAME) ->
     until(stage, shop, ended(shop, name), results, name)
 
 
+def spec_of(shop: Shop, name: str = "checkout") -> tuple[object, object]:
+    """Return what of a workload must come back."""
+    found = shop.get("Deployment", name)
+    assert found is not None
+    meta = found["metadata"]
+    marks = {k: v for k, v in (meta.get("annotations") or {}).items() if "deployment.kubernetes.io" not in k}
+    return found["spec"], (meta.get("labels"), marks)
+
+
+def template(shop: Shop, name: str = "checkout") -> dict[str, Any]:
+    """Return a workload's pod template."""
+    found = shop.get("Deployment", name)
+    assert found is not None
+    made: dict[str, Any] = found["spec"]["template"]
+    return made
+
+
+def last(shop: Shop, name: str = NAME) -> tuple[str, str, str, str]:
+    """Return type, status, reason and message of the last condition, which is what CI reads."""
+    found = shop.status(name)["conditions"][-1]
+    return found["type"], found["status"], found["reason"], found["message"]
+
+
+def report(shop: Shop, name: str = NAME) -> dict[str, Any]:
+    """Return a replay's report."""
+    found = shop.get("ConfigMap", f"speedscale-report-{shop.status(name)['reportID']}")
+    assert found is not None
+    made: dict[str, Any] = json.loads(found["data"]["report.json"])
+    return made
+
+
+def reason(shop: Shop, name: str = NAME) -> str:
+    """Return the state a replay is in."""
+    return str(shop.condition("Running", name).get("reason", ""))
+
+
+# Modes
+
+
 def test_a_full_replay_from_creation_to_clean_up(stage: Stage, shop: Shop) -> None:
+    before = spec_of(shop)
+    shop.replay()
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    status = shop.status()
+    assert status["active"]
+    assert status["initializedTime"] >= status["startedTime"]
+    assert shop.condition("MocksReady")["status"] == "True"
+    pods = template(shop)
+    aliases = {name: alias["ip"] for alias in pods["spec"]["hostAliases"] for name in alias["hostnames"]}
+    services = {
+        name: (shop.get("Service", name) or {})["spec"]["clusterIP"] for name in ("responder-http", "responder-https")
+    }
+    assert aliases == {
+        "payments.example.com": services["responder-https"],
+        "stock.shop.svc": services["responder-http"],
+    }
+    live = shop.get("Deployment", "checkout")
+    assert live is not None
+    assert live["metadata"]["labels"]["replay.speedscale.com/env-id"] == NAME
+    assert live["metadata"]["annotations"]["replay.speedscale.com/report-id"] == status["reportID"]
+    job = shop.get("Job", f"speedscale-generator-{NAME}")
+    assert job is not None
+    given = {e["name"]: e.get("value", "") for e in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert given["CUSTOM_URL"] == f"http://checkout.{shop.namespace}.svc:80"
+    assert given["TESTS"] == ""
+    assert job["metadata"]["ownerReferences"][0]["name"] == NAME
+    run(stage, shop)
+    assert last(shop) == ("Ready", "True", "TestSucceeded", "Passed")
+    assert not shop.status()["active"]
+    assert shop.inventory() == []
+    assert spec_of(shop) == before
+    made = report(shop)
+    assert (made["state"], made["tests"]) == ("Passed", 1)
+
+
+def test_missed_goals_are_what_ci_reads(stage: Stage, shop: Shop) -> None:
+    shop.replay()
+    run(stage, shop, MISSED)
+    assert last(shop) == ("Ready", "True", "TestFailed", "Failed: Missed Goals")
+    assert "passAssertPct is 25 %" in shop.condition("Running")["message"]
+
+
+def test_responder_only_serves_until_it_is_deleted(stage: Stage, shop: Shop, kube: Client) -> None:
+    before = spec_of(shop)
+    made = shop.replay(mode="responder-only", needsReport=True)
+    until(stage, shop, lambda: shop.condition("MocksReady").get("status") == "True")
+    stage.later(100_000)
+    stage.step(NAME, shop.namespace)
+    stage.later(-100_000)
+    assert shop.condition("Ready") == {}
+    assert shop.get("Job", f"speedscale-generator-{NAME}") is None
+    assert shop.status()["active"]
+    report_id = shop.status()["reportID"]
+    kube.delete(kube.ref(made))
+    until(stage, shop, lambda: shop.get("TrafficReplay", NAME) is None)
+    assert spec_of(shop) == before
+    assert shop.inventory() == []
+    assert shop.get("ConfigMap", f"speedscale-report-{report_id}") is not None
+
+
+def test_generator_only_changes_no_workload(stage: Stage, shop: Shop) -> None:
     before = shop.get("Deployment", "checkout")
+    shop.replay(mode="generator-only")
+    run(stage, shop)
+    after = shop.get("Deployment", "checkout")
+    assert last(shop)[2] == "TestSucceeded"
+    assert before is not None
+    assert after is not None
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+    assert shop.condition("MocksReady") == {}
+
+
+def test_no_inbound_traffic_skips_the_generator(stage: Stage, shop: Shop) -> None:
+    shop.furnish(tests=False)
     shop.replay()
     run(stage, shop)
-    status = shop.status()
-    print(status)
-    assert status["conditions"][-1]["type"] == "Ready"
-    assert (status["conditions"][-1]["status"], status["conditions"][-1]["reason"]) == ("True", "TestSucceeded")
-    assert status["conditions"][-1]["message"] == "Passed"
+    assert last(shop) == (
+        "Ready",
+        "True",
+        "TestSucceeded",
+        "Passed: no tests were sent: the snapshot has no inbound traffic",
+    )
+
+
+def test_routing_by_address_translation(stage: Stage, shop: Shop) -> None:
+    target = {"ref": {"name": "checkout"}, "tests": ["*"], "mocks": ["payments"], "routing": "nat"}
+    shop.replay(workloads=[target])
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    pods = template(shop)
+    assert "hostAliases" not in pods["spec"]
+    routes = next(
+        e["value"]
+        for c in (*pods["spec"]["containers"], *pods["spec"].get("initContainers", ()))
+        for e in c.get("env", ())
+        if "payments.example.com:443" in str(e.get("value", ""))
+    )
+    service = shop.get("Service", "responder-https")
+    assert service is not None
+    assert f"{service['spec']['clusterIP']}:443" in routes
+    assert shop.get("Service", "responder-http") is None
+
+
+def test_a_snapshot_in_the_operator_s_namespace_is_copied(stage: Stage, shop: Shop, kube: Client) -> None:
+    found = shop.get("ConfigMap", f"speedscale-snapshot-{SNAPSHOT}")
+    assert found is not None
+    kube.delete(kube.ref(found))
+    kube.apply(config_map(snapshot(), namespace=shop.own), "tests")
+    shop.replay(snapshotID="latest")
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    assert shop.get("ConfigMap", f"speedscale-snapshot-{NAME}") is not None
+    run(stage, shop)
+    assert last(shop)[2] == "TestSucceeded"
+    assert report(shop)["snapshot"] == SNAPSHOT
+    assert shop.get("ConfigMap", f"speedscale-snapshot-{NAME}") is None
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"snapshotID": "none-such"}, "snapshot none-such: no ConfigMap"),
+        ({"testConfigID": "standart"}, "did you mean 'standard'?"),
+        ({"workloads": [{"ref": {"name": "checkout"}, "tests": ["x"]}]}, "there is checkout:checkout.shop.svc:80"),
+        ({"workloads": [{"ref": {"name": "checkout"}, "tests": ["*"], "mocks": ["svc"]}]}, ""),
+        ({"workloads": [{"ref": {"name": "checkout", "kind": "Job"}, "tests": ["*"]}]}, "a Job cannot be under test"),
+        ({"workloads": [{"ref": {"name": "checkout"}}]}, "no workload has tests"),
+    ],
+    ids=["snapshot", "config", "tests", "mocks", "kind", "nothing"],
+)
+def test_what_cannot_be_ends_with_the_candidates(stage: Stage, shop: Shop, spec: dict[str, Any], said: str) -> None:
+    shop.replay(**spec)
+    run(stage, shop)
+    if said:
+        assert last(shop)[2] == "TestFailed"
+        assert said in last(shop)[3]
+    else:
+        assert last(shop)[2] == "TestSucceeded"
+
+
+@pytest.mark.fault("the generator fails", end="the replay fails once, with its words")
+def test_a_generator_that_fails_is_not_made_again(stage: Stage, shop: Shop) -> None:
+    shop.replay()
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    run(stage, shop, "cannot read /snapshots: Permission denied")
+    assert last(shop)[2] == "TestFailed"
+    assert "Permission denied" in last(shop)[3]
+    assert report(shop)["state"] == "Error"
+
+
+@pytest.mark.fault("the generator's Job is deleted", end="the replay fails; no second load")
+def test_a_generator_s_job_that_is_deleted_is_not_made_again(stage: Stage, shop: Shop, kube: Client) -> None:
+    shop.replay(cleanup="none")
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    kube.delete(Ref("batch/v1", "Job", shop.namespace, f"speedscale-generator-{NAME}"))
+    run(stage, shop)
+    assert last(shop)[3] == "Failed: the generator's Job was deleted before it ended"
+    assert shop.get("Job", f"speedscale-generator-{NAME}") is None
+
+
+@pytest.mark.fault("the workload under test does not come up", end="fails after its time-out, cause named")
+def test_a_workload_that_does_not_come_up_is_named_with_its_cause(stage: Stage, shop: Shop, kube: Client) -> None:
+    shop.replay()
+    until(stage, shop, lambda: reason(shop) == "WorkloadMutated", None)
+    for pod in kube.list("v1", "Pod", shop.namespace, labels="app=checkout"):
+        waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+        container = {"name": "app", "image": "shop:1", "imageID": "", "ready": False, "restartCount": 0}
+        status = {"phase": "Pending", "containerStatuses": [{**container, "state": {"waiting": waiting}}]}
+        kube.patch(kube.ref(pod), {"status": status}, "kubelet", subresource="status")
+    stage.step(NAME, shop.namespace)
+    assert "Deployment" in shop.condition("Running")["message"]
+    assert "image shop:1: ImagePullBackOff: no such image" in shop.condition("Running")["message"]
+    stage.later(601)
+    stage.step(NAME, shop.namespace)
+    assert last(shop)[2] == "TestFailed"
+    assert "not ready after 10m (TEST_PREP_TIMEOUT)" in last(shop)[3]
+    assert "no such image" in last(shop)[3]
+    assert "no such image" in report(shop)["reason"]
+
+
+@pytest.mark.fault("a Secret that a replay needs is missing", end="waited for, named")
+def test_a_missing_secret_is_waited_for_and_named(stage: Stage, shop: Shop, kube: Client) -> None:
+    kube.delete(Ref("v1", "Secret", shop.namespace, "speedscale-dlp-key"))
+    shop.replay()
+    stage.step(NAME, shop.namespace)
+    assert "speedscale-dlp-key is not there" in shop.condition("Running")["message"]
+    shop.furnish()
+    run(stage, shop)
+    assert last(shop)[2] == "TestSucceeded"
+
+
+@pytest.mark.fault("the collector cannot be made", end="the replay goes on, told")
+def test_a_collector_that_cannot_be_made_blocks_nothing(stage: Stage, shop: Shop, kube: Client) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": shop.own}}
+    kube.apply({**quota, "spec": {"hard": {"count/deployments.apps": "0"}}}, "tests")
+
+    def counted() -> bool:
+        found = kube.find(Ref("v1", "ResourceQuota", shop.own, "none")) or {}
+        return bool((found.get("status") or {}).get("hard"))
+
+    Cluster.until(counted, "the quota counts")
+    shop.replay()
+    run(stage, shop)
+    assert last(shop)[2] == "TestSucceeded"
+    assert any(reason_ == "CollectorFailed" for _, reason_, _ in stage.recorder.told)
+    assert any("exceeded quota" in note for note in report(shop)["notes"])
+
+
+@pytest.mark.fault("the workload under test is deleted", end="the replay ends, nothing is left")
+def test_a_workload_deleted_under_test_ends_the_replay(stage: Stage, shop: Shop, kube: Client) -> None:
+    shop.replay()
+    until(stage, shop, lambda: reason(shop) == "WorkloadMutated", None)
+    kube.delete(Ref("apps/v1", "Deployment", shop.namespace, "checkout"))
+    stage.later(601)
+    run(stage, shop)
+    assert last(shop)[2] == "TestFailed"
     assert shop.inventory() == []
-    after = shop.get("Deployment", "checkout")
-    assert before is not None and after is not None
-    assert after["spec"] == before["spec"]
-    assert after["metadata"].get("labels") == before["metadata"].get("labels")
-    assert shop.get("ConfigMap", f"speedscale-report-{status['reportID']}") is not None
+
+
+def test_the_time_out_of_the_tests(stage: Stage, shop: Shop) -> None:
+    shop.replay(timeout="1m")
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    stage.later(60 + 120 + 31)
+    stage.step(NAME, shop.namespace)
+    assert last(shop)[2] == "TestFailed"
+    assert "spec.timeout" in last(shop)[3]
+
+
+# Clean-up
+
+
+@pytest.mark.fault("cleanup modes by outcomes", end="what the mode says is left, nothing else")
+@pytest.mark.parametrize("cleanup", ["inventory", "all", "none"])
+@pytest.mark.parametrize("outcome", ["passed", "missed", "error", "refused"])
+def test_clean_up_by_outcome(stage: Stage, shop: Shop, kube: Client, cleanup: str, outcome: str) -> None:
+    before = spec_of(shop)
+    more: dict[str, Any] = {"snapshotID": "none-such"} if outcome == "refused" else {}
+    made = shop.replay(cleanup=cleanup, **more)
+    run(stage, shop, {"passed": PASSED, "missed": MISSED}.get(outcome, ERROR))
+    assert last(shop)[2] == ("TestSucceeded" if outcome == "passed" else "TestFailed")
+    if cleanup == "all":
+        assert shop.get("Deployment", "checkout") is None
+    elif cleanup == "inventory" or outcome == "refused":
+        assert spec_of(shop) == before
+    if cleanup == "none" and outcome != "refused":
+        assert template(shop)["spec"]["hostAliases"]
+        assert f"Job speedscale-generator-{NAME}" in shop.inventory()
+    else:
+        assert shop.inventory() == []
+    kube.delete(kube.ref(made))
+    until(stage, shop, lambda: shop.get("TrafficReplay", NAME) is None)
+    assert shop.inventory() == []
+    if cleanup != "all":
+        assert spec_of(shop) == before
+
+
+def test_a_concluded_replay_expires(stage: Stage, shop: Shop) -> None:
+    shop.replay(ttlAfterReady="1h")
+    run(stage, shop)
+    after_s = stage.step(NAME, shop.namespace)
+    assert after_s is not None
+    assert 3500 < after_s <= 3600
+    assert shop.get("TrafficReplay", NAME) is not None
+    stage.later(3601)
+    stage.step(NAME, shop.namespace)
+    until(stage, shop, lambda: shop.get("TrafficReplay", NAME) is None)
+
+
+PHASES = ("", "Created", "SnapshotFetched", "CollectorUp", "WorkloadMutated", "GeneratorRunning", "CleanedUp")
+
+
+@pytest.mark.fault("the replay is deleted, in each phase", end="nothing left, the workload as before")
+@pytest.mark.parametrize("phase", PHASES)
+def test_deleted_in_any_phase(stage: Stage, shop: Shop, kube: Client, phase: str) -> None:
+    before = spec_of(shop)
+    if phase in ("SnapshotFetched", "Created"):
+        kube.delete(Ref("v1", "Secret", shop.namespace, "speedscale-dlp-key"))
+    made = shop.replay(workload="none-such" if phase == "Created" else "checkout")
+    if phase == "Created":
+        stage.step(NAME, shop.namespace)
+    elif phase:
+        until(stage, shop, lambda: reason(shop) == phase, PASSED if phase == "CleanedUp" else None)
+    kube.delete(kube.ref(made))
+    until(stage, shop, lambda: shop.get("TrafficReplay", NAME) is None)
+    assert shop.inventory() == []
+    assert spec_of(shop) == before
+
+
+@pytest.mark.fault("a deletion that cannot clean up", end="ends all the same, told")
+def test_a_deletion_never_hangs(stage: Stage, shop: Shop, kube: Client) -> None:
+    made = shop.replay()
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    job = Ref("batch/v1", "Job", shop.namespace, f"speedscale-generator-{NAME}")
+    kube.patch(job, {"metadata": {"finalizers": ["example.com/stuck"]}}, "tests")
+    kube.delete(kube.ref(made))
+    stage.step(NAME, shop.namespace)
+    stage.step(NAME, shop.namespace)
+    assert shop.get("TrafficReplay", NAME) is not None
+    stage.later(301)
+    stage.step(NAME, shop.namespace)
+    kube.patch(job, {"metadata": {"finalizers": None}}, "tests")
+    assert shop.get("TrafficReplay", NAME) is None
+    assert any(r == "CleanupIncomplete" and f"generator-{NAME}" in m for _, r, m in stage.recorder.told)
+
+
+def test_an_operator_that_was_away_clears_away_first(stage: Stage, shop: Shop, kube: Client) -> None:
+    before = spec_of(shop)
+    made = shop.replay()
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    kube.delete(kube.ref(made))
+    stage.later(10_000)
+    until(stage.reborn(kube), shop, lambda: shop.get("TrafficReplay", NAME) is None)
+    assert spec_of(shop) == before
+
+
+# Several at once
+
+
+@pytest.mark.fault("two replays, one workload", end="one after the other, workload as before")
+def test_a_workload_goes_from_replay_to_replay(stage: Stage, shop: Shop) -> None:
+    before = spec_of(shop)
+    shop.replay("first")
+    until(stage, shop, lambda: reason(shop, "first") == "GeneratorRunning", None, "first")
+    shop.replay("second")
+    stage.step("second", shop.namespace)
+    assert reason(shop, "second") == "Waiting"
+    assert "first" in shop.condition("Running", "second")["message"]
+    assert "startedTime" not in shop.status("second")
+    stage.later(10_000)
+    stage.step("second", shop.namespace)
+    stage.later(-10_000)
+    assert reason(shop, "second") == "Waiting"
+    run(stage, shop, PASSED, "first")
+    run(stage, shop, MISSED, "second")
+    assert (last(shop, "first")[2], last(shop, "second")[2]) == ("TestSucceeded", "TestFailed")
+    assert spec_of(shop) == before
+
+
+def test_what_is_kept_gives_way_to_the_next_replay(stage: Stage, shop: Shop, kube: Client) -> None:
+    before = spec_of(shop)
+    first = shop.replay("first", cleanup="none")
+    run(stage, shop, PASSED, "first")
+    shop.replay("second")
+    until(stage, shop, lambda: reason(shop, "second") == "GeneratorRunning", None, "first", "second")
+    live = shop.get("Deployment", "checkout")
+    assert live is not None
+    assert live["metadata"]["labels"]["replay.speedscale.com/env-id"] == "second"
+    assert shop.get("Service", "responder-http-second") is not None
+    kube.delete(kube.ref(first))
+    until(stage, shop, lambda: shop.get("TrafficReplay", "first") is None, None, "first")
+    live = shop.get("Deployment", "checkout")
+    assert live is not None
+    assert live["metadata"]["labels"]["replay.speedscale.com/env-id"] == "second"
+    run(stage, shop, PASSED, "second")
+    assert spec_of(shop) == before
+
+
+@pytest.mark.fault("two replays at once", end="both end right")
+def test_two_workloads_are_replayed_at_once(stage: Stage, shop: Shop) -> None:
+    shop.workload("billing")
+    shop.replay("first")
+    shop.replay("second", "billing")
+    both = lambda: all(reason(shop, n) == "GeneratorRunning" for n in ("first", "second"))  # noqa: E731
+    until(stage, shop, both, None, "first", "second")
+    run(stage, shop, PASSED, "first")
+    run(stage, shop, PASSED, "second")
+    assert shop.inventory() == []
+
+
+@pytest.mark.fault("the workload is edited during its replay", end="the edit survives the replay")
+def test_an_edit_during_a_replay_keeps_the_patch_and_survives_it(stage: Stage, shop: Shop, kube: Client) -> None:
+    shop.replay()
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    ref = Ref("apps/v1", "Deployment", shop.namespace, "checkout")
+    kube.patch(ref, {"spec": {"replicas": 3, "template": {"spec": {"hostAliases": None}}}}, "user")
+    stage.step(NAME, shop.namespace)
+    assert template(shop)["spec"]["hostAliases"]
+    run(stage, shop)
+    live = kube.get(ref)
+    assert live["spec"]["replicas"] == 3
+    assert "hostAliases" not in live["spec"]["template"]["spec"]
+
+
+def test_a_verdict_is_never_taken_back(stage: Stage, shop: Shop, kube: Client) -> None:
+    shop.replay(cleanup="none")
+    run(stage, shop, MISSED)
+    kube.delete(Ref("batch/v1", "Job", shop.namespace, f"speedscale-generator-{NAME}"))
+    kube.delete(Ref("v1", "ConfigMap", shop.namespace, f"speedscale-snapshot-{SNAPSHOT}"))
+    stage.later(100_000)
+    stage.step(NAME, shop.namespace)
+    assert last(shop)[:3] == ("Ready", "True", "TestFailed")
+    assert last(shop)[3] == "Failed: Missed Goals"
+
+
+@pytest.mark.fault("a replay at rest is looked at again", end="nothing is written")
+def test_at_rest_nothing_is_written(stage: Stage, shop: Shop, kube: Client) -> None:
+    shop.replay(mode="responder-only")
+    until(stage, shop, lambda: shop.condition("MocksReady").get("status") == "True")
+    cut = Cut(kube)
+    other = stage.reborn(cut)
+    for _ in range(3):
+        other.step(NAME, shop.namespace)
+    assert cut.writes == []

@@ -102,7 +102,7 @@ def leave(replay: Replay, seen: Observed, now: datetime, limits: Limits) -> Deci
         return Decision(phase, status, (WriteReport(state, why, _canceled(why, state)),), 0.0)
     begun = bool(status.started) and not status.concluded
     actions = _clearing(replay, seen, all_=begun and _cleanup(replay, seen) == "all")
-    if elapsed_s(replay.deleted, now) >= limits.stuck_s:
+    if elapsed_s(replay.deleted, now) >= limits.stuck_s and (seen.trouble or not actions):
         left = [str(a.ref) for a in actions if isinstance(a, Revert | Delete | DeleteWorkload)]
         left += map(str, sorted(seen.leaving))
         said = f"gave up after {limits.stuck_s:g}s: {', '.join(left) or 'something'} is left; {seen.trouble}"
