@@ -26,7 +26,7 @@ def patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Operation
 def _values(before: Any, after: Any, path: str, key: str, out: list[Operation]) -> None:
     if before == after and _same_types(before, after):
         return
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
+    if isinstance(before, dict | Mapping) and isinstance(after, dict | Mapping):
         _maps(before, after, path, out)
     elif isinstance(before, list) and isinstance(after, list):
         _lists(before, after, path, key, out)
@@ -76,7 +76,9 @@ def _marks(items: list[Any], key: str) -> list[str]:
     """Return what tells elements apart: the merge key where the list has one, else the whole value."""
     merge_key = KEYS.get(key, "")
     return [
-        f"{merge_key}={item[merge_key]}" if isinstance(item, Mapping) and merge_key in item else repr(item)
+        f"{merge_key}={item[merge_key]}"
+        if merge_key and isinstance(item, dict | Mapping) and merge_key in item
+        else repr(item)
         for item in items
     ]
 

@@ -49,7 +49,7 @@ def build(
     """Return the parts; ConfigError where the template and the table of gaps are not of one version."""
     assert facts.template is not None
     values = _values(obj, parsed.sidecar, facts, resources, native=native)
-    filled = fill(facts.template["template"], values)
+    filled = _filled(facts.template["template"], values)
     spec = filled["spec"]
     settings = parsed.sidecar
     wanted = _wanted_inits(settings, facts, sidecar=sidecar)
@@ -67,6 +67,33 @@ def build(
         pull_secrets=tuple(spec.get("imagePullSecrets") or ()) if inits or proxy else (),
         labels=workload.labels_of(filled) if sidecar else {},
     )
+
+
+_MAX_FILLED = 64
+_filled_before: dict[str, tuple[Any, Object]] = {}
+"""Filled templates by their values, with the template itself; workloads differ in little but their name."""
+
+_NAME = "\ue002"
+"""Stands for the application's name in them."""
+
+
+def _filled(template: Mapping[str, Any], values: dict[str, Any]) -> Object:
+    """Return a filled template of the caller's own; filling is dear, and mostly it was done for another workload."""
+    name = values["app_label"]
+    key = repr({**values, "app_label": None})
+    known, found = _filled_before.get(key, (None, {}))
+    if known is not template:
+        found = fill(template, {**values, "app_label": _NAME})
+        if len(_filled_before) >= _MAX_FILLED:
+            _filled_before.clear()
+        _filled_before[key] = (template, found)
+    made: Object = workload.plain(found)
+    places = [e for c in made["spec"]["containers"] for e in c.get("env") or () if e.get("value") == _NAME]
+    if repr(found).count(repr(_NAME)[1:-1]) != len(places):
+        return dict(fill(template, values))  # it stands elsewhere in this template
+    for place in places:
+        place["value"] = name
+    return made
 
 
 def has_init(facts: Facts, name: str) -> bool:

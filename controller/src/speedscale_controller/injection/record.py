@@ -43,8 +43,23 @@ _ABSENT: Any = object()
 
 def fingerprint(value: Any) -> str:
     """Return the hash of a value that we wrote, as twelve hexadecimal digits."""
+    name = repr(value)
+    known = _fingerprints.get(name)
+    if known is not None:
+        return known
     text = json.dumps(_dense(value), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    found = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    if len(name) <= _LONGEST_REMEMBERED:
+        if len(_fingerprints) >= _MAX_REMEMBERED:
+            _fingerprints.clear()
+        _fingerprints[name] = found
+    return found
+
+
+_MAX_REMEMBERED: Final = 1024
+_LONGEST_REMEMBERED: Final = 8192
+_fingerprints: dict[str, str] = {}
+"""Hashes by the value's text: what we add is nearly the same everywhere. At most 8 MiB, then it begins anew."""
 
 
 def _dense(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "Deployment": ("spec", "template"),
@@ -74,14 +74,18 @@ def labels_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def mapping(value: object) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if _is_map(value) else {}
+
+
+def _is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return type(value) is dict or isinstance(value, Mapping)  # the first is many times as fast
 
 
 def template_of(workload: Mapping[str, Any], kind: str) -> Any:
     """Return what holds the pod's metadata and spec; None where it is missing."""
     found: Any = workload
     for key in PATHS[kind]:
-        found = found.get(key) if isinstance(found, Mapping) else None
+        found = found.get(key) if _is_map(found) else None
     return found
 
 
@@ -137,10 +141,10 @@ def containers(spec: Mapping[str, Any], *, inits: bool = True) -> Iterator[Mappi
 def problem(workload: Mapping[str, Any], kind: str) -> str:
     """Return what is not as the API wants it, so that the API server is about to refuse it; empty when all is well."""
     for where, obj in (("", workload), ("template ", template_of(workload, kind))):
-        if not isinstance(obj, Mapping):
+        if not _is_map(obj):
             return f"{where.strip()} is no object"
         meta = obj.get("metadata")
-        if not (meta is None or isinstance(meta, Mapping)):
+        if not (meta is None or _is_map(meta)):
             return f"{where}metadata is no object"
         for key in ("labels", "annotations"):
             if not _texts(mapping(meta).get(key)):
@@ -149,7 +153,7 @@ def problem(workload: Mapping[str, Any], kind: str) -> str:
 
 
 def _spec_problem(spec: Any) -> str:
-    if not isinstance(spec, Mapping):
+    if not _is_map(spec):
         return "spec of the pod is no object"
     if not spec.get("containers"):
         return "spec.containers is empty"
@@ -174,13 +178,11 @@ def _with(names: tuple[str, ...]) -> str:
 
 def _objects(value: object, names: tuple[str, ...]) -> bool:
     return value is None or (
-        isinstance(value, list)
-        and all(isinstance(i, Mapping) and all(isinstance(i.get(n), str) for n in names) for i in value)
+        isinstance(value, list) and all(_is_map(i) and all(isinstance(i.get(n), str) for n in names) for i in value)
     )
 
 
 def _texts(value: object) -> bool:
     return value is None or (
-        isinstance(value, Mapping)
-        and all(isinstance(key, str) and isinstance(item, str) for key, item in value.items())
+        _is_map(value) and all(isinstance(key, str) and isinstance(item, str) for key, item in value.items())
     )
