@@ -69,7 +69,7 @@ def _answered(verdict: Verdict, workload: dict[str, object]) -> Answered:
     match verdict:
         case Inject() | Remove():
             warnings = verdict.warnings
-            if isinstance(verdict, Remove) and verdict.message:
+            if verdict.message:
                 warnings = (*warnings, verdict.message)
             made = patch(workload, verdict.object)
             return Answered(
@@ -82,12 +82,13 @@ def _answered(verdict: Verdict, workload: dict[str, object]) -> Answered:
             loud = () if verdict.reason in _QUIET else (verdict.message,)
             return Answered(Response((), _ours((*loud, *verdict.warnings)), audit=audit), Answer.SKIPPED, name, reason)
         case Leave():
-            return Answered(Response((), _ours(verdict.warnings)), Answer.UNCHANGED, name, reason)
+            told = (*verdict.warnings, verdict.message)
+            return Answered(Response((), _ours(told)), Answer.UNCHANGED, name, reason)
 
 
 def _label(verdict: Verdict) -> tuple[str, str]:
     """Return a verdict's name and its reason, both label values."""
-    reason = verdict.reason.value if isinstance(verdict, Remove | Skip) and verdict.reason else ""
+    reason = verdict.reason.value if verdict.reason else ""
     return type(verdict).__name__.lower(), reason
 
 
