@@ -18,6 +18,7 @@ from speedscale_controller.certificates.policies import injector
 from speedscale_controller.certificates.rotation import Consumer
 from speedscale_controller.reconciling import Scope, Watched
 from speedscale_kube import Client, Object, Ref
+from speedscale_kube.errors import ForbiddenError
 
 _GROUP = "admissionregistration.k8s.io/v1"
 _MUTATING, _VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
@@ -53,10 +54,22 @@ class Configuration:
             yield Consumer(bundle, writable and not self.why_not)
 
 
-def look(client: Client, namespace: str) -> list[Configuration]:
-    """Return the configurations that are there."""
-    found = ((which, client.find(which)) for which in CONFIGURATIONS)
-    return [read(which, live, namespace) for which, live in found if live is not None]
+def look(client: Client, namespace: str, refused: dict[str, ForbiddenError]) -> list[Configuration]:
+    """Return the configurations that are there; of one that may not be read all that can be said is: not ours to write.
+
+    `refused` is told which those are, by name.
+    """
+    found = []
+    for which in CONFIGURATIONS:
+        try:
+            live = client.find(which)
+        except ForbiddenError as error:
+            refused[str(which)] = error
+            found.append(Configuration(which, {"": b""}, "it may not be read"))
+            continue
+        if live is not None:
+            found.append(read(which, live, namespace))
+    return found
 
 
 def read(which: Ref, live: Mapping[str, Any], namespace: str) -> Configuration:

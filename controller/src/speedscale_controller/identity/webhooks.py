@@ -57,7 +57,7 @@ class Webhooks:
             if found := self._not_ours(content):
                 return self._watch(content, found)
             now, state = self._desk.now(), state_of(content)
-            world = self._look(state, frozenset(refused))
+            world = self._look(state, refused)
             match rotation.step(state, world.seen, now, self._names(), self._desk.entropy):
                 case Rest(until):
                     self._note(state)
@@ -76,9 +76,9 @@ class Webhooks:
             return Finding(Reason.SOMEONE_ELSES, f"certificates.mode is {mode}: it is not touched", Verdict.LEAVE)
         return self._desk.foreign(content, adopt=True)
 
-    def _look(self, state: State, refused: frozenset[str]) -> _World:
+    def _look(self, state: State, refused: dict[str, ForbiddenError]) -> _World:
         desk = self._desk
-        found = consumers.look(desk.client, desk.own)
+        found = consumers.look(desk.client, desk.own, refused)
         for one in found:
             if one.elsewhere:
                 message = f"its Service lies in namespace {one.elsewhere}: another installation's, it is not touched"
@@ -128,10 +128,15 @@ class Webhooks:
         if found.reason not in (Reason.GOOD, Reason.DUE):
             desk.teller.tell(about, "CertificateNotGood", found.message)
         elif ends is not None:
-            for one in consumers.look(desk.client, desk.own):
-                if not all(_believed(pair.certificate, bundle) for bundle in one.bundles.values()):
+            refused: dict[str, ForbiddenError] = {}
+            for one in consumers.look(desk.client, desk.own, refused):
+                if str(one.which) not in refused and not all(
+                    _believed(pair.certificate, bundle) for bundle in one.bundles.values()
+                ):
                     message = "its CA bundle does not trust the operator's certificate, and it is not ours to write"
                     desk.teller.tell(one.which, "CertificateNotTrusted", message)
+            if refused:
+                raise next(iter(refused.values()))
         return 600.0
 
     def _note(self, state: State) -> None:
