@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from speedscale_controller.drift import Action, Step, compare, removal
+from speedscale_controller.drift import Action, Step, compare, mending, removal
 from speedscale_controller.drift.compare import MANAGER
 from speedscale_kube import Client, Object
 from speedscale_kube.errors import ForbiddenError, InvalidError
@@ -54,7 +54,15 @@ def take(client: Client, step: Step, desired: Object | None, live: Object | None
 def _apply(client: Client, step: Step, desired: Object, live: Object) -> Outcome:
     manifest = step.manifest or {}
     metadata = {**manifest["metadata"], "uid": live["metadata"]["uid"]}
-    answer = client.apply({**manifest, "metadata": metadata}, MANAGER, force=True)
+    wanted = {**manifest, "metadata": metadata}
+    try:
+        answer = client.apply(wanted, MANAGER, force=True)
+    except InvalidError:
+        change = mending(live, step.changes) if step.mend else []
+        if not change:
+            raise
+        client.patch(step.ref, change, MANAGER, kind="json")
+        answer = client.apply(wanted, MANAGER, force=True)
     if step.mend:
         change = removal(answer, compare(desired, answer).changes)
         if change:

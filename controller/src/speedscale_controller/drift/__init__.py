@@ -6,7 +6,7 @@ a component one list of steps: create, apply, delete, report, leave; each with a
 putting right what somebody keeps changing. No client, no clock.
 """
 
-from .compare import Differences, compare, removal
+from .compare import Differences, compare, mending, removal
 from .marks import gitops_tool
 from .model import STAMP, Action, Plan, Policy, Reason, Step
 from .patience import Patience
@@ -23,6 +23,7 @@ __all__ = [
     "Step",
     "compare",
     "gitops_tool",
+    "mending",
     "plan",
     "removal",
 ]

@@ -68,7 +68,11 @@ def compare(desired: Mapping[str, Any], live: Mapping[str, Any]) -> Differences:
     found = judge(desired, live, None, TRUSTED)
     recorded = entries(live)
     whole = _whole_writers(recorded, desired, live)
-    changes = tuple(change for change in found if not _may_be_default(change, recorded, live, whole))
+    changes = tuple(
+        change
+        for change in found
+        if not _may_be_default(change, recorded, live, whole) and not _told_inside(change, found, live)
+    )
     return Differences(changes, _without(desired, _yielded(desired, live, recorded)))
 
 
@@ -82,9 +86,35 @@ def removal(live: Mapping[str, Any], changes: Iterable[Change]) -> list[dict[str
     ordered = sorted((p for p in pointers if p is not None), key=_position, reverse=True)
     if not ordered:
         return []
+    return [_tested(live), *({"op": "remove", "path": _text(pointer)} for pointer in ordered)]
+
+
+def mending(live: Mapping[str, Any], changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Return the JSON Patch that undoes changes one by one in exactly this version of a live object.
+
+    For what applying cannot do: server-side apply knows a port of a Service by its number, so of 80, changed to 8080,
+    it sees one too many and one that is missing, and refuses two of one name.
+    """
+    operations, removals = [], []
+    for change in changes:
+        if change.what == "added":
+            removals.append(change)
+        elif change.what == "changed":
+            pointer = _pointer(live, change.path)
+            if pointer is not None:
+                operations.append({"op": "replace", "path": _text(pointer), "value": change.git})
+        else:
+            pointer = _pointer(live, change.path[:-1])
+            if pointer is not None:
+                last = change.path[-1] if isinstance(change.path[-1], str) else "-"
+                operations.append({"op": "add", "path": _text((*pointer, last)), "value": change.git})
+    operations += removal(live, removals)[1:]
+    return [_tested(live), *operations] if operations else []
+
+
+def _tested(live: Mapping[str, Any]) -> dict[str, Any]:
     version = (live.get("metadata") or {}).get("resourceVersion")
-    test = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
-    return [*test, *({"op": "remove", "path": _text(pointer)} for pointer in ordered)]
+    return {"op": "test", "path": "/metadata/resourceVersion", "value": version}
 
 
 def _yielded(desired: Mapping[str, Any], live: Mapping[str, Any], recorded: tuple[Entry, ...]) -> list[Path]:
@@ -139,6 +169,15 @@ def _may_be_default(
     if isinstance(last, Item | Member):
         return False
     return not any(step in _MAPS for step in change.path[:-1])
+
+
+def _told_inside(change: Change, found: Iterable[Change], live: Mapping[str, Any]) -> bool:
+    """Say whether an added item is one of ours whose key was changed: a port by its number, and by its name."""
+    if change.what != "added":
+        return False
+    pointer = _pointer(live, change.path)
+    others = (_pointer(live, other.path) for other in found if other.what == "changed")
+    return pointer is not None and any(other is not None and other[: len(pointer)] == pointer for other in others)
 
 
 def _pointer(live: Any, path: Path) -> tuple[str | int, ...] | None:
