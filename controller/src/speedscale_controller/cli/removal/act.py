@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from speedscale_controller.certificates.names import OPERATOR
+from speedscale_controller.cli.diagnosis.gather import utc_now
 from speedscale_controller.cli.objects import meta
 from speedscale_controller.injection import names as n
 from speedscale_controller.injection import patch
@@ -19,11 +21,14 @@ from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import InvalidError, NotFoundError
 from speedscale_schemas.errors import PeerError, PermanentError, TransientError
 
-from .model import Do, Step
+from .gather import held
+from .model import Do, Phase, Step
 
 MANAGER = "speedctl-uninstall"
 _POLL_S = 0.5
 _TRIES = 5
+_CLEARED_LATER = (Phase.CANCEL, Phase.STOP)
+"""Phases whose unfinished business a later one ends."""
 _POD_LABELS = "app=speedscale-operator"
 
 
@@ -66,9 +71,19 @@ def perform(hands: Hands, steps: Iterable[Step]) -> Done:
             problem = _awaited(hands, step)
             if problem:
                 hands.tell(f"  {step}: {problem}")
-                if step.phase.name not in ("CANCEL", "STOP"):  # what these leave, later phases clear
+                if step.phase not in _CLEARED_LATER:
                     done.left.append((step, problem))
+    _look_again(hands, done)
     return done
+
+
+def _look_again(hands: Hands, done: Done) -> None:
+    """Take sidecars out that an operator put in again meanwhile, as one does that could not be stopped in time."""
+    for step in [one for one in done.steps if one.do is Do.REVERT]:
+        problem = _tried(hands, step)
+        if problem:
+            done.left.append((step, problem))
+            hands.tell(f"  {step}: FAILED: {problem}")
 
 
 def _tried(hands: Hands, step: Step) -> str:
@@ -174,14 +189,22 @@ def _pending(client: Client, step: Step) -> str:
     except PermanentError as error:
         return str(error)
     if step.do is Do.SCALE:
-        pods = client.list("v1", "Pod", step.ref.namespace, labels=_POD_LABELS, metadata_only=True)
-        return f"{len(pods)} pods still run" if pods else ""
+        return _still_works(client, step.ref.namespace)
     if live is None:
         return ""
-    held = ", ".join(meta(live).get("finalizers") or (live.get("spec") or {}).get("finalizers") or ())
+    by = ", ".join(meta(live).get("finalizers") or (live.get("spec") or {}).get("finalizers") or ())
     conditions = (live.get("status") or {}).get("conditions") or ()
     said = "; ".join(str(c.get("message")) for c in conditions if c.get("status") == "True" and "emaining" in c["type"])
-    return said or (f"held by {held}" if held else "it is being deleted")
+    return said or (f"held by {by}" if by else "it is being deleted")
+
+
+def _still_works(client: Client, namespace: str) -> str:
+    """Return why an operator may still write: a pod of it, or the Lease, which a pod on a lost node holds as well."""
+    pods = client.list("v1", "Pod", namespace, labels=_POD_LABELS, metadata_only=True)
+    if pods:
+        return f"{len(pods)} pods still run"
+    lease = client.find(Ref("coordination.k8s.io/v1", "Lease", namespace, OPERATOR))
+    return "its Lease is still held" if lease is not None and held(lease, utc_now()) else ""
 
 
 _DEEDS: dict[Do, Callable[[Client, Ref], None]] = {

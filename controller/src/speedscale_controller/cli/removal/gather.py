@@ -52,7 +52,6 @@ _FOREIGN: Final = (
     ("v1", "PersistentVolumeClaim"),
 )
 _CRD = f"{trafficreplay.PLURAL}.{trafficreplay.GROUP}"
-_LEASE_ALIVE = timedelta(seconds=30)
 
 
 def gather(client: Client, namespace: str, now: datetime) -> Inventory:
@@ -89,7 +88,8 @@ def gather(client: Client, namespace: str, now: datetime) -> Inventory:
     return Inventory(
         namespace=place,
         installed=there,
-        working=installed.alive(there.operator if there else None) or _fresh(named, now),
+        working=installed.alive(there.operator if there else None)
+        or any(held(obj, now) for obj in named if obj["kind"] == "Lease"),
         leftovers=[obj for obj in of_replays if not _users(obj)],
         objects=[*objects, *(obj for obj in named if obj["kind"] == "Lease" or not _twice(obj, objects))],
         kept=[obj for obj in labelled if _users(obj) and _place(obj) != place],
@@ -138,14 +138,12 @@ def _twice(obj: Object, objects: Iterable[Object]) -> bool:
     )
 
 
-def _fresh(named: Iterable[Object], now: datetime) -> bool:
-    """Whether an operator renews its Lease: it lives, whatever became of its Deployment."""
-    for obj in named:
-        spec = mapping(obj.get("spec"))
-        renewed = moment(str(spec.get("renewTime") or ""))
-        if obj["kind"] == "Lease" and spec.get("holderIdentity") and renewed and now - renewed < _LEASE_ALIVE:
-            return True
-    return False
+def held(lease: Object, now: datetime) -> bool:
+    """Say whether an operator renews its Lease: it lives, whatever became of its Deployment."""
+    spec = mapping(lease.get("spec"))
+    renewed = moment(str(spec.get("renewTime") or ""))
+    lasts = timedelta(seconds=int(spec.get("leaseDurationSeconds") or 15))
+    return bool(spec.get("holderIdentity")) and renewed is not None and now - renewed < lasts
 
 
 def _definition() -> Ref:
