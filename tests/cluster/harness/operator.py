@@ -293,9 +293,7 @@ class Installation:
         """Stop every replica and delete everything, webhooks first: nothing waits for who is gone."""
         for kind, name in WEBHOOKS:
             self.kube.delete(Ref(ADMISSION, kind, "", name))
-        self._endpoints.stop()
-        for replica in self.replicas:
-            replica.stop(10.0)
+        self.end()
         self._release_replays()
         for manifest in reversed(self._applied):
             if manifest["kind"] == "CustomResourceDefinition":
@@ -303,6 +301,12 @@ class Installation:
             else:
                 self.kube.delete(self.kube.ref(manifest))
         self.kube.delete(Ref("v1", "Namespace", "", self.namespace))
+
+    def end(self) -> None:
+        """Stop every replica; the objects stay."""
+        self._endpoints.stop()
+        for replica in self.replicas:
+            replica.stop(10.0)
 
     def _release_replays(self) -> None:
         """Take finalizers off what tests left: nobody is there any more to do it."""

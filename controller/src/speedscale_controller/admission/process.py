@@ -16,6 +16,7 @@ import random
 import signal
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -92,6 +93,7 @@ class Admission:
             self._known.certificates.add_handler(lambda key, old, new: self._certificate(new))
             self._watches.start(stop)
             self._bundle.start(stop)
+            threading.Thread(target=self._settle, args=(stop,), name="settle", daemon=True).start()
             interval = lambda: self._settings.current.facts_interval_s  # noqa: E731
             start_observing(self._known, self._client, stop, interval, random.random)
             if await self._first_certificate():
@@ -106,6 +108,11 @@ class Admission:
     def end(self) -> None:
         """Begin to end; from the loop's thread."""
         self._ending.set()
+
+    def _settle(self, stop: Stop) -> None:
+        """Once everything is read, read the bundle: where there is no ConfigMap of it, nothing else would say so."""
+        if self._watches.wait_settled(stop):
+            self._bundle.refresh()
 
     async def _first_certificate(self) -> bool:
         """Wait for a certificate; False when the end comes first."""

@@ -110,8 +110,10 @@ class Server:
     async def close(self, within_s: float) -> None:
         """Take no more connections, finish what is in progress within so many seconds, end."""
         self._closing = True
-        if self._site is not None:
-            await self._site.stop()
+        site, self._site = self._site, None
+        if site is None:  # closed already, or never open
+            return
+        await site.stop()
         self._http.pre_shutdown()
         until = self._clock() + within_s
         while self._in_flight and self._clock() < until:

@@ -160,7 +160,7 @@ class LiveBundle:
         self._store, self._metrics = store, metrics
         self._bundle: Bundle | None = None
         self._problems: tuple[str, ...] = ()
-        self._seen: frozenset[_Part] = frozenset()
+        self._seen: frozenset[_Part] | None = None
         self._lock = threading.Lock()
         self._dirty = threading.Event()
         self._listeners: tuple[Callable[[], None], ...] = ()
