@@ -26,7 +26,10 @@ from speedscale_kube.queue import Queue
 from speedscale_manifests.bundle import bundle
 from speedscale_manifests.values import from_mapping
 
+from .cluster import Cluster
+
 MANAGER = "tests"
+NAME = "abstract-yucca"
 CONTAINER = "speedscale-generator"
 PASSED: Mapping[str, Any] = {
     "version": 1,
@@ -297,3 +300,40 @@ def snapshot(*, tests: bool = True, mocks: bool = True, **manifest: Any) -> dict
         **manifest,
     }
     return {"snapshot.json": json.dumps(document).encode(), "action.jsonl": b"{}\n", "reaction.jsonl": b"{}\n"}
+
+
+def until(stage: Stage, shop: Shop, done: Callable[[], bool], results: object = PASSED, *names: str) -> None:
+    """Look and play until it is so."""
+
+    def round_() -> bool:
+        for name in names or (NAME,):
+            stage.step(name, shop.namespace)
+        if done():
+            return True
+        shop.play(results)  # type: ignore[arg-type]
+        return False
+
+    Cluster.until(round_, "the replay gets there", 30.0)
+
+
+def ended(shop: Shop, name: str = NAME) -> Callable[[], bool]:
+    """Return what asks whether a replay has ended and cleaned up."""
+
+    def ask() -> bool:
+        return shop.condition("Running", name).get("reason") in ("CleanedUp", "Kept")
+
+    return ask
+
+
+def run(stage: Stage, shop: Shop, results: object = PASSED, name: str = NAME) -> None:
+    """Play until the replay has ended and cleaned up."""
+    until(stage, shop, ended(shop, name), results, name)
+
+
+def spec_of(shop: Shop, name: str = "checkout") -> tuple[object, object]:
+    """Return what of a workload must come back."""
+    found = shop.get("Deployment", name)
+    assert found is not None
+    meta = found["metadata"]
+    marks = {k: v for k, v in (meta.get("annotations") or {}).items() if "deployment.kubernetes.io" not in k}
+    return found["spec"], (meta.get("labels"), marks)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from harness.cluster import Cluster
 from harness.definitions import define
-from harness.replaying import ERROR, MISSED, PASSED, SNAPSHOT, Cut, Shop, Stage, snapshot
+from harness.replaying import ERROR, MISSED, NAME, PASSED, SNAPSHOT, Cut, Shop, Stage, run, snapshot, spec_of, until
 
 from speedscale_controller.snapshots import config_map
 from speedscale_kube import Client, Ref
@@ -19,7 +19,6 @@ from speedscale_manifests.values import from_mapping
 
 pytestmark = pytest.mark.integration
 _numbers = itertools.count(1)
-NAME = "abstract-yucca"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,43 +50,6 @@ def shop(kube: Client, namespace: str, own: str) -> Iterator[Shop]:
 def stage(kube: Client, own: str) -> Stage:
     """The reconciler."""
     return Stage(kube, own)
-
-
-def until(stage: Stage, shop: Shop, done: Callable[[], bool], results: object = PASSED, *names: str) -> None:
-    """Look and play until it is so."""
-
-    def round_() -> bool:
-        for name in names or (NAME,):
-            stage.step(name, shop.namespace)
-        if done():
-            return True
-        shop.play(results)  # type: ignore[arg-type]
-        return False
-
-    Cluster.until(round_, "the replay gets there", 30.0)
-
-
-def ended(shop: Shop, name: str = NAME) -> Callable[[], bool]:
-    """Return what asks whether a replay has ended and cleaned up."""
-
-    def ask() -> bool:
-        return shop.condition("Running", name).get("reason") in ("CleanedUp", "Kept")
-
-    return ask
-
-
-def run(stage: Stage, shop: Shop, results: object = PASSED, name: str = NAME) -> None:
-    """Play until the replay has ended and cleaned up."""
-    until(stage, shop, ended(shop, name), results, name)
-
-
-def spec_of(shop: Shop, name: str = "checkout") -> tuple[object, object]:
-    """Return what of a workload must come back."""
-    found = shop.get("Deployment", name)
-    assert found is not None
-    meta = found["metadata"]
-    marks = {k: v for k, v in (meta.get("annotations") or {}).items() if "deployment.kubernetes.io" not in k}
-    return found["spec"], (meta.get("labels"), marks)
 
 
 def template(shop: Shop, name: str = "checkout") -> dict[str, Any]:
