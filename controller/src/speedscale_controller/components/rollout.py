@@ -107,7 +107,7 @@ def _pod(pod: Object) -> Iterator[Rollout]:
         kind = _WAITING.get(str(waiting.get("reason")))
         if kind is not None:
             yield Rollout(kind, f"{where}: {waiting['reason']}: {waiting.get('message') or 'no more is said'}")
-        elif (container.get("state") or {}).get("running") and not container.get("ready"):
+        elif "running" in (container.get("state") or {}) and not container.get("ready"):
             yield Rollout(Cause.NOT_READY, f"{where} runs and is not ready")
     if status.get("phase") == "Pending" and not status.get("conditions"):
         yield Rollout(Cause.UNSCHEDULABLE, f"{name} waits for a node: no scheduler has looked at it")

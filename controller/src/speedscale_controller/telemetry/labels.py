@@ -79,8 +79,8 @@ def kind(name: str) -> str:
 
 
 def component(name: str) -> str:
-    """Return a component's label: itself, or `other`."""
-    return name if name in _COMPONENTS else OTHER
+    """Return a component's label: itself (the backend is also called cloud), or `other`."""
+    return Component.BACKEND.value if name == "cloud" else name if name in _COMPONENTS else OTHER
 
 
 _KINDS = frozenset(Kind)
