@@ -138,6 +138,7 @@ class Identity:
         self._desk.teller.tell(self._about(key), error.reason, f"{key}: {error}")
 
     def _look(self, key: Key) -> float | None:
+        self._instance()
         match key.concern:
             case Concern.INSTANCE:
                 before, self._known = self._known, self._ensure_instance()
@@ -237,7 +238,8 @@ class Identity:
         return len(root.roots) > 1 and self._namespaces.released(self._wanted())
 
     def _ours(self, mark: str) -> bool:
-        return self._instance().owns(mark)
+        """Say whose it is, from memory: handlers ask too. Before the first look everything may be ours."""
+        return self._known is None or self._known.owns(mark)
 
     def _instance(self) -> Instance:
         if self._known is None:
