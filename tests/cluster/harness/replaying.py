@@ -82,14 +82,16 @@ class Cut(Client):
         return done
 
     def create(self, obj: Object, manager: str, **rest: Any) -> Object:
-        return self._count(f"create {obj['kind']}", lambda: super(Cut, self).create(obj, manager, **rest))
+        return dict(self._count(f"create {obj['kind']}", lambda: super(Cut, self).create(obj, manager, **rest)))
 
     def apply(self, obj: Object, manager: str, **rest: Any) -> Object:
-        return self._count(f"apply {obj['kind']}", lambda: super(Cut, self).apply(obj, manager, **rest))
+        return dict(self._count(f"apply {obj['kind']}", lambda: super(Cut, self).apply(obj, manager, **rest)))
 
     def patch(self, which: Ref, change: Any, manager: str, **rest: Any) -> Object:
         part = rest.get("subresource") or manager.rpartition("/")[2]
-        return self._count(f"patch {which.kind} {part}", lambda: super(Cut, self).patch(which, change, manager, **rest))
+        return dict(
+            self._count(f"patch {which.kind} {part}", lambda: super(Cut, self).patch(which, change, manager, **rest))
+        )
 
     def delete(self, which: Ref, **rest: Any) -> bool:
         return bool(self._count(f"delete {which.kind}", lambda: super(Cut, self).delete(which, **rest)))

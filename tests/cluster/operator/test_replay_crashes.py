@@ -39,29 +39,24 @@ def survive(kube: Client, shop: Shop, name: str, at: int, mode: str) -> list[str
     """Run a replay whose operator dies after its write number `at` (0: never), then another to the end; the writes."""
     cut = Cut(kube, at)
     stage = Stage(cut, shop.own)
-    made = shop.replay(name, mode=mode)
+    shop.replay(name, mode=mode)
     try:
-        _live(stage, kube, shop, name, mode)
+        _live(stage, shop, name, mode)
     except Killed:
-        stage = stage.reborn(kube)
-        _live(stage, kube, shop, name, mode)
-    if mode == "full-replay":
-        assert shop.condition("Ready", name)["reason"] == "TestSucceeded", f"killed after {cut.writes}"
-        kube.delete(kube.ref(made))
-        until(stage, shop, lambda: shop.get("TrafficReplay", name) is None, PASSED, name)
+        _live(stage.reborn(kube), shop, name, mode)
     return cut.writes
 
 
-def _live(stage: Stage, kube: Client, shop: Shop, name: str, mode: str) -> None:
-    if mode == "full-replay":
-        until(stage, shop, ended(shop, name), PASSED, name)
-        return
-    if shop.get("TrafficReplay", name) is None:
-        return
-    found = shop.get("TrafficReplay", name) or {}
-    if not found["metadata"].get("deletionTimestamp"):
-        until(stage, shop, lambda: shop.condition("MocksReady", name).get("status") == "True", PASSED, name)
-        kube.delete(kube.ref(found))
+def _live(stage: Stage, shop: Shop, name: str, mode: str) -> None:
+    """From wherever it is to its end, and until it is deleted."""
+    found = shop.get("TrafficReplay", name)
+    if found is not None and "deletionTimestamp" not in found["metadata"]:
+        if mode == "full-replay":
+            until(stage, shop, ended(shop, name), PASSED, name)
+            assert shop.condition("Ready", name)["reason"] == "TestSucceeded"
+        else:
+            until(stage, shop, lambda: shop.condition("MocksReady", name).get("status") == "True", PASSED, name)
+        shop.kube.delete(shop.kube.ref(found))
     until(stage, shop, lambda: shop.get("TrafficReplay", name) is None, PASSED, name)
 
 

@@ -357,6 +357,10 @@ def _responder_gone(cluster: Cluster) -> None:
     cluster.there.discard(ref(RESPONDER[1]))
 
 
+def _nothing(cluster: Cluster) -> None:
+    pass
+
+
 def _failed(cluster: Cluster) -> None:
     cluster.results = {**PASSED, "state": "Error", "reason": "boom"}
 
@@ -369,7 +373,7 @@ EVENTS = {
     "edited": _edited,
     "responder gone": _responder_gone,
     "failed": _failed,
-    "nothing": lambda cluster: None,
+    "nothing": _nothing,
 }
 GONE, FAILED, STAYS = "gone", "TestFailed", "stays"
 TABLE = {

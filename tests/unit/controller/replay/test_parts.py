@@ -359,7 +359,7 @@ def test_an_address_alone_gets_every_test() -> None:
 
 
 def test_of_two_replays_the_one_that_began_has_the_workload() -> None:
-    spec = {"workloads": [one(tests=["*"])]}
+    spec: dict[str, Any] = {"workloads": [one(tests=["*"])]}
     first, second = Replay.read(obj("b", **spec)), Replay.read(obj("a", **spec))
     assert waits_for(first, [first, second]) is second
     begun = Replay.read(obj("b", status={"startedTime": "2026-01-31T12:00:01Z"}, **spec))
@@ -370,8 +370,10 @@ def test_of_two_replays_the_one_that_began_has_the_workload() -> None:
 
 
 def test_an_ended_replay_holds_what_it_has_not_given_back() -> None:
-    spec = {"workloads": [one(tests=["*"])]}
-    ended = {"conditions": [{"type": "Ready", "status": "True", "reason": "TestFailed", "message": "m"}]}
+    spec: dict[str, Any] = {"workloads": [one(tests=["*"])]}
+    ended: dict[str, Any] = {
+        "conditions": [{"type": "Ready", "status": "True", "reason": "TestFailed", "message": "m"}]
+    }
     patch = WorkloadPatch(name="b", report_id="r")
     old = replace(Replay.read(obj("b", status=ended, **spec)), memory=Memory(patches={CHECKOUT: patch}))
     new = Replay.read(obj("a", **spec))
@@ -388,7 +390,9 @@ def noted(name: str, patches: Mapping[Ref, WorkloadPatch], **more: Any) -> dict[
 
 def test_what_is_in_force() -> None:
     mine, theirs = WorkloadPatch(name="a", report_id="1"), WorkloadPatch(name="b", report_id="2")
-    ended = {"conditions": [{"type": "Ready", "status": "True", "reason": "TestFailed", "message": "m"}]}
+    ended: dict[str, Any] = {
+        "conditions": [{"type": "Ready", "status": "True", "reason": "TestFailed", "message": "m"}]
+    }
     old, new = hold(noted("a", {CHECKOUT: mine}, status=ended)), hold(noted("b", {CHECKOUT: theirs}))
     assert in_force([old, new]) == in_force([new, old]) == {CHECKOUT: theirs}
     assert in_force([old]) == {CHECKOUT: mine}
@@ -399,7 +403,9 @@ def test_what_is_in_force() -> None:
 def test_namespaces_in_use() -> None:
     made = obj(workloads=[{"ref": {"name": "x", "namespace": "bar"}}])
     assert namespaces_in_use(made) == {"shop", "bar"}
-    ended = {"conditions": [{"type": "Ready", "status": "True", "reason": "TestFailed", "message": "m"}]}
+    ended: dict[str, Any] = {
+        "conditions": [{"type": "Ready", "status": "True", "reason": "TestFailed", "message": "m"}]
+    }
     assert namespaces_in_use({**made, "status": ended}) == set()
 
 
