@@ -15,16 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from speedscale_controller.replay import Replay, matching
 from speedscale_controller.telemetry.labels import Answer
 from speedscale_schemas import trafficreplay
-from speedscale_schemas.wording import nearest
 
 from .answers import Answered
 from .review import Response, Review
 
 MESSAGE_CHARACTERS: Final = 4000
 _DEFAULT_MODE: Final = "full-replay"
-_CANDIDATES: Final = 5
 Keys = Callable[[str, str], "TrafficKeys | None"]
 """`(namespace, snapshot id)` → the keys of its traffic, None while they are not at hand."""
 
@@ -85,46 +84,14 @@ def _message(review: Review, problems: Sequence[str]) -> str:
 
 
 def _unknown_keys(replay: Mapping[str, Any], namespace: str, keys: Keys) -> Iterable[str]:
-    spec = replay["spec"]
-    known = keys(namespace, spec["snapshotID"])
+    """Yield what the replay's start would find wrong with its keys, by the same rules."""
+    read = Replay.read(replay)
+    known = keys(namespace, read.snapshot_id)
     if known is None:
         return
-    claimed: dict[str, str] = {}
-    for number, workload in enumerate(spec.get("workloads") or ()):
-        for part, candidates in (("tests", known.tests), ("mocks", known.mocks)):
-            for index, wanted in enumerate(workload.get(part) or ()):
-                path = f"spec.workloads[{number}].{part}[{index}]"
-                found = _matching(wanted, candidates)
-                if wanted != "*" and len(found) != 1:
-                    yield f"{path}: {wanted!r} {_candidates(wanted, found, candidates)}"
-                elif part == "tests":
-                    for key in found:
-                        other = claimed.setdefault(key, path)
-                        if not other.startswith(f"spec.workloads[{number}]."):
-                            yield f"{path}: {wanted!r} means {key}, which {other} has already; one workload gets a test"
-
-
-def _matching(wanted: str, candidates: Sequence[str]) -> tuple[str, ...]:
-    """Return what a key of a TrafficReplay means: exact, else every one that it is a part of; `*` means all."""
-    if wanted == "*":
-        return tuple(candidates)
-    if wanted in candidates:
-        return (wanted,)
-    return tuple(key for key in candidates if wanted in key)
-
-
-def _candidates(wanted: str, found: Sequence[str], known: Sequence[str]) -> str:
-    if found:
-        return f"fits {len(found)} keys of the snapshot: {_list(found)}; give one of them"
-    if not known:
-        return "is no key of the snapshot, which has none of this kind"
-    near = nearest(wanted, known) or list(known)
-    return f"is no key of the snapshot; it has {_list(near)}"
-
-
-def _list(names: Sequence[str]) -> str:
-    told = ", ".join(names[:_CANDIDATES])
-    return f"{told} and {len(names) - _CANDIDATES} more" if len(names) > _CANDIDATES else told
+    yield from matching.tests([(workload.path, workload.tests) for workload in read.workloads], known.tests)[1]
+    for workload in read.workloads:
+        yield from matching.mocks(workload.mocks, known.mocks, workload.path)[1]
 
 
 def _warnings(spec: Mapping[str, Any]) -> Iterable[str]:

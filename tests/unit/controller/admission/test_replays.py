@@ -93,13 +93,13 @@ def test_what_concerns_us() -> None:
 
 def test_an_unknown_key_names_its_neighbours() -> None:
     told = refusal(workloads((["paymets.shop.svc:8080"], [])))
-    assert "spec.workloads[0].tests[0]: 'paymets.shop.svc:8080' is no key of the snapshot" in told
+    assert "spec.workloads[0].tests[0]: 'paymets.shop.svc:8080' is no key of the snapshot's tests" in told
     assert "gateway:payments.shop.svc:8080" in told
 
 
 def test_an_ambiguous_key_names_all_it_fits() -> None:
     told = refusal(workloads(([], ["payments:db"])))
-    assert "fits 2 keys of the snapshot: payments:db.shop.svc:5432, payments:db2.shop.svc:5432" in told
+    assert "fits 2 keys: payments:db.shop.svc:5432, payments:db2.shop.svc:5432" in told
 
 
 def test_a_part_that_fits_one_key_is_enough() -> None:
@@ -108,13 +108,14 @@ def test_a_part_that_fits_one_key_is_enough() -> None:
 
 def test_a_test_is_claimed_once_however_it_is_spelt() -> None:
     told = refusal(workloads((["gateway:cart.shop.svc:8080"], []), (["cart"], [])))
-    assert "means gateway:cart.shop.svc:8080, which spec.workloads[0].tests[0] has already" in told
+    assert "spec.workloads[1].tests[0]: gateway:cart.shop.svc:8080 is claimed by spec.workloads[0] already" in told
     assert refusal(workloads((["*"], []), ([], ["*"]))) == ""
-    assert "has already" in refusal(workloads((["*"], []), (["cart"], [])))
+    assert refusal(workloads((["*"], []), (["cart"], []))) == ""  # all that is left
+    assert "under tests of one workload only" in refusal(workloads((["*"], []), (["*"], [])))
 
 
 def test_an_empty_snapshot() -> None:
-    assert "which has none of this kind" in refusal(workloads((["a"], [])), TrafficKeys((), ()))
+    assert "the snapshot has no tests" in refusal(workloads((["a"], [])), TrafficKeys((), ()))
 
 
 def test_a_snapshot_that_is_not_at_hand_is_judged_later() -> None:
