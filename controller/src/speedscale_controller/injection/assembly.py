@@ -202,9 +202,9 @@ def _remember(stripped: Stripped, obj: dict[str, Any], kind: str) -> str:
     annotations[names.REVERT] = text
     _keep_live(stripped, ours, template["spec"])
     _keep_order(workload.template_of(stripped.given, kind)["spec"], template["spec"])
-    if stripped.text and stripped.text != text:
+    if stripped.text and all(stripped.ours.get(p) == entry for p, entry in ours.items() if entry[0] != "+"):
         annotations[names.REVERT] = stripped.text
-        if obj != stripped.given:  # the older record is as good where nothing else changes
+        if obj != stripped.given:  # where nothing else changes, the older record is as good
             annotations[names.REVERT] = text
     return ""
 

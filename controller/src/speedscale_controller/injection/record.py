@@ -136,14 +136,14 @@ def _compare_lists(before: list[Any], after: list[Any], path: str, key: str, ent
 
 def _compare_maps(before: dict[str, Any], after: dict[str, Any], path: str, entries: Entries) -> None:
     for name, value in after.items():
-        here = f"{path}/{_escape(name)}"
+        here = f"{path}/{escape(name)}"
         if name in before:
             _compare(before[name], value, here, name, entries)
         else:
             _added(value, here, name, entries, [_MADE])
     for name, value in before.items():
         if name not in after:
-            entries[f"{path}/{_escape(name)}"] = [None, value]
+            entries[f"{path}/{escape(name)}"] = [None, value]
 
 
 def _added(value: Any, path: str, key: str, entries: Entries, made: list[Any]) -> None:
@@ -164,13 +164,14 @@ def _elements(items: list[Any], key: str) -> Iterator[tuple[str, Any]]:
     merge_key = KEYS[key]
     seen: dict[str, int] = {}
     for item in items:
-        name = f"{merge_key}={_escape(str(item.get(merge_key, '')))}"
+        name = f"{merge_key}={escape(str(item.get(merge_key, '')))}"
         number = seen.get(name, 0)
         seen[name] = number + 1
         yield (f"{number}:{name}" if number else name), item
 
 
-def _escape(token: str) -> str:
+def escape(token: str) -> str:
+    """Return a key as a token of a path."""
     return token.replace("~", "~0").replace("/", "~1") if "/" in token or "~" in token else token
 
 
@@ -187,6 +188,14 @@ def revert(obj: dict[str, Any], entries: Entries) -> None:
             continue
         value = _value(parent, tokens[-1])
         _undo(parent, tokens[-1], value, entries[path], key)
+
+
+def holds(obj: Mapping[str, Any], path: str, entry: list[Any]) -> bool:
+    """Return whether there is a value of ours at this path."""
+    tokens = path.split("/")[1:]
+    parent, _ = _parent(obj, tokens)
+    value = _ABSENT if parent is None else _value(parent, tokens[-1])
+    return value is not _ABSENT and fingerprint(value) == entry[0]
 
 
 def _undo(parent: Any, token: str, value: Any, entry: list[Any], key: str) -> None:

@@ -50,13 +50,14 @@ def strip(given: Mapping[str, Any], kind: str) -> Stripped:
     entries = record.loads(text)
     if text is not None:
         del template["metadata"]["annotations"][names.REVERT]
+    undo = {**entries[1], **_of_copies(template, entries[1])} if entries else {}
     _own_elements(spec)
     if entries is None:
         _by_name(obj, template)
         return Stripped(obj, True, {}, live, given)
     mine, ours = entries
-    _java_texts(spec, ours)
-    record.revert(template, ours)
+    _java_texts(spec, undo)
+    record.revert(template, undo)
     record.revert(obj, mine)
     if workload.problem(obj, kind):
         # a record that somebody wrote by hand; names are safe
@@ -91,6 +92,31 @@ def _own_elements(spec: dict[str, Any]) -> None:
         mounts = container.get("volumeMounts")
         if mounts and any(m.get("name") in ours for m in mounts):
             container["volumeMounts"] = [m for m in mounts if m.get("name") not in ours]  # type: ignore[index]
+
+
+def _of_copies(template: Mapping[str, Any], ours: record.Entries) -> record.Entries:
+    """Return entries for containers that the record does not know: renamed since, or copied from one that had ours.
+
+    They hold what we gave to another, and would keep it without us: variables that name files and ports that are gone.
+    """
+    found: record.Entries = {}
+    for key in ("containers", "initContainers"):
+        start = f"/spec/{key}/name="
+        known = {path[len(start) :].partition("/")[0] for path in ours if path.startswith(start)}
+        for container in template["spec"].get(key) or ():
+            name = record.escape(container["name"])
+            if name in known or names.is_our_container(container):
+                continue
+            for other in known:
+                before = f"{start}{other}/"
+                mapped = {
+                    f"{start}{name}/{path[len(before) :]}": entry
+                    for path, entry in ours.items()
+                    if path.startswith(before)
+                }
+                if any(record.holds(template, path, entry) for path, entry in mapped.items()):
+                    found.update(mapped)
+    return found
 
 
 def _java_texts(spec: Mapping[str, Any], ours: record.Entries) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -268,3 +269,25 @@ def test_scrape_annotations_unless_there_are_own(shop: Any, facts: Any) -> None:
     annotations = verdict.object["spec"]["template"]["metadata"]["annotations"]
     assert {k for k in annotations if k.startswith("prometheus.io/")} == {"prometheus.io/port"}
     assert any("prometheus.io/port" in warning for warning in verdict.warnings)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_container_that_was_renamed_or_copied_keeps_nothing_of_ours(copied: bool, shop: Any, facts: Any) -> None:
+    spec = {"containers": [{"name": "app", "env": [{"name": JAVA, "value": "-Xmx1g"}]}]}
+    verdict = decide(shop.workload(spec=spec, **TLS, tls_java_tool_options="true", proxy_type="forward"), facts)
+    assert isinstance(verdict, Inject)
+    live = verdict.object
+    containers = live["spec"]["template"]["spec"]["containers"]
+    other = copy.deepcopy(containers[0])
+    other["name"] = "renamed"
+    live["spec"]["template"]["spec"]["containers"] = [*(containers if copied else ()), other]
+    again = decide(live, facts, operation="UPDATE")
+    assert isinstance(again, Inject)  # the record knows it now
+    for state in (live, again.object):
+        taken_out = decide(shop.without_inject(state), facts, operation="UPDATE")
+        assert isinstance(taken_out, Remove)
+        expected = [{"name": name, "env": spec["containers"][0]["env"]} for name in (["app"] if copied else [])]
+        assert taken_out.object["spec"]["template"]["spec"]["containers"] == [
+            *expected,
+            {"name": "renamed", "env": [{"name": JAVA, "value": "-Xmx1g"}]},
+        ]
