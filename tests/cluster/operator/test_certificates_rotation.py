@@ -47,18 +47,27 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Takes the context of the moment for each connection: a half-loaded pair is never shown."""
+
+    context: ssl.SSLContext
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = super().get_request()
+        return self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A refused handshake is counted by who made it."""
+
+
 class Replica:
     """A webhook server whose certificate is replaced while it serves."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.shown = b""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused handshake is counted by who made it
-        self._server.socket = self.context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
@@ -67,7 +76,9 @@ class Replica:
         """Show what the Secret holds now."""
         pair = self._folder / "pair.pem"
         pair.write_bytes(data["tls.crt"] + data["tls.key"])
-        self.context.load_cert_chain(pair)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair)
+        self._server.context = context
         self.shown = data["tls.crt"]
 
     def close(self) -> None:
@@ -104,9 +115,7 @@ class Creates:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
         while not self._stop.is_set():
             try:
-                self._kube.create(
-                    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, "tests", dry_run=True
-                )
+                self._kube.create(body, "tests", dry_run=True)
             except ServerError as error:
                 self.failed.append(str(error))
             else:
