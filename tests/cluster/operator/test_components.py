@@ -253,3 +253,31 @@ def test_an_old_process_never_puts_a_new_commit_back(
         now = kube.get(forwarder)
         assert image(now).endswith(":v9")
         assert not any(entry["manager"] == MANAGER for entry in (*there, *now["metadata"]["managedFields"]))
+
+
+@pytest.mark.fault("a component does not come up", end="told with the pod's cause; the rest goes on")
+def test_a_component_that_does_not_come_up_is_told_with_its_cause(
+    install: Install, operator_client: Callable[[Installation], Client], kube: Client, running_pods: Nodes
+) -> None:
+    running_pods.hold("forwarder")
+    try:
+        installation = install(profile="operator", dashboardAccess=False, operator={"control_plane_timeout": "2s"})
+        namespace = prepare(installation)
+        with Leading(operator_client(installation), installation.environ(), Components()) as leading:
+            installation.until(
+                lambda: (
+                    state(kube, namespace).get("demo", "").startswith("waiting: forwarder comes first")
+                    and deployment(kube, namespace, "java-server") is None
+                ),
+                "the demo waits",
+            )
+            installation.until(lambda: bool(events(kube, namespace, "ComponentNotUp")), "it is told")
+            assert "pod speedscale-forwarder-" in events(kube, namespace, "ComponentNotUp")[0]["message"]
+            down = "speedscale_operator_components_down_state"
+            assert leading.metric(down, component="forwarder", cause="unschedulable") == 1
+            installation.until(lambda: state(kube, namespace).get("demo") == "as wanted", "the demo goes on without it")
+            running_pods.release("forwarder")
+            installation.until(lambda: state(kube, namespace).get("forwarder") == "as wanted", "it is up", 45.0)
+            assert leading.metric(down, component="forwarder", cause="unschedulable") == 0
+    finally:
+        running_pods.release("forwarder")

@@ -144,6 +144,7 @@ def held(obj: Object) -> dict[str, Any]:
     return {**{key: value for key, value in obj.items() if key not in ("metadata", "status")}, **metadata}
 
 
+@pytest.mark.fault("edits by hand of managed components", end="each is put back; nothing is written at rest")
 def test_enforce_mends_every_edit_and_rests(install: Install, lead: Any, kube: Client) -> None:
     installation = install(operator={"drift": "enforce"})
     refs = sync(installation)
@@ -176,6 +177,7 @@ def test_enforce_mends_every_edit_and_rests(install: Install, lead: Any, kube: C
 
 
 @pytest.mark.fault("Argo-like re-applies and an HPA on components", end="nothing is written")
+@pytest.mark.fault("re-applies by a GitOps tool, replicas by an autoscaler", end="no object is written")
 def test_argo_like_applies_and_an_autoscaler_are_nothing_to_write_for(
     install: Install, lead: Any, kube: Client
 ) -> None:
@@ -205,6 +207,7 @@ def test_argo_like_applies_and_an_autoscaler_are_nothing_to_write_for(
         assert leading.writes <= 3  # apply, Event, state
 
 
+@pytest.mark.fault("edits by hand, drift: report", end="told once, nothing is written")
 def test_report_tells_and_writes_nothing(install: Install, lead: Any, kube: Client) -> None:
     installation = install()
     assert installation.environ()["DRIFT"] == "report"
@@ -315,6 +318,7 @@ def test_what_another_tool_owns_is_left_to_it(install: Install, lead: Any, kube:
 
 
 @pytest.mark.fault("somebody undoes each repair of drift", end="told, not fought")
+@pytest.mark.fault("somebody changes a component again and again", end="left alone for a while, told")
 def test_somebody_who_insists_is_told_and_not_fought(install: Install, lead: Any, kube: Client) -> None:
     installation = install(operator={"drift": "enforce"})
     refs = sync(installation)
@@ -337,6 +341,7 @@ def test_somebody_who_insists_is_told_and_not_fought(install: Install, lead: Any
 
 
 @pytest.mark.fault("drift without the right to mend it", end="told")
+@pytest.mark.fault("the right to patch components is missing", end="condition, Event, metric")
 def test_without_the_right_to_write_it_is_told(install: Install, lead: Any, kube: Client) -> None:
     """DRIFT is turned to enforce by the override, and the rights in git are those of report."""
     installation = install()
@@ -365,3 +370,34 @@ def test_without_the_right_to_write_it_is_told(install: Install, lead: Any, kube
         leading.running.recorder.flush()
         assert "cannot patch resource" in events(kube, installation.namespace, "ComponentNotWritten")[0]["message"]
     kube.patch(rules, {"rules": before}, "tests")
+
+
+@pytest.mark.parametrize("drift", ["enforce", "report"])
+def test_an_injected_demo_is_no_drift_and_rolls_out_once(install: Install, kube: Client, drift: str) -> None:
+    """The whole operator: what admission and healing put into the demo, components leave there."""
+    installation = install(operator={"drift": drift})
+    replica = installation.start()
+    refs = sync(installation)
+    java = [which for which in refs if which.kind == "Deployment" and which.name.startswith("java-")]
+
+    def sidecars() -> list[bool]:
+        pods = [kube.get(which)["spec"]["template"]["spec"] for which in java]
+        return ["speedscale-goproxy" in str(pod) for pod in pods]
+
+    installation.until(lambda: any(sidecars()), "the demo is injected")
+    before = {which: kube.get(which)["metadata"]["generation"] for which in java}
+    for _ in range(3):
+        sync(installation)
+        service = next(which for which in refs if which.kind == "Service" and which.name == "java-server")
+        json(kube, service, {"op": "add", "path": "/metadata/annotations/x", "value": "y"})
+        if drift == "enforce":
+            installation.until(lambda s=service: "x" not in kube.get(s)["metadata"]["annotations"], "it was looked at")
+    installation.until(lambda: replica.metric("speedscale_operator_queue_keys", reconciler="components") == 0, "rest")
+    told = [one["message"] for reason in ("ComponentMended", "ComponentDrifted") for one in _of(installation, reason)]
+    assert not any("Deployment" in text for text in told), told
+    assert {which: kube.get(which)["metadata"]["generation"] for which in java} == before
+    assert before == dict.fromkeys(java, 1)
+
+
+def _of(installation: Installation, reason: str) -> list[dict[str, Any]]:
+    return events(installation.kube, installation.namespace, reason)
