@@ -24,7 +24,7 @@ from typing import Final, TypeVar
 import structlog
 from aiohttp import web
 
-from speedscale_controller.injection import Facts
+from speedscale_controller.injection import Facts, Reason
 from speedscale_controller.settings import Settings
 from speedscale_controller.telemetry import Metrics
 from speedscale_controller.telemetry.labels import Answer, Endpoint
@@ -257,7 +257,7 @@ class Server:
             metrics.admission_verdicts.labels(kind, answered.verdict, answered.reason).inc()
         if answered.response.warnings:
             metrics.admission_warnings.labels(kind).inc(len(answered.response.warnings))
-        quiet = answered.answer in (Answer.UNCHANGED, Answer.NOT_OURS)
+        quiet = answered.answer in (Answer.UNCHANGED, Answer.NOT_OURS) or answered.reason == Reason.OWNED
         (_log.debug if quiet else _log.info)(
             "admission_answered",
             endpoint=endpoint.value,

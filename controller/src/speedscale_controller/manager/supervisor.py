@@ -82,11 +82,18 @@ class Supervisor:
             if (cause := child.ended()) is not None:
                 self._metrics.process_restarts.labels(child.role.value, cause.value).inc()
             if not child.running and now >= child.due_at:
-                child.start()
+                self._start(child)
         if now - self._checked_at >= CHECK_S:
             self._checked_at = now
             for child in self._children:
                 child.check()
+
+    def _start(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:  # no memory, no process left: the next turn tries again
+            child.due_at = self._clock() + CHECK_S
+            _log.error("process_not_started", of=child.role.value, error=str(error))
 
     def healthz(self) -> Page:
         """Say whether the kubelet should leave us alone."""

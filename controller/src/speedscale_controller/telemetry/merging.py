@@ -23,8 +23,7 @@ def merge(pages: Mapping[str, str]) -> bytes:
         for family in _families(pages[process]):
             whole = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
             whole.samples += [
-                Sample(s.name, {**s.labels, LABEL: process}, s.value, s.timestamp, s.exemplar)
-                for s in family.samples
+                Sample(s.name, {**s.labels, LABEL: process}, s.value, s.timestamp, s.exemplar) for s in family.samples
             ]
     registry = CollectorRegistry()
     registry.register(_Given(families[name] for name in sorted(families)))
