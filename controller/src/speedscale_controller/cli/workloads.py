@@ -6,7 +6,7 @@ once, when it is first needed. What may not be read counts as absent, and stands
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from speedscale_controller.injection import Cluster, Facts, Installation, Namespace, ReplayPatch
@@ -42,15 +42,18 @@ _SHORT: Final = {
 _NATIVE_SIDECARS: Final = (1, 29)
 
 
-def each(client: Client, namespace: str, unread: dict[str, str]) -> Iterator[Object]:
+def each(
+    client: Client, namespace: str, unread: dict[str, str], *, also: Callable[[Object], bool] = lambda obj: False
+) -> Iterator[Object]:
     """Yield the workloads of a namespace (empty: of all) that no other object makes, kind by kind.
 
-    Kinds that may not be read are left out, and noted in `unread` with the reason.
+    Kinds that may not be read are left out, and noted in `unread` with the reason. `also` says which of those that
+    another object makes are wanted as well.
     """
     for kind, version in KINDS.items():
         try:
             for page in client.pages(version, kind, namespace):
-                yield from (obj for obj in page.items if not owned(obj))
+                yield from (obj for obj in page.items if not owned(obj) or also(obj))
         except NotFoundError:
             continue  # Argo Rollouts are not installed
         except ForbiddenError as error:

@@ -13,12 +13,13 @@ from typing import Any
 from speedscale_controller.certificates import names
 from speedscale_controller.cli import installed, workloads
 from speedscale_controller.cli.capture import Captured, State, capture
-from speedscale_controller.cli.objects import owned
+from speedscale_controller.cli.objects import annotations_of, owned
 from speedscale_controller.injection import Inject, Remove, Skip, decide
 from speedscale_controller.replay.status import moment
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError, NotFoundError
 from speedscale_schemas import trafficreplay
+from speedscale_schemas.annotations import is_ours
 from speedscale_schemas.errors import PermanentError, TransientError
 
 from . import rights
@@ -139,10 +140,10 @@ class Gathering:
         self._read("metrics_api", lambda: self._served("metrics.k8s.io/v1beta1", "PodMetrics"))
 
     def _workloads(self, there: installed.Installed | None) -> list[Captured]:
-        """Read workloads, owned Pods and ReplicaSets left out, and have each judged."""
+        """Read workloads and have each judged; of what they make only Pods that were annotated by hand are kept."""
         found: list[Object] = []
         hidden: dict[str, str] = {}
-        found.extend(workloads.each(self._client, self._only, hidden))
+        found.extend(workloads.each(self._client, self._only, hidden, also=_annotated_pod))
         if hidden:
             self._unread["workloads"] = "; ".join(hidden.values())
         self._objects["workloads"] = found
@@ -291,6 +292,11 @@ def canary_replay(namespace: str) -> Object:
     spec = {"snapshotID": CANARY, "testConfigID": "standard"}
     metadata = {"name": CANARY, "namespace": namespace}
     return {"apiVersion": trafficreplay.API_VERSION, "kind": trafficreplay.KIND, "metadata": metadata, "spec": spec}
+
+
+def _annotated_pod(obj: Object) -> bool:
+    """Say whether a Pod bears an annotation of ours, which nothing reads there."""
+    return obj.get("kind") == "Pod" and any(map(is_ours, annotations_of(obj)))
 
 
 def _created(obj: Mapping[str, Any] | None) -> datetime | None:

@@ -100,7 +100,9 @@ def abandoned(facts: Facts) -> Result:
 
 def misplaced(facts: Facts) -> Result:
     """Ask where annotations stand that nothing reads: on pod templates, on owned objects, as labels, misspelt."""
-    found = sorted({line for obj in facts.all("workloads") for line in _misplaced(obj)})
+    there = facts.all("workloads")
+    inherited = frozenset((_place(obj), *pair) for obj in there for pair in _inner(obj).items())
+    found = sorted({line for obj in there for line in _misplaced(obj, inherited)})
     if found:
         return warn(
             "annotations stand where nothing reads them, or say nothing",
@@ -110,15 +112,16 @@ def misplaced(facts: Facts) -> Result:
     return ok("every annotation stands where it is read")
 
 
-def _misplaced(obj: Object) -> Iterator[str]:
+def _misplaced(obj: Object, inherited: frozenset[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield what stands in vain; `inherited` are annotations of pod templates, which their Pods bear as well."""
     kind = str(obj.get("kind"))
     mine = {name: text for name, text in annotations_of(obj).items() if is_ours(name) and name != n.REVERT}
-    if kind == "Pod" or owned(obj):
-        asked = sorted(name for name in mine if _settable(name))
-        if asked and not any(c.get("name") == n.CONTAINER for c in containers(pod_template(obj))):
+    if owned(obj):
+        asked = sorted(k for k, v in mine.items() if _settable(k) and (_place(obj), k, v) not in inherited)
+        if asked:
             yield f"{title(obj)}: {', '.join(asked)} on an object that is never changed; annotate its workload"
         return
-    inner = sorted(name for name in annotations_of(pod_template(obj)) if _settable(name))
+    inner = sorted(name for name in _inner(obj) if _settable(name))
     if inner:
         yield f"{title(obj)}: {', '.join(inner)} on the pod template"
     wrong = sorted(name for name in labels_of(obj) if _settable(name) and name != n.SUT)
@@ -127,6 +130,15 @@ def _misplaced(obj: Object) -> Iterator[str]:
     for problem in parse(mine, kind).problems:
         if problem.code == "unknown":
             yield f"{title(obj)}: {problem}"
+
+
+def _inner(obj: Object) -> Mapping[str, Any]:
+    """Return the annotations of a workload's pod template; a Pod is no template, its annotations are its own."""
+    return {} if obj.get("kind") == "Pod" else annotations_of(pod_template(obj))
+
+
+def _place(obj: Object) -> str:
+    return str(obj["metadata"].get("namespace", ""))
 
 
 def _settable(name: str) -> bool:
