@@ -158,10 +158,10 @@ class Shop:
     def __init__(self, kube: Client, namespace: str, own: str) -> None:
         self.kube, self.namespace, self.own = kube, namespace, own
 
-    def furnish(self, *, tests: bool = True, mocks: bool = True) -> Shop:
-        """Make it all."""
+    def furnish(self, *, tests: bool = True, mocks: bool = True, secrets: bool = True) -> Shop:
+        """Make it all; without `secrets` those are somebody else's to make."""
         self.workload("checkout")
-        for name in ("speedscale-certs", "speedscale-dlp-key"):
+        for name in ("speedscale-certs", "speedscale-dlp-key") if secrets else ():
             meta = {"name": name, "namespace": self.namespace}
             data = dict.fromkeys(("ca.crt", "ca-bundle.crt", "tls.crt", "tls.key", "token"), "eA==")
             self._apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
