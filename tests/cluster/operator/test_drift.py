@@ -177,7 +177,6 @@ def test_enforce_mends_every_edit_and_rests(install: Install, lead: Any, kube: C
 
 
 @pytest.mark.fault("Argo-like re-applies and an HPA on components", end="nothing is written")
-@pytest.mark.fault("re-applies by a GitOps tool, replicas by an autoscaler", end="no object is written")
 def test_argo_like_applies_and_an_autoscaler_are_nothing_to_write_for(
     install: Install, lead: Any, kube: Client
 ) -> None:
@@ -318,7 +317,6 @@ def test_what_another_tool_owns_is_left_to_it(install: Install, lead: Any, kube:
 
 
 @pytest.mark.fault("somebody undoes each repair of drift", end="told, not fought")
-@pytest.mark.fault("somebody changes a component again and again", end="left alone for a while, told")
 def test_somebody_who_insists_is_told_and_not_fought(install: Install, lead: Any, kube: Client) -> None:
     installation = install(operator={"drift": "enforce"})
     refs = sync(installation)
@@ -341,7 +339,6 @@ def test_somebody_who_insists_is_told_and_not_fought(install: Install, lead: Any
 
 
 @pytest.mark.fault("drift without the right to mend it", end="told")
-@pytest.mark.fault("the right to patch components is missing", end="condition, Event, metric")
 def test_without_the_right_to_write_it_is_told(install: Install, lead: Any, kube: Client) -> None:
     """DRIFT is turned to enforce by the override, and the rights in git are those of report."""
     installation = install()

@@ -82,7 +82,6 @@ def told(kube: Client, namespace: str, reason: str) -> list[str]:
 
 
 @pytest.mark.fault("admission missed a workload", end="mended; at rest nothing is written")
-@pytest.mark.fault("admission was absent", end="healing puts the sidecar in, and takes it out to the byte")
 def test_what_admission_missed_is_mended_and_taken_out_to_the_byte(
     home: Installation, own: Client, kube: Client, namespace: str
 ) -> None:
@@ -166,7 +165,6 @@ def _mine(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.fault("an upgrade of the bundle: older sidecars", end="listed as stale, nothing restarted")
-@pytest.mark.fault("an upgrade of the bundle", end="old sidecars stay, told with a remedy")
 def test_a_stale_sidecar_is_told_and_stays(home: Installation, own: Client, kube: Client, namespace: str) -> None:
     which = kube.ref(kube.apply(workload(namespace), "user"))
     with Leading(own, home.environ(), Workloads()) as leading:
@@ -188,7 +186,6 @@ def test_a_stale_sidecar_is_told_and_stays(home: Installation, own: Client, kube
 
 
 @pytest.mark.fault("somebody keeps taking the sidecar out", end="told, not fought")
-@pytest.mark.fault("a controller takes our sidecar out", end="bounded repairs, told")
 def test_who_keeps_taking_it_out_is_told_and_not_fought(
     home: Installation, own: Client, kube: Client, admin: Client, namespace: str
 ) -> None:
@@ -223,7 +220,6 @@ def test_who_keeps_taking_it_out_is_told_and_not_fought(
 
 
 @pytest.mark.fault("two installations, one workload", end="one manages it")
-@pytest.mark.fault("two installations in one cluster", end="each workload has one of them")
 def test_two_installations_do_not_fight(
     home: Installation, own: Client, kube: Client, admin: Client, namespace: str
 ) -> None:
@@ -252,7 +248,6 @@ def test_two_installations_do_not_fight(
 
 
 @pytest.mark.fault("the right to patch workloads is missing", end="an Event and a metric")
-@pytest.mark.fault("the right to patch workloads is missing", end="Event, metric")
 def test_a_missing_right_is_told(home: Installation, own: Client, kube: Client, namespace: str) -> None:
     role = Ref("rbac.authorization.k8s.io/v1", "ClusterRole", "", "speedscale-operator")
     rules = kube.get(role)["rules"]
@@ -271,3 +266,21 @@ def test_a_missing_right_is_told(home: Installation, own: Client, kube: Client, 
             assert not injected(kube, which)
     finally:
         kube.patch(role, {"rules": rules}, "tests")
+
+
+@pytest.mark.fault("an installation limited to namespaces", end="the others are not even looked at")
+def test_only_selected_namespaces_are_healed(install: Install, cluster: Cluster, kube: Client, namespace: str) -> None:
+    other = f"{namespace}-other"
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}}, "tests")
+    installation = install(namespaceSelector=[namespace])
+    identify(kube, installation.namespace, "limited")
+    inside, outside = (kube.ref(kube.apply(workload(where), "user")) for where in (namespace, other))
+    with (
+        cluster.client(installation.folder / "operator.kubeconfig") as client,
+        Leading(client, installation.environ(), Workloads()) as leading,
+    ):
+        installation.until(lambda: injected(kube, inside), "the one inside is mended")
+        leading.rest("workloads")
+        assert not injected(kube, outside)
+        assert not [trouble for trouble in leading.running.watches.troubles() if trouble.watch.startswith("workloads")]
+    kube.delete(Ref("v1", "Namespace", "", other))
