@@ -69,7 +69,7 @@ def configuration(facts: Facts) -> Result:
 
 
 def dangling(facts: Facts) -> Result:
-    """Ask whether a webhook leads to a namespace or a Service that is gone."""
+    """Ask whether a webhook leads to a namespace that is gone."""
     namespaces = {obj["metadata"]["name"] for obj in facts.all("namespaces")}
     found = []
     for obj in facts.all("webhooks"):

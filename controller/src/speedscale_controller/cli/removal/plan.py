@@ -164,6 +164,8 @@ def _notes(there: Inventory, options: Options) -> Iterator[str]:
         by = annotations_of(obj).get(n.MANAGED_BY)
         yield f"{title(obj)} is left alone: operator {by} manages it (or --force)"
     if options.revert_only:
+        for what, why in sorted(there.unread.items()):
+            yield f"{what} cannot be read; what is ours of them stays: {why}"
         yield (
             "the operator is stopped and its webhooks are gone; a tool that syncs by itself starts them again: let it"
             " delete the installation now"
