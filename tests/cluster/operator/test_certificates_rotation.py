@@ -151,6 +151,7 @@ def replica(kube: Client, namespace: str, tmp_path: Path) -> Iterator[Replica]:
     server.close()
 
 
+@pytest.mark.fault("the CA is replaced by the operator under creates", end="no create fails")
 def test_no_create_fails_while_the_authority_is_replaced(
     kube: Client, cluster: Cluster, namespace: str, replica: Replica
 ) -> None:

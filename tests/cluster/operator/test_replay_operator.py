@@ -32,6 +32,7 @@ def running(shop: Shop, reason: str, name: str = NAME) -> Callable[[], bool]:
     return lambda: shop.condition("Running", name).get("reason") == reason
 
 
+@pytest.mark.fault("a GitOps tool applies the workload under test again and again", end="the replay ends as ever")
 def test_a_replay_with_a_gitops_tool_beside_it(
     operator: Installation, kube: Client, namespace: str, cluster: Cluster
 ) -> None:

@@ -389,6 +389,7 @@ def test_a_deletion_never_hangs(stage: Stage, shop: Shop, kube: Client) -> None:
     assert any(r == "CleanupIncomplete" and f"generator-{NAME}" in m for _, r, m in stage.recorder.told)
 
 
+@pytest.mark.fault("the operator was away while a replay ended", end="it clears away first")
 def test_an_operator_that_was_away_clears_away_first(stage: Stage, shop: Shop, kube: Client) -> None:
     before = spec_of(shop)
     made = shop.replay()
