@@ -7,9 +7,9 @@ TrafficReplays, of what replays made, and of the workloads under test.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
@@ -31,6 +31,9 @@ API_VERSION, KIND = "speedscale.com/v1", "TrafficReplay"
 TURNS: Final = 50
 """Most looks in a row before others get their turn."""
 REMEMBERED: Final = 1000
+LAST_S: Final = 60.0
+"""Longest wait after a refusal."""
+MEASURE_S: Final = 15.0
 _log = structlog.get_logger("speedscale_controller")
 
 
@@ -126,6 +129,13 @@ class Replays:
             context.store(watched).add_handler(on_made)
         Annotated(context).start(on_workload)
 
+        def measure() -> None:
+            phases = Counter(kept.phase or Phase.CREATED.value for kept in store.values())
+            for phase in Phase:
+                context.metrics.replays.labels(phase.value).set(phases[phase.value])
+
+        context.every(MEASURE_S, "replays_measured", measure)
+
     def begin(self, context: Context) -> None:
         """Take what a look needs, without watches; a test may then call `reconcile` itself."""
         self._context = context
@@ -173,8 +183,8 @@ class Replays:
         changed, notes.trouble = trouble != notes.trouble, trouble
         if trouble:
             self._failed(turn, replay, trouble, told=not changed)
-            return max(self._poll_s, decision.after_s or 0.0)
-        self._hands.tell(turn, decision.status)
+            return max(self._poll_s, min(LAST_S, self._poll_s * 2.0 ** min(replay.status.failures, 10)))
+        self._hands.tell(turn, replace(decision.status, failures=0))
         self._count(replay, decision.status, decision.phase)
         return decision.after_s if not turn.gone else None
 

@@ -6,9 +6,10 @@ asked only for what it left behind.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from speedscale_controller.bundle import Bundle
@@ -23,7 +24,7 @@ from speedscale_controller.replay.plan import Plan, Surroundings, plan
 from speedscale_controller.replay.readiness import Readiness, readiness, rolled_out
 from speedscale_controller.replay.status import elapsed_s
 from speedscale_controller.settings import Settings
-from speedscale_controller.snapshots import LATEST, Found, SnapshotError, Snapshots
+from speedscale_controller.snapshots import LATEST, Found, SnapshotError, SnapshotIndex, Snapshots
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError
 from speedscale_schemas.errors import ConfigError, PermanentError
@@ -39,6 +40,8 @@ INVENTORY = (
     ("v1", "ConfigMap"),
 )
 """Kinds of objects that a replay makes."""
+SNAPSHOT_S, SNAPSHOTS = 60.0, 4
+"""How long a snapshot is remembered, and how many are; one may be 64 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Eyes:
     def __init__(self, client: Client, settings: Callable[[], Settings], bundle: Callable[[], Bundle | None]) -> None:
         self._client, self._settings, self._bundle = client, settings, bundle
         self._facts = FactsReader(client)
+        self._snapshots: OrderedDict[tuple[str, str], tuple[datetime, Found, SnapshotIndex]] = OrderedDict()
 
     def look(self, replay: Replay, others: Iterable[Replay], now: datetime, remarks: Remarks = Remarks()) -> Observed:
         """Return what is seen. TransientError and PermanentError are the API server's."""
@@ -80,7 +84,7 @@ class Eyes:
             return replace(seen, waits_for=told, waits_for_ever=first.mode == "responder-only")
         if not replay.status.started:
             return seen
-        return self._active(replay, replace(seen, job=self._job(there, now)), there)
+        return self._active(replay, replace(seen, job=self._job(there, now)), there, now)
 
     def patched(self, ref: Ref, patch: WorkloadPatch | None) -> tuple[Object | None, Object | None, str]:
         """Return a workload as it is, as it should be (None: as it is), and why it cannot be changed."""
@@ -95,7 +99,7 @@ class Eyes:
 
     # A replay that goes on
 
-    def _active(self, replay: Replay, seen: Observed, there: Mapping[Ref, Object]) -> Observed:
+    def _active(self, replay: Replay, seen: Observed, there: Mapping[Ref, Object], now: datetime) -> Observed:
         settings, bundle = self._settings(), self._bundle()
         if bundle is None:
             return replace(seen, not_yet="the operator has no good bundle yet (ConfigMaps speedscale-bundle-*)")
@@ -104,7 +108,7 @@ class Eyes:
         if gone and not replay.status.initialized and all(settings.watches(r.namespace) for r in live):
             return replace(seen, not_yet=f"there is no {', no '.join(gone)}")
         try:
-            planned, found, problems = self._planned(replay, live, settings)
+            planned, found, problems = self._planned(replay, live, settings, now)
         except SnapshotError as error:
             return replace(seen, problems=(error.detail,))
         except ConfigError as error:
@@ -132,13 +136,13 @@ class Eyes:
         )
 
     def _planned(
-        self, replay: Replay, live: Mapping[Ref, Object | None], settings: Settings
+        self, replay: Replay, live: Mapping[Ref, Object | None], settings: Settings, now: datetime
     ) -> tuple[Plan | None, Found, tuple[str, ...]]:
         snapshots = Snapshots.of(self._client, settings.namespace, settings.snapshot_dir)
         id_ = replay.memory.snapshot or snapshots.resolve(replay.snapshot_id, replay.namespace)
         if replay.snapshot_id != LATEST:
             id_ = replay.snapshot_id
-        found = snapshots.get(id_, replay.namespace)
+        found, index = self._snapshot(snapshots, id_, replay.namespace, now)
         config = configs.find(self._client, replay.test_config_id, replay.namespace, settings.namespace)
         spaces = {ref.namespace for ref in replay.targets if settings.watches(ref.namespace)}
         around = Surroundings(
@@ -147,8 +151,21 @@ class Eyes:
             watched=settings.namespaces,
             secret_access=settings.secret_access,
         )
-        made, problems = plan(replay, found.index(), config, around)
+        made, problems = plan(replay, index, config, around)
         return made, found, problems
+
+    def _snapshot(self, snapshots: Snapshots, id_: str, namespace: str, now: datetime) -> tuple[Found, SnapshotIndex]:
+        """Return a snapshot and its index; what an id means never changes, so it is not read with every look."""
+        key = (namespace, id_)
+        known = self._snapshots.get(key)
+        if known is not None and now < known[0]:
+            return known[1], known[2]
+        found = snapshots.get(id_, namespace)
+        self._snapshots[key] = (now + timedelta(seconds=SNAPSHOT_S), found, found.index())
+        self._snapshots.move_to_end(key)
+        while len(self._snapshots) > SNAPSHOTS:
+            self._snapshots.popitem(last=False)
+        return self._snapshots[key][1:]
 
     def _objects(
         self,
