@@ -38,10 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was broken and what held, when anything was."""
     stats = terminalreporter.stats
-    found = faults.rows(report for name in ("passed", "failed", "skipped", "error") for report in stats.get(name, ()))
-    if found:
+    reports = [report for name in ("passed", "failed", "skipped", "error") for report in stats.get(name, ())]
+    if found := faults.rows(reports):
         terminalreporter.write_sep("=", "faults and end states")
-        for line in faults.table(found):
+        for line in (*faults.table(found), *faults.told(reports)):
             terminalreporter.write_line(line)
 
 

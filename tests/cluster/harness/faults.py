@@ -49,15 +49,29 @@ def rows(reports: Iterable[pytest.TestReport]) -> list[Row]:
         if report.when != "call" and result == "passed":
             continue
         for name, value in report.user_properties:
-            if name == _PROPERTY:
-                broken, end = (str(part) for part in value)  # type: ignore[union-attr]
+            if name == _PROPERTY and isinstance(value, tuple | list):
+                broken, end = (str(part) for part in value)
                 row = found.setdefault((broken, end), Row(broken, end))
                 row.results[result] = row.results.get(result, 0) + 1
     return list(found.values())
 
 
+def told(reports: Iterable[pytest.TestReport]) -> list[str]:
+    """Return the lines that tests left to be shown (`record_property("told", lines)`), each test's after its name."""
+    lines: list[str] = []
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == "told" and report.when == "call" and isinstance(value, tuple | list):
+                lines += ["", report.nodeid.rpartition("/")[2], *(str(line) for line in value)]
+    return lines
+
+
 def table(found: list[Row]) -> list[str]:
-    """Return the lines of the table, columns aligned."""
-    cells = [("fault", "end state", "result"), *((row.broken, row.end, row.result) for row in found)]
-    widths = [max(len(line[column]) for line in cells) for column in range(2)]
-    return [f"{one:<{widths[0]}}  {two:<{widths[1]}}  {three}".rstrip() for one, two, three in cells]
+    """Return the lines of the table."""
+    return aligned([("fault", "end state", "result"), *((row.broken, row.end, row.result) for row in found)])
+
+
+def aligned(cells: list[tuple[str, ...]]) -> list[str]:
+    """Return lines with columns below each other."""
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]

@@ -6,6 +6,7 @@ request before it is passed on and returns what is to be done with it (None: not
 
     Refuse(429)             answered here, the API server never sees it
     Hang(seconds)           held back, then passed on
+    Hold(event)             passed on, the answer held back until the event is set
     Cut()                   the connection ends without an answer; with `after=True` once the API server has done it
     Truncate(bytes)         the answer's body ends in its middle
 
@@ -24,6 +25,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +62,13 @@ class Hang:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Hold the answer back until the test sets the event."""
+
+    until: threading.Event
+
+
+@dataclass(frozen=True)
 class Cut:
     """End the connection without an answer: before the API server sees the request, or after it did it."""
 
@@ -87,6 +96,9 @@ class Asked:
     dry_run: bool
     manager: str
     body: bytes = b""
+    at: float = 0.0
+    """Monotonic seconds, comparable with those of other interposers of the process."""
+
     status: int = 0
 
     @property
@@ -106,7 +118,7 @@ class Asked:
         return "/".join(part for part in (self.resource, self.namespace, self.name) if part)
 
 
-Fault = Refuse | Hang | Cut | Truncate
+Fault = Refuse | Hang | Hold | Cut | Truncate
 Rule = Callable[[Asked], Fault | None]
 
 
@@ -129,7 +141,7 @@ class Interposer:
         self.rule: Rule = lambda asked: None
         self.ended = threading.Event()
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, Asked | None] = {}
         self._server = _Server((HOST, 0), _Handler)
         self._server.owner = self
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -168,10 +180,10 @@ class Interposer:
         finally:
             self.rule = lambda asked: None
 
-    def cut(self) -> None:
-        """End all connections now; new ones are taken."""
+    def cut(self, which: Callable[[Asked], bool] = lambda asked: True) -> None:
+        """End the connections whose latest request fits, by default all; new ones are taken."""
         with self._lock:
-            broken, self._open = self._open, set()
+            broken = [one for one, asked in self._open.items() if asked is not None and which(asked)]
         for one in broken:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -186,19 +198,16 @@ class Interposer:
 
     # What the handlers call
 
-    def note(self, asked: Asked) -> Fault | None:
+    def note(self, asked: Asked, on: socket.socket) -> Fault | None:
         with self._lock:
+            self._open[on] = asked
             if len(self.asks) < KEPT:
                 self.asks.append(asked)
         return self.rule(asked)
 
-    def opened(self, *ends: socket.socket) -> None:
+    def closed(self, one: socket.socket) -> None:
         with self._lock:
-            self._open |= set(ends)
-
-    def closed(self, *ends: socket.socket) -> None:
-        with self._lock:
-            self._open -= set(ends)
+            self._open.pop(one, None)
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -227,7 +236,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self._upstream: http.client.HTTPSConnection | None = None
-        self.server.owner.opened(self.connection)
 
     def finish(self) -> None:
         self.server.owner.closed(self.connection)
@@ -247,7 +255,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         owner = self.server.owner
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         asked = read(self.command, self.path, self.headers.get("User-Agent", ""), body)
-        fault = owner.note(asked)
+        fault = owner.note(asked, self.connection)
         if isinstance(fault, Hang):
             owner.ended.wait(fault.seconds)
         if isinstance(fault, Refuse):
@@ -266,6 +274,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             answer.read()
             self.close_connection = True
             return
+        if isinstance(fault, Hold):
+            fault.until.wait(_PASS_S)
         asked.status = answer.status
         with contextlib.suppress(OSError, http.client.HTTPException):
             if self._answer(answer, fault.bytes if isinstance(fault, Truncate) else None):
@@ -361,4 +371,5 @@ def read(method: str, target: str, agent: str, body: bytes) -> Asked:
         "dryRun" in query,
         query.get("fieldManager", [""])[0],
         body if method != "GET" else b"",
+        time.monotonic(),
     )

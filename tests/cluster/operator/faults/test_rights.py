@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_named(
             way.forget()
             words = f'cannot {verb} resource "{resource}"'
             with way.breaking(forget):
-                way.cut()
+                way.cut(lambda asked, resource=resource: (asked.verb, asked.resource) == ("watch", resource))
                 installation.until(lambda right=right: refused(way, right), f"{right} is asked for and refused")
                 installation.until(lambda words=words: words in replica.get("/readyz")[1], f"/readyz says {words!r}")
             told = create(cluster, deployment("asked", namespace, **INJECT), dry_run=True)

@@ -10,9 +10,10 @@ import pytest
 from harness.cluster import Cluster
 from harness.interposer import Asked, Cut, Fault, Hang, Interposer, Refuse, Rule, Truncate
 from harness.operator import Installation, Replica
+from harness.unseen import missed
 from harness.workloads import INJECT, SIDECAR, containers, create, deployment
 
-from speedscale_kube import Client, Ref
+from speedscale_kube import Client
 
 pytestmark = pytest.mark.integration
 STORM = 40
@@ -63,27 +64,6 @@ STORMS: dict[str, tuple[Callable[[], Callable[[Asked], Fault | None]], int]] = {
     "truncated": (lambda: every_other(Truncate(100), when=reads), 3),
 }
 """What is broken, and how many requests at the least: what was written before a cut is not written again."""
-
-
-def missed(kube: Client, namespace: str, name: str) -> Ref:
-    """Make a workload that asks for a sidecar and that admission does not see: its namespace is hidden meanwhile."""
-    hooks = Ref("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", "speedscale-operator")
-    live = kube.get(hooks)
-    policy = [{"op": "replace", "path": "/webhooks/0/rules", "value": []}]
-    kube.patch(hooks, policy, "tests", kind="json")
-    try:
-
-        def made() -> bool:
-            found = kube.find(Ref("apps/v1", "Deployment", namespace, name))
-            if found is not None:
-                kube.delete(kube.ref(found))
-            return SIDECAR not in containers(kube.create(deployment(name, namespace, **INJECT), "user"))
-
-        Cluster.until(made, "the API server no longer asks")
-        return Ref("apps/v1", "Deployment", namespace, name)
-    finally:
-        back = [{"op": "replace", "path": "/webhooks/0/rules", "value": live["webhooks"][0]["rules"]}]
-        kube.patch(hooks, back, "tests", kind="json")
 
 
 def pids(replica: Replica) -> tuple[int | None, int, int]:
