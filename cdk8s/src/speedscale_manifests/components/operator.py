@@ -166,6 +166,8 @@ def network_policies(values: Values) -> list[Manifest]:
         egress=[
             network.to_dns(),
             network.to_api_server(values),
+            # before an old CA is dropped, the leader sees that every replica shows the new certificate
+            network.to_component(NAME, names.WEBHOOK_PORT),
             network.to_outside(values, *urls.ports(backend.url(values), values.http_proxy, values.https_proxy)),
             *backend.egress(values),
         ],
