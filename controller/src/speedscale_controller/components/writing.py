@@ -41,7 +41,8 @@ def take(client: Client, step: Step, desired: Object | None, live: Object | None
         if step.action is Action.APPLY and step.manifest is not None and live is not None and desired is not None:
             return _apply(client, step, desired, live)
     except ForbiddenError as error:
-        return _refused(step, live, Trouble.RIGHT_MISSING, str(error))
+        missing = "is forbidden: User" in str(error)  # else a policy of the cluster refused it
+        return _refused(step, live, Trouble.RIGHT_MISSING if missing else Trouble.REFUSED, str(error))
     except InvalidError as error:
         immutable = any(words in str(error) for words in _IMMUTABLE)
         remedy = f"; {_remedy(step)}" if immutable else ""

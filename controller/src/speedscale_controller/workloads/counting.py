@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from typing import Final, NamedTuple
 
 from prometheus_client import Counter as Metric
@@ -69,14 +68,14 @@ class Counting:
             before = self._states.pop(place, None)
             if state is not None:
                 self._states[place] = state
-            if before != state:
-                self._measure(place.kind, {one.skipped for one in (before, state) if one is not None} - {""})
+            if before == state:
+                return
+            for one, step in ((before, -1), (state, 1)):
+                if one is not None:
+                    self._count(labels.kind(place.kind), one, step)
 
-    def _measure(self, kind: str, reasons: set[str]) -> None:
-        of_kind = [state for place, state in self._states.items() if place.kind == kind]
-        name = labels.kind(kind)
-        self._metrics.workloads_injected.labels(name).set(sum(state.injected for state in of_kind))
-        self._stale.labels(name).set(sum(state.stale for state in of_kind))
-        counts = Counter(state.skipped for state in of_kind)
-        for reason in reasons:
-            self._metrics.workloads_skipped.labels(name, reason).set(counts[reason])
+    def _count(self, kind: str, state: _State, step: int) -> None:
+        self._metrics.workloads_injected.labels(kind).inc(step * state.injected)
+        self._stale.labels(kind).inc(step * state.stale)
+        if state.skipped:
+            self._metrics.workloads_skipped.labels(kind, state.skipped).inc(step)

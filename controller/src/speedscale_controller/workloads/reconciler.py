@@ -31,7 +31,8 @@ from .judging import Act, Judgement, judge
 from .watched import KINDS, WATCHED, Kept
 
 MANAGER: Final = "speedscale-operator/injection"
-RESYNC_S: Final = 300.0
+RESYNC_S: Final = 600.0
+RBAC: Final = "is forbidden: User"  # else a policy of the cluster refused the change
 WAIT_S: Final = 5.0  # until namespace, bundle and INSTANCE_ID are known
 _log = structlog.get_logger("speedscale_controller")
 
@@ -138,7 +139,8 @@ class Workloads:
 
     def _gave_up(self, place: Place, error: PermanentError) -> None:
         """Tell that a workload cannot be mended: a missing right, or the API server refuses the change."""
-        reason = "right_missing" if isinstance(error, ForbiddenError) else "refused"
+        missing = isinstance(error, ForbiddenError) and RBAC in str(error)
+        reason = "right_missing" if missing else "refused"
         self._counting.left.labels(labels.kind(place.kind), reason).inc()
         which = Ref(KINDS[place.kind], place.kind, place.namespace, place.name)
         if self._counting.news(place, f"{reason}: {error}"):
