@@ -58,7 +58,8 @@ def judge(obj: Object, verdict: Verdict, *, under_replay: bool, asked_anew: bool
         told = verdict.message or "it is not asked for any more"
         reason = verdict.reason.value if verdict.reason else "not_asked"
         return Judgement(Act.MEND, False, reason, told, verdict.object, verdict.warnings)
-    if _has_proxy(_template(obj)) and not asked_anew and not _settings_differ(obj, verdict):
+    foreign = _has_proxy(_template(obj)) and not _is_recorded(obj)
+    if foreign or (_has_proxy(_template(obj)) and not asked_anew and not _settings_differ(obj, verdict)):
         return Judgement(Act.STALE, True, "stale", _stale(obj, verdict), warnings=verdict.warnings)
     message = "its settings were changed" if _has_proxy(_template(obj)) else "it is asked for and was not there"
     return Judgement(Act.MEND, True, "missed", message, verdict.object, verdict.warnings)
@@ -90,10 +91,17 @@ def _stale(obj: Object, verdict: Inject) -> str:
     before, after = (_image(_template(one)) for one in (obj, verdict.object))
     kind, name = obj["kind"].lower(), obj["metadata"]["name"]
     what = f"image {before}, now {after}" if before != after else "made from an earlier bundle or with earlier settings"
+    if not _is_recorded(obj):
+        what += "; an earlier installation put it in, and what it sends may not be understood by this one's forwarder"
     restart = f"kubectl rollout restart {kind}/{name} -n {obj['metadata'].get('namespace', '')}"
     if obj["kind"] not in ("Deployment", "StatefulSet", "DaemonSet"):
         restart = "apply the workload anew"
-    return f"its sidecar is an earlier one ({what}) and works on; it is renewed when the pods are: {restart}"
+    return f"its sidecar is an earlier one ({what}) and stays; it is renewed when the pods are: {restart}"
+
+
+def _is_recorded(obj: Object) -> bool:
+    """Say whether it was this product that put the sidecar in: then it is on record how to take it out."""
+    return names.REVERT in ((_template(obj).get("metadata") or {}).get("annotations") or {})
 
 
 def _image(template: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import json
 from typing import Any
 
 import pytest
@@ -31,10 +33,14 @@ from speedscale_manifests.values import from_mapping
 INJECT = {"sidecar.speedscale.com/inject": "true"}
 
 
+@functools.cache
+def template(tree: str) -> Any:
+    return Bundle.read(bundle(from_mapping(json.loads(tree)))).sidecar
+
+
 def facts(**tree: Any) -> Facts:
-    template = Bundle.read(bundle(from_mapping(tree))).sidecar
     return Facts(
-        template=template,
+        template=template(json.dumps(tree)),
         installation=Installation(namespace="speedscale", instance_id="one"),
         namespace=Namespace(name="shop"),
         cluster=Cluster(version=(1, 34)),
@@ -105,6 +111,25 @@ def test_annotations_that_changed_while_we_watched_win_over_stale() -> None:
     obj["metadata"]["annotations"]["sidecar.speedscale.com/cpu-request"] = "50m"
     assert judged(obj, facts()).act is Act.STALE
     assert judged(obj, facts(), asked_anew=True).act is Act.MEND
+
+
+def test_an_earlier_installations_sidecar_is_listed_and_goes_when_nobody_asks_for_it() -> None:
+    obj = workload(inject="true")
+    proxy = {
+        "name": "speedscale-goproxy",
+        "image": "vendor/goproxy:v2",
+        "env": [{"name": "PROXY_TYPE", "value": "other"}],
+    }
+    obj["spec"]["template"]["spec"]["containers"].append(proxy)
+    found = judged(obj, facts())
+    assert found.act is Act.STALE
+    assert "vendor/goproxy:v2" in found.message
+    assert "earlier installation" in found.message
+    obj["metadata"]["annotations"] = {}
+    gone = judged(obj, facts())
+    assert (gone.act, gone.reason) == (Act.MEND, "not_asked")
+    assert gone.target is not None
+    assert [c["name"] for c in gone.target["spec"]["template"]["spec"]["containers"]] == ["app"]
 
 
 def test_a_replay_keeps_healing_away() -> None:
