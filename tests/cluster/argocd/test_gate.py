@@ -116,8 +116,7 @@ def says(argo: ArgoCD, **conditions: tuple[str, str, str]) -> None:
 
 def test_without_the_health_check_the_gate_is_open(argo: ArgoCD, release: Callable[[str], None]) -> None:
     release("1")
-    argo.until_app(APP, lambda app: phase(app) == "Succeeded", "the sync is through")
-    assert argo.kube.find(GATE) is None, "it is gone, and nobody had run it"
+    argo.until_app(APP, lambda app: phase(app) == "Succeeded", "the sync is through, and nobody has run the replay")
 
 
 def test_with_it_the_sync_is_over_when_the_replay_is(
