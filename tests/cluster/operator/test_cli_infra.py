@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from harness.cluster import Cluster
+from harness.nodes import Nodes
 from harness.operator import Installation
 from harness.replaying import SNAPSHOT, snapshot
 from harness.workloads import INJECT, SIDECAR, containers, create, deployment
@@ -61,7 +62,7 @@ def test_a_sidecar_goes_in_and_out(
     assert kube.get(which)["spec"] == before["spec"]
 
     code, said, err = infra("sidecar", "add", "deploy/cart", "--tls-out", "--memory-limit", "128Mi")
-    assert (code, said["state"]) == (0, "injected"), err
+    assert (code, said["injected"]) == (0, True), err
     assert SIDECAR in containers(kube.get(which))
     code, said, _ = infra("workloads", "--captured")
     assert [(one["name"], one["state"]) for one in said["workloads"]] == [("cart", "injected")]
@@ -71,6 +72,18 @@ def test_a_sidecar_goes_in_and_out(
     after = kube.get(which)
     assert after["spec"] == before["spec"]
     assert after["metadata"].get("annotations", {}).keys() <= {"deployment.kubernetes.io/revision"}
+
+
+def test_waiting_until_the_pods_have_it(
+    operator: Installation, running_pods: Nodes, cluster: Cluster, kube: Client, namespace: str, infra: Infra
+) -> None:
+    create(cluster, deployment("cart", namespace))
+    code, said, err = infra("sidecar", "add", "cart", "--wait", "--timeout", "60s")
+    assert (code, said["injected"]) == (0, True), err
+    status = kube.get(Ref("apps/v1", "Deployment", namespace, "cart"))["status"]
+    assert (status["updatedReplicas"], status["availableReplicas"]) == (1, 1)
+    code, said, err = infra("sidecar", "remove", "cart", "--wait", "--timeout", "60s")
+    assert (code, said["injected"]) == (0, False), err
 
 
 def test_what_the_operator_would_refuse_is_refused_before_it_is_written(
@@ -98,7 +111,7 @@ def test_an_object_of_git_is_left_to_git(
     assert "managed by Argo CD (Application shop)" in err
     assert 'sidecar.speedscale.com/inject: "true"' in err
     code, said, err = infra("sidecar", "add", "cart", "--tls-out", "--force")
-    assert (code, said["state"]) == (0, "injected"), err
+    assert (code, said["injected"]) == (0, True), err
 
 
 def test_why_there_is_no_sidecar_stands_in_the_list(
@@ -160,6 +173,21 @@ def test_a_replay_is_started_listed_described_and_canceled(
     code, _, err = infra("replay", "cancel", name, "--wait", "--timeout", "60s", output=False)
     assert code == 0, err
     assert kube.find(which) is None
+
+
+def test_a_replay_that_cannot_run_ends_the_wait_with_an_error(
+    operator: Installation, running_pods: Nodes, cluster: Cluster, namespace: str, infra: Infra, pushed: Path
+) -> None:
+    """The generator's pod ends without a summary, as pods are played here."""
+    create(cluster, deployment("checkout", namespace))
+    code, said, err = infra(
+        "replay", "start", "--snapshot-id", SNAPSHOT, "--workload", "checkout", "--mode", "generator-only", "--wait",
+        "--timeout", "90s",
+    )  # fmt: skip
+    assert (code, said["outcome"]) == (2, "error"), err
+    assert said["message"].startswith("Failed: ")
+    code, again, _ = infra("replay", "wait", said["name"])
+    assert (code, again["message"]) == (2, said["message"])
 
 
 def test_sigterm_while_waiting_cancels_when_asked(

@@ -28,7 +28,8 @@ MANAGER = "speedctl-uninstall"
 _POLL_S = 0.5
 _TRIES = 5
 _CLEARED_LATER = (Phase.CANCEL, Phase.STOP)
-"""Phases whose unfinished business a later one ends."""
+"""Phases whose unfinished business a later one ends; they are waited for at most so long, that others have time."""
+_PATIENCE_S = 60.0
 _POD_LABELS = "app=speedscale-operator"
 
 
@@ -167,14 +168,19 @@ def _changed(client: Client, which: Ref, change: Callable[[Object], Object]) -> 
 def _awaited(hands: Hands, step: Step) -> str:
     """Wait for a step's end; return what it is still waiting for at the deadline, empty when it is done."""
     told = ""
+    deadline = hands.deadline
+    if step.phase in _CLEARED_LATER:
+        deadline = min(deadline, hands.clock() + _PATIENCE_S)
     while True:
         try:
             left = _pending(hands.client, step)
         except TransientError as error:
             left = str(error)
+        except (PermanentError, PeerError) as error:
+            return str(error)
         if not left:
             return ""
-        if hands.clock() >= hands.deadline:
+        if hands.clock() >= deadline:
             return f"not done in time: {left}"
         if left != told:
             hands.tell(f"  waiting for {step.ref}: {left}")
@@ -184,10 +190,7 @@ def _awaited(hands: Hands, step: Step) -> str:
 
 def _pending(client: Client, step: Step) -> str:
     """Return what keeps a step from being done."""
-    try:
-        live = client.find(step.ref)
-    except PermanentError as error:
-        return str(error)
+    live = client.find(step.ref)
     if step.do is Do.SCALE:
         return _still_works(client, step.ref.namespace)
     if live is None:
