@@ -292,6 +292,27 @@ def test_a_collector_that_cannot_be_made_blocks_nothing(stage: Stage, shop: Shop
     assert any("exceeded quota" in note for note in report(shop)["notes"])
 
 
+@pytest.mark.fault("the API server refuses an object", end="told, tried again later, then goes on")
+def test_what_the_api_server_refuses_is_told_and_tried_again(stage: Stage, shop: Shop, kube: Client) -> None:
+    quota = Ref("v1", "ResourceQuota", shop.namespace, "none")
+    hard = {"spec": {"hard": {"count/services": "1"}}}
+    made = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": shop.namespace}}
+    kube.apply({**made, **hard}, "tests")
+    Cluster.until(lambda: bool((kube.get(quota).get("status") or {}).get("hard")), "the quota counts")
+    shop.replay()
+    until(stage, shop, lambda: "exceeded quota" in shop.condition("Running").get("message", ""))
+    waits = [stage.step(NAME, shop.namespace) for _ in range(3)]
+    assert waits == sorted(waits, key=lambda s: s or 0.0)
+    assert waits[-1] is not None
+    assert waits[-1] > 1.0
+    assert shop.status()["reconcileFailures"] >= 3
+    assert [r for _, r, _ in stage.recorder.told].count("Refused") == 1
+    kube.delete(quota)
+    run(stage, shop)
+    assert last(shop)[2] == "TestSucceeded"
+    assert shop.status()["reconcileFailures"] == 0
+
+
 @pytest.mark.fault("the workload under test is deleted", end="the replay ends, nothing is left")
 def test_a_workload_deleted_under_test_ends_the_replay(stage: Stage, shop: Shop, kube: Client) -> None:
     shop.replay()

@@ -192,12 +192,13 @@ class Replays:
         """Tell that the API server refuses; what was decided stands only when it was done."""
         if not told:
             self._context.recorder.event(turn.obj, "Warning", "Refused", trouble)
+        if replay.status.concluded or turn.gone:
+            return  # the verdict stays what is read last
         running = replay.status.get(Type.RUNNING)
         phase = running.reason if running else Phase.CREATED.value
-        status = turn.replay.status.told(
-            Type.RUNNING, bool(running and running.status == "True"), phase, trouble, turn.now
-        )
-        self._hands.tell(turn, status)
+        runs = running is not None and running.status == "True"
+        status = turn.replay.status.told(Type.RUNNING, runs, phase, trouble, turn.now)
+        self._hands.tell(turn, replace(status, failures=status.failures + 1))
 
     def _others(self) -> Iterable[Replay]:
         for space in self._context.settings.namespaces or ("",):
