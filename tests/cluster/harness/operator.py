@@ -58,6 +58,7 @@ _KINDS = frozenset({"CustomResourceDefinition", "ClusterRole", "ClusterRoleBindi
 _PARTS = frozenset({"crd", "rbac", "operator", "webhooks"})
 _POLL_S = 0.1
 _ASK_S = 5.0
+_FORGIVEN = 9  # the Deployment's failureThreshold is 10
 
 
 def own_address() -> str:
@@ -335,6 +336,7 @@ class _Endpoints:
         self._thread = threading.Thread(target=self._run, name="endpoints", daemon=True)
         self.ready: frozenset[str] = frozenset()
         self._written: dict[str, bool] = {}
+        self._failures: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin."""
@@ -349,11 +351,20 @@ class _Endpoints:
 
     def _run(self) -> None:
         while not self._end.wait(_POLL_S):
-            ready = {replica.name: replica.pid is not None and replica.ready for replica in self._replicas()}
+            ready = {replica.name: self._is_ready(replica) for replica in self._replicas()}
             for replica in self._replicas():
                 if self._written.get(replica.name) != ready.get(replica.name, False):
                     self._write(replica, ready.get(replica.name, False))
             self.ready = frozenset(name for name, well in ready.items() if well)
+
+    def _is_ready(self, replica: Replica) -> bool:
+        """Say what a kubelet would: it forgives some failures in a row, but not an end."""
+        if replica.pid is None:
+            return False
+        code, text = replica.get("/readyz")
+        failures = 0 if code == 200 else self._failures.get(replica.name, _FORGIVEN) + 1
+        self._failures[replica.name] = failures
+        return failures <= _FORGIVEN and "is ending" not in text
 
     def _write(self, replica: Replica, ready: bool) -> None:
         self._client.apply(

@@ -68,7 +68,7 @@ class Admission:
         self._known = Known(self._watches, self._settings, self._bundle)
         self._keys = SnapshotKeys(self._watches.add(SNAPSHOTS), self._settings.current.namespace)
         self._serving = Serving()
-        self._authority = b""
+        self._authority = self._believed = b""  # what our own probe trusts; the newest CA alone
         self._refused = ""  # why the newest certificate is not served
         self.server = Server(
             Sources(lambda: self._settings.current, self._known.missing, self._known.facts, self._keys),
@@ -143,13 +143,15 @@ class Admission:
             chain, key, authority = (
                 base64.b64decode(text, validate=True) for text in (pair.chain, pair.key, pair.authority)
             )
+            self._authority = authority + b"\n" + self._believed  # a probe on its way may meet either certificate
             self._serving.load(chain, key)
         except (ValueError, binascii.Error) as error:
+            self._authority = self._believed
             self._refused = f"Secret {SECRET}: {error}"
             self.metrics.certificate_loads.labels("refused").inc()
             _log.warning("certificate_refused", secret=SECRET, error=str(error), kept=self._serving.loaded)
             return
-        self._authority, self._refused = authority, ""
+        self._authority, self._believed, self._refused = authority + b"\n" + self._believed, authority, ""
         self.metrics.certificate_loads.labels("good").inc()
         ends = self._serving.not_after
         if ends is not None:
@@ -206,9 +208,9 @@ class Admission:
     def _probe(self) -> str:
         """Ask ourselves over TLS, believing our CA only; return what went wrong."""
         try:
-            context = ssl.create_default_context(cadata=self._authority.decode() if self._authority else None)
+            context = ssl.create_default_context(cadata=self._authority.decode() if self._authority.strip() else None)
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            if not self._authority:  # a Secret without ca.crt; the CA bundles are checked besides
+            if not self._authority.strip():  # a Secret without ca.crt; the CA bundles are checked besides
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             settings = self._settings.current
             host = settings.webhook_host or "localhost"
