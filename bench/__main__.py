@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PARTS = ("proxy", "capture", "forwarder", "responder", "generator", "dlp", "synth", "kube", "injection")
+PARTS = ("proxy", "capture", "forwarder", "responder", "generator", "dlp", "synth", "kube", "injection", "admission")
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
