@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from speedscale_kube import Object, Ref, ref
 from speedscale_manifests.kustomize.reading import documents
+from speedscale_manifests.output.paths import INDEX
 from speedscale_schemas.errors import ConfigError
 
 Scope = Literal["all", "components", "none"]
@@ -114,10 +115,13 @@ def _unfolded(manifests: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _root(path: Path) -> Path | None:
-    """Return the outermost folder whose kustomizations lead down to `path`, None when none does."""
+    """Return the outermost folder whose kustomizations lead down to `path`, None when none does.
+
+    A folder that synthesis wrote is whole: what gathers it from above is an overlay, with values and patches in it.
+    """
     found = None
     child, folder = path, path.parent
-    while child != folder:
+    while child != folder and not (child / INDEX).is_file():
         gathered = _resources(folder)
         if gathered is None or not any((folder / one).resolve() == child.resolve() for one in gathered):
             break

@@ -182,7 +182,8 @@ RULES: tuple[Rule, ...] = (
         "trafficreplay-synced",
         "warning",
         "A TrafficReplay as an ordinary resource under Argo CD: once it is gone, self-heal replays again, for ever.",
-        "Make it a hook with a fixed name: argocd.argoproj.io/hook PostSync, hook-delete-policy BeforeHookCreation.",
+        "Make it a hook with a fixed name: argocd.argoproj.io/hook PostSync, "
+        "hook-delete-policy BeforeHookCreation,HookSucceeded,HookFailed.",
     ),
     Rule(
         "SPD034",

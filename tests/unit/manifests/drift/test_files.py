@@ -60,6 +60,13 @@ def test_a_chart_knows_what_the_others_have(dist: Path, monkeypatch: pytest.Monk
     assert {one.name for one in source.elsewhere} == {"one", "two"}
 
 
+def test_an_overlay_above_is_not_read(dist: Path) -> None:
+    (dist / ".speedscale-manifests").write_text("")
+    (dist.parent / "kustomization.yaml").write_text(f"resources: [{dist.name}]\n")
+    (dist.parent / "values.yaml").write_text("clusterName: production\n")
+    assert read(dist).scope == "all"
+
+
 def test_a_chart_that_nothing_gathers_knows_nothing(dist: Path) -> None:
     save(dist / "kustomization.yaml", {"resources": ["two"]})
     assert read(dist / "one").scope == "none"
