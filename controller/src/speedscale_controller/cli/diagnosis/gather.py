@@ -12,8 +12,8 @@ from typing import Any
 
 from speedscale_controller.certificates import names
 from speedscale_controller.cli import installed, workloads
-from speedscale_controller.cli.capture import Captured, State, capture
-from speedscale_controller.cli.objects import annotations_of, owned
+from speedscale_controller.cli.capture import Captured, State, capture, sidecar_image
+from speedscale_controller.cli.objects import annotations_of, labels_of, owned, pod_template
 from speedscale_controller.injection import Inject, Remove, Skip, decide
 from speedscale_controller.replay.status import moment
 from speedscale_kube import Client, Object, Ref
@@ -142,13 +142,17 @@ class Gathering:
     def _workloads(self, there: installed.Installed | None) -> list[Captured]:
         """Read workloads and have each judged; of what they make only Pods that were annotated by hand are kept."""
         found: list[Object] = []
+        judged: list[Captured] = []
         hidden: dict[str, str] = {}
-        found.extend(workloads.each(self._client, self._only, hidden, also=_annotated_pod))
+        around = workloads.Surroundings(self._client, there) if there else None
+        for obj in workloads.each(self._client, self._only, hidden, also=_annotated_pod):
+            if _mentions_us(obj):  # of ten thousand others nothing is kept: one is 60 KB as a dict
+                found.append(obj)
+                if not owned(obj):
+                    judged.append(capture(obj, around.facts(obj) if around else None))
         if hidden:
             self._unread["workloads"] = "; ".join(hidden.values())
         self._objects["workloads"] = found
-        around = workloads.Surroundings(self._client, there) if there else None
-        judged = [capture(obj, around.facts(obj) if around else None) for obj in found if not owned(obj)]
         return sorted(judged, key=lambda one: (one.namespace, one.kind, one.name))
 
     def _around(self, captured: Iterable[Captured]) -> None:
@@ -297,6 +301,13 @@ def canary_replay(namespace: str) -> Object:
 def _annotated_pod(obj: Object) -> bool:
     """Say whether a Pod bears an annotation of ours, which nothing reads there."""
     return obj.get("kind") == "Pod" and any(map(is_ours, annotations_of(obj)))
+
+
+def _mentions_us(obj: Object) -> bool:
+    """Say whether a workload asks for anything of ours, or has something."""
+    template = pod_template(obj)
+    places = (annotations_of(obj), labels_of(obj), annotations_of(template), labels_of(template))
+    return any(is_ours(name) for place in places for name in place) or bool(sidecar_image(template))
 
 
 def _created(obj: Mapping[str, Any] | None) -> datetime | None:
