@@ -190,7 +190,7 @@ class Running:
         for queue in self._queues.values():
             queue.wake()
         until = time.monotonic() + within_s
-        ended = [worker.join(max(0.0, until - time.monotonic())) for worker in self._workers if self.begun]
+        ended = [worker.join(max(0.0, until - time.monotonic())) for worker in self._workers]
         self._recorder.flush()
         return all(ended)
 

@@ -127,12 +127,12 @@ def test_workers_begin_when_every_store_is_full() -> None:
     reconciler.context.recorder.event(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}, "Normal", "R", "m"
     )
+    term.measure()
     assert term.stop(PATIENCE_S)
     assert seen == [Key("shop", "a"), Key("shop", "b")]
     assert [key for key, _ in reconciler.reported] == [Key("shop", "b")]
     assert reconciler.ticks == 1
     assert [one["kind"] for one in client.created] == ["Event"]
-    term.measure()
     sample = metrics.registry.get_sample_value
     for outcome in ("done", "permanent"):
         labels = {"reconciler": "pods", "outcome": outcome}
