@@ -421,6 +421,26 @@ def test_an_operator_that_was_away_clears_away_first(stage: Stage, shop: Shop, k
     assert spec_of(shop) == before
 
 
+@pytest.mark.fault("somebody takes the finalizer off", end="what is left is found by label and cleared away")
+def test_what_nobody_owns_is_cleared_away(stage: Stage, shop: Shop, kube: Client) -> None:
+    before = spec_of(shop)
+    made = shop.replay()
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    shop.workload("billing")
+    shop.replay("other", "billing", mode="responder-only")
+    until(stage, shop, lambda: shop.condition("MocksReady", "other").get("status") == "True", None, "other")
+    theirs = spec_of(shop, "billing")
+    kube.patch(kube.ref(made), {"metadata": {"finalizers": None}}, "user")
+    kube.delete(kube.ref(made))
+    assert stage.reconciler._orphans.sweep() > 0
+    assert spec_of(shop) == before
+    assert spec_of(shop, "billing") == theirs, "those of others stay"
+    left = shop.inventory()
+    assert left
+    assert not [name for name in left if NAME in name]
+    assert stage.reconciler._orphans.sweep() == 0
+
+
 # Several at once
 
 

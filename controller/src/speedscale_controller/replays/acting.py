@@ -76,7 +76,7 @@ class Hands:
             case Patch(ref, wanted):
                 self._change(ref, *self._eyes.patched(ref, wanted))
             case Revert(ref):
-                self._revert(turn, ref)
+                self.give_back(ref)
             case Delete(ref) | DeleteWorkload(ref):
                 self._client.delete(ref)
             case WriteReport():
@@ -131,7 +131,8 @@ class Hands:
             said = f"{ref} could not be made; the replay goes on without it: {error}"
             self._recorder().event(turn.obj, "Warning", "CollectorFailed", said)
 
-    def _revert(self, turn: Turn, ref: Ref) -> None:
+    def give_back(self, ref: Ref) -> None:
+        """Revert a workload; PermanentError when it cannot be."""
         live, wanted, refused = self._eyes.patched(ref, None)
         if refused:
             raise PermanentError("RevertRefused", f"{ref} cannot be given back: {refused}")

@@ -23,6 +23,7 @@ from speedscale_kube import Client, Key, Object, Ref, Result
 from speedscale_kube.errors import ForbiddenError
 from speedscale_schemas.errors import ConfigError, PermanentError, TransientError
 
+from . import orphans
 from .acting import Hands, Turn
 from .annotated import WORKLOADS, Annotated
 from .seeing import Eyes, Remarks
@@ -135,6 +136,7 @@ class Replays:
                 context.metrics.replays.labels(phase.value).set(phases[phase.value])
 
         context.every(MEASURE_S, "replays_measured", measure)
+        context.every(orphans.EVERY_S, "replay_orphans", self._orphans.run)
 
     def begin(self, context: Context) -> None:
         """Take what a look needs, without watches; a test may then call `reconcile` itself."""
@@ -142,6 +144,7 @@ class Replays:
         self._by_uid = {}
         self._eyes = Eyes(context.client, lambda: context.settings, context.bundle)
         self._hands = Hands(context.client, self._eyes, lambda: context.recorder)
+        self._orphans = orphans.Orphans(lambda: context.client, lambda: context.settings, self._hands)
 
     def reconcile(self, key: Key) -> Result:
         """Look at one TrafficReplay and do what has to be done now."""
