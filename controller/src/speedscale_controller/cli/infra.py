@@ -131,12 +131,18 @@ def _replay(actions: Any) -> None:
     inner = _group(actions, "replay", "run TrafficReplays")
     _replay_start(inner)
     listing = _action(
-        inner, "list", "replay", "show_all", "list replays and how they stand", "speedctl infra replay list -A"
+        inner, "list", "replay_views", "show_all", "list replays and how they stand", "speedctl infra replay list -A"
     )
     add_namespace_flag(listing)
     listing.add_argument("-A", "--all-namespaces", action="store_true", help="of all namespaces")
     add_output_flag(listing)
-    describe = _one(inner, "describe", "describe", "show a replay: what it asks for, its conditions, objects, events")
+    describe = _one(
+        inner,
+        "describe",
+        "describe",
+        module="replay_views",
+        help="show a replay: what it asks for, its conditions, objects, events",
+    )
     add_output_flag(describe)
     cancel = _one(inner, "cancel", "cancel", "end a replay: it is deleted, and its workload given back")
     cancel.add_argument("--wait", action="store_true", help="until everything is cleaned up")
@@ -146,8 +152,8 @@ def _replay(actions: Any) -> None:
     add_output_flag(waiting)
 
 
-def _one(inner: Any, name: str, function: str, help: str) -> argparse.ArgumentParser:
-    parser = _action(inner, name, "replay", function, help, f"speedctl infra replay {name} abstract-yucca -n shop")
+def _one(inner: Any, name: str, function: str, help: str, module: str = "replay") -> argparse.ArgumentParser:
+    parser = _action(inner, name, module, function, help, f"speedctl infra replay {name} abstract-yucca -n shop")
     parser.add_argument("name", metavar="NAME", help="of the TrafficReplay")
     add_namespace_flag(parser)
     return parser
