@@ -58,7 +58,7 @@ def waits_for(replay: Replay, others: Iterable[Replay]) -> Replay | None:
 
     `others` are all there are. One that is being deleted has its workloads until they are given back.
     """
-    mine = set(replay.targets)
+    mine = set(replay.targets) if changes_workloads(replay) else set()
     for other in sorted(others, key=lambda r: (r.status.concluded, *r.rank)):
         if other.uid == replay.uid or not changes_workloads(other):
             continue

@@ -367,6 +367,7 @@ def test_of_two_replays_the_one_that_began_has_the_workload() -> None:
     assert waits_for(begun, [begun, second]) is None
     other = Replay.read(obj("a", mode="generator-only", **spec))
     assert waits_for(first, [first, other]) is None
+    assert waits_for(other, [begun, other]) is None
 
 
 def test_an_ended_replay_holds_what_it_has_not_given_back() -> None:
