@@ -75,6 +75,8 @@ def decide(
         return Skip(*refusal, asked.warnings)
     if asked.parsed.operator.ignore:
         return Leave(asked.warnings, present)
+    if present and operation == "UPDATE" and not facts.replay and old is not None and _nothing_of_ours(obj, old, kind):
+        return Leave(asked.warnings, injected=True)  # else a new bundle would restart pods with the next change
     given = obj if isinstance(obj, dict) else workload.plain(obj)
     stripped = stripping.strip(given, kind)
     was_in = stripped.found or (old is not None and _present(old, kind))
@@ -98,6 +100,16 @@ def _present(obj: Mapping[str, Any], kind: str) -> bool:
         if isinstance(found, list)
         for c in found
     )
+
+
+def _nothing_of_ours(obj: Mapping[str, Any], old: Mapping[str, Any], kind: str) -> bool:
+    """Return whether an update is about neither the pods nor what is asked of us: replicas, a label, a strategy.
+
+    A sidecar of an earlier bundle stays then; healing tells of it (stale), and mends what has to be.
+    """
+    same_pods = workload.template_of(obj, kind) == workload.template_of(old, kind)
+    asked = [{name: text for name, text in workload.annotations_of(one).items() if is_ours(name)} for one in (obj, old)]
+    return same_pods and asked[0] == asked[1]
 
 
 def _mentions_us(obj: Mapping[str, Any], kind: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -221,6 +222,24 @@ def test_what_is_controlled_is_left(kind: str, shop: Any, facts: Any) -> None:
     assert "Deployment checkout" in verdict.message
     del obj["metadata"]["annotations"]
     assert isinstance(decide(obj, facts), Leave)
+
+
+def test_an_update_that_is_not_about_the_pods_keeps_an_older_sidecar(shop: Any, facts: Any, facts_of: Any) -> None:
+    """Else the first change of replicas after an upgrade would restart the pods."""
+    injected = decide(shop.workload(inject="true"), facts)
+    assert isinstance(injected, Inject)
+    stored = injected.object
+    newer = facts_of(template=json.loads(json.dumps(facts.template).replace('"image": "', '"image": "next/')))
+    scaled = copy.deepcopy(stored)
+    scaled["spec"]["replicas"] = 7
+    assert isinstance(decide(scaled, newer, operation="UPDATE"), Inject), "this bundle has another sidecar"
+    assert decide(scaled, newer, operation="UPDATE", old=stored) == Leave(injected=True)
+    restarted = copy.deepcopy(stored)
+    restarted["spec"]["template"]["metadata"].setdefault("annotations", {})["example.com/restartedAt"] = "now"
+    assert isinstance(decide(restarted, newer, operation="UPDATE", old=stored), Inject)
+    asked = copy.deepcopy(stored)
+    asked["metadata"]["annotations"]["sidecar.speedscale.com/proxy-in-port"] = "4999"
+    assert isinstance(decide(asked, newer, operation="UPDATE", old=stored), Inject)
 
 
 @pytest.mark.parametrize("kind", ["Job", "Pod"])
