@@ -96,7 +96,8 @@ def leave(replay: Replay, seen: Observed, now: datetime, limits: Limits) -> Deci
         return Decision(phase, status)
     mode = replay.memory.mode or replay.mode
     reported = bool(status.started) and not status.concluded and (mode != "responder-only" or replay.needs_report)
-    if reported and not seen.report_written:
+    given_up = names.report_ref(replay.namespace, replay.report_id) in seen.given_up  # a namespace that goes takes none
+    if reported and not seen.report_written and not given_up:
         why = "the TrafficReplay was deleted"
         state = "Canceled" if mode != "responder-only" else "Passed"
         return Decision(phase, status, (WriteReport(state, why, _canceled(why, state)),), 0.0)

@@ -11,6 +11,8 @@ import re
 import uuid
 from typing import Final
 
+from speedscale_kube import Ref
+
 GROUP: Final = "replay.speedscale.com"
 ID: Final = f"{GROUP}/id"
 ENV_ID: Final = f"{GROUP}/env-id"
@@ -59,3 +61,8 @@ def report_id(uid: str) -> str:
 def report_name(report: str) -> str:
     """Return the name of the ConfigMap with a report."""
     return f"speedscale-report-{report}"
+
+
+def report_ref(namespace: str, report: str) -> Ref:
+    """Return where the ConfigMap with a report is."""
+    return Ref("v1", "ConfigMap", namespace, report_name(report))

@@ -154,5 +154,6 @@ class Hands:
             for ref in reports.superfluous(found):
                 self._client.delete(ref)
         except PermanentError as error:
+            turn.given_up[names.report_ref(space, turn.replay.report_id)] = str(error)
             said = f"the report could not be written: {error}"
             self._recorder().event(turn.obj, "Warning", "ReportFailed", said)

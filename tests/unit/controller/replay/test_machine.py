@@ -496,6 +496,17 @@ def test_what_cannot_be_cleared_away_is_named_and_left_after_a_while() -> None:
     assert "Job shop/generator" in late[0].message  # type: ignore[union-attr]
 
 
+def test_a_report_that_cannot_be_written_keeps_no_deletion_waiting() -> None:
+    """A namespace that is being deleted takes no new ConfigMap."""
+    cluster = at_rest()["GeneratorRunning"]
+    replay = replace(cluster.replay, deleted=timestamp(NOW), memory=cluster.replay.memory.done())
+    first = decide(replay, Observed(memory=replay.memory), NOW, LIMITS)
+    assert [type(action).__name__ for action in first.actions] == ["WriteReport"]
+    refused = {names.report_ref(replay.namespace, replay.report_id): "the namespace is being terminated"}
+    then = decide(replay, Observed(memory=replay.memory, given_up=refused), NOW, LIMITS)
+    assert then.actions == (Hold(False),)
+
+
 def test_trouble_is_told_and_tried_again_later_until_it_is_too_late() -> None:
     cluster = Cluster()
     cluster.secrets = True
