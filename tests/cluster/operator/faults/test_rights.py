@@ -6,8 +6,9 @@ API server's own words, everything else works, and with the right comes back wha
 - Rights to read what is kept in memory are taken one at a time: /readyz names them, admission answers from memory.
 - Rights to write (and to read for a write) are taken together before a course of work that needs them, and given back
   one by one as each is named: so each is met missing at the place where it is needed, and the course ends as ever.
-- `ELSEWHERE` has the rest: tested in another file, or asked for only where a cluster has what this one has not. A right
-  that is in none of these fails the last assertion, so that a new one cannot be forgotten.
+- Rights to look one object up are taken all at once: whoever needs one tells, and goes on when they are back.
+- `ELSEWHERE` has the rest: tested in another file, or not met here, with the reason. A right that is in none of these
+  fails the last test, so that a new one cannot be forgotten.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from harness.cluster import Cluster
 from harness.interposer import Asked, Fault, Interposer, Refuse
 from harness.operator import NAME, Installation, Replica
 from harness.replaying import PASSED, SNAPSHOT, Shop, snapshot
+from harness.unseen import blind, missed
 from harness.workloads import INJECT, SIDECAR, containers, create, deployment
 
 from speedscale_controller.snapshots import config_map
@@ -42,22 +44,56 @@ workloads.RESYNC_S = 2.0  # instead of five minutes
 """
 """How long who was refused waits; nothing else of the operator is another than in a cluster."""
 
-_IDENTITY = "test_secrets_rights"
-_NO_SUCH_KIND = "no such kind in this cluster"
 _BY_REASON: dict[str, set[Right]] = {
-    _IDENTITY: {
+    "test_secrets_rights": {
         *(("secrets", verb) for verb in ("get", "create", "patch", "update", "delete")),
         *((f"{kind}webhookconfigurations", verb) for kind in ("mutating", "validating") for verb in ("get", "patch")),
     },
     "test_manager, test_lease": {("leases", verb) for verb in ("get", "create", "update", "patch")},
     "test_events: counted, nothing else happens": {("events", verb) for verb in ("get", "list", "create", "patch")},
-    _NO_SUCH_KIND: {
+    "not met: work that none of these courses has": {
+        ("jobs", "patch"),
+        ("services", "patch"),
+        ("networkpolicies", "patch"),
+        ("statefulsets", "delete"),
+        ("daemonsets", "delete"),
+        *(("trafficreplays", verb) for verb in ("create", "delete", "update")),
+        ("trafficreplays/status", "update"),
+        ("trafficreplays/finalizers", "update"),
+    },
+    "not met: no such kind in this cluster": {
         ("ciliumnodes", "get"),
         ("ciliumnodes", "list"),
         *(("rollouts", verb) for verb in ("get", "list", "watch", "patch", "delete")),
     },
 }
 ELSEWHERE = {right: reason for reason, found in _BY_REASON.items() for right in found}
+
+
+WATCHED = frozenset(
+    [
+        "configmaps",
+        "cronjobs",
+        "daemonsets",
+        "deployments",
+        "jobs",
+        "limitranges",
+        "mutatingwebhookconfigurations",
+        "namespaces",
+        "networkpolicies",
+        "persistentvolumeclaims",
+        "poddisruptionbudgets",
+        "pods",
+        "replicasets",
+        "resourcequotas",
+        "secrets",
+        "services",
+        "statefulsets",
+        "trafficreplays",
+        "validatingwebhookconfigurations",
+    ]
+)
+"""What is kept in memory."""
 
 
 class Rights:
@@ -119,9 +155,8 @@ def test_what_cannot_be_read_is_named(
 ) -> None:
     installation, way, replica = scene
     rights, before = Rights(installation), unharmed(replica)
-    watched = sorted({a.resource for a in way.asks if a.verb == "watch" and a.status == 200})
-    assert len(watched) >= 14, watched
-    for resource in watched:
+    assert {a.resource for a in way.asks if a.verb == "watch" and a.status == 200} == WATCHED
+    for resource in sorted(WATCHED):
         for verb in ("list", "watch"):
             right = (resource, verb)
 
@@ -168,16 +203,10 @@ def test_what_cannot_be_written_is_named(
     installation, way, replica = scene
     rights, before = Rights(installation), unharmed(replica)
     shop = Shop(kube, namespace, installation.namespace)
-    hooks = Ref("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "", NAME)
-    rules = kube.get(hooks)["webhooks"][0]["rules"]
-    kube.patch(hooks, [{"op": "replace", "path": "/webhooks/0/rules", "value": []}], "tests", kind="json")
-    try:
+    with blind(kube):
         named, live = _course(installation, way, rights, shop)
         for which in live:
             installation.until(lambda which=which: _healed(kube, which), f"{which} has its sidecar")
-    finally:
-        kube.patch(hooks, [{"op": "replace", "path": "/webhooks/0/rules", "value": rules}], "tests", kind="json")
-        rights.without()
     assert unharmed(replica) == before
     assert named == COURSE
 
@@ -209,8 +238,13 @@ def _course(installation: Installation, way: Interposer, rights: Rights, shop: S
 
 def _told(kube: Client, shop: Shop) -> set[Right]:
     """Return the rights that Events and conditions in users' namespaces call missing."""
-    said = [str(one.get("message")) for one in kube.list("v1", "Event", shop.namespace)]
-    said += [str(one.get("message")) for one in shop.status().get("conditions") or ()]
+    said = [str(one.get("message")) for one in shop.status().get("conditions") or ()]
+    by_status = {(resource, verb) for text in said for verb, resource in _REFUSED.findall(text)}
+    return by_status | _told_by_events(kube, shop.namespace)
+
+
+def _told_by_events(kube: Client, namespace: str) -> set[Right]:
+    said = (str(one.get("message")) for one in kube.list("v1", "Event", namespace))
     return {(resource, verb) for text in said for verb, resource in _REFUSED.findall(text)}
 
 
@@ -231,3 +265,46 @@ def _workloads(namespace: str) -> Iterator[Object]:
 def _healed(kube: Client, which: Ref) -> bool:
     live = kube.get(which)
     return SIDECAR in containers(live["spec"]["jobTemplate"] if which.kind == "CronJob" else live)
+
+
+@pytest.mark.fault("every right to look one object up, taken away at once", end="told; given back, it goes on")
+def test_what_cannot_be_looked_up_is_told(
+    scene: tuple[Installation, Interposer, Replica], kube: Client, namespace: str
+) -> None:
+    installation, _, replica = scene
+    rights, before = Rights(installation), unharmed(replica)
+    shop = Shop(kube, namespace, installation.namespace).furnish()
+    rights.without(*looked_up(rights.all))
+    which = missed(kube, namespace, "shop")
+    installation.until(lambda: ("deployments", "get") in _told_by_events(kube, namespace), "the workload's Event tells")
+    shop.replay()
+    outcome = {"process": "controller", "reconciler": "replays", "outcome": "permanent"}
+    results = "speedscale_operator_reconcile_results_total"
+    installation.until(lambda: replica.metric(results, **outcome) >= 1, "the replay is not seen, and that is counted")
+    said = [str(event["error"]) for event in replica.logs() if event.get("event") == "replay_not_seen"]
+    assert any('cannot get resource "trafficreplays"' in text for text in said), said
+    rights.without()
+    installation.until(lambda: SIDECAR in containers(kube.get(which)), "the workload is mended")
+
+    def ended() -> bool:
+        shop.play(PASSED)
+        return shop.condition("Running").get("reason") == "CleanedUp"
+
+    installation.until(ended, "the replay ends", 120.0)
+    assert shop.condition("Ready")["reason"] == "TestSucceeded", shop.status()
+    assert unharmed(replica) == before
+
+
+def looked_up(rights: set[Right]) -> set[Right]:
+    """Return the rights to read single objects, and nodes; not those of who leads and of Events."""
+    lists = {("nodes", "list")}
+    return {right for right in rights if right[1] == "get" and right[0] not in ("leases", "events")} | lists
+
+
+def test_no_right_is_forgotten(install: Any) -> None:
+    """A right that is granted is taken away by a test, or stands with the reason why it is not."""
+    granted = Rights(install()).all
+    read = {(resource, verb) for resource in WATCHED for verb in ("list", "watch")}
+    tested = read | COURSE | looked_up(granted)
+    assert granted - tested - ELSEWHERE.keys() == set()
+    assert (tested | ELSEWHERE.keys()) - granted == set(), "what is no longer granted needs no test"
