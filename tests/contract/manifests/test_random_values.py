@@ -73,7 +73,6 @@ def test_random_values_hold(judge: Any, random_values: ModuleType, profile: str,
     [
         ({"image": {"tag": "latest"}}, "image-pinned"),
         ({"imageTags": {"operator": "latest"}}, "image-pinned"),
-        ({"operator": {"webhookTimeoutSeconds": 11}}, "webhook-timeout"),
         ({"preset": "openshift", "globalPodSecurityContext": {"runAsUser": 1000}}, "openshift-ids"),
         (
             {"preset": "gke-autopilot", "inspector": {"resources": {"limits": {"cpu": "2"}, "requests": {"cpu": "1"}}}},
