@@ -19,9 +19,14 @@ class Watching:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         command = [sys.executable, "-m", "speedscale_runtime.cli.root", "synth", "--watch", *arguments]
-        self.process = subprocess.Popen(
-            command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
+        # A shell ignores Ctrl-C for what it starts in the background, and so would whatever is started from there.
+        ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.process = subprocess.Popen(
+                command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            )
+        finally:
+            signal.signal(signal.SIGINT, ignored)
 
     def until(self, word: str) -> str:
         """Return the next line with a word in it."""
