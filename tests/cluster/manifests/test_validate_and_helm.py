@@ -51,7 +51,7 @@ def test_a_first_installation_is_judged_before_its_namespace_is_there(
     assert step["state"] == "passed"
     assert step["checked"] == len(synth.objects(values))
     assert "judged in namespace default" in " ".join(step["notes"])
-    assert state(cluster) == before
+    assert state(cluster) - before == set()  # namespaces of earlier tests may still be going
 
 
 def test_the_servers_refusals_are_told_with_file(
