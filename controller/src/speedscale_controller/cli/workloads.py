@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from speedscale_controller.injection import Cluster, Facts, Installation, Namespace, ReplayPatch
+from speedscale_controller.facts import NATIVE_SIDECARS, assemble, virtual
+from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.replay import WorkloadPatch, hold, in_force
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError, NotFoundError
@@ -39,7 +40,6 @@ _SHORT: Final = {
     "rs": "ReplicaSet",
     "po": "Pod",
 }
-_NATIVE_SIDECARS: Final = (1, 29)
 
 
 def each(
@@ -110,20 +110,14 @@ class Surroundings:
         patch = self._replays().get(
             Ref(KINDS.get(str(workload["kind"]), ""), str(workload["kind"]), namespace, str(meta.get("name", "")))
         )
-        return Facts(
-            template=bundle.sidecar if bundle else None,
-            installation=Installation(
-                namespace=settings.namespace,
-                instance_id=self._installed.instance_id,
-                adopt=frozenset(filter(None, (settings.instance_id,))),
-                sidecar_config=settings.sidecar_config,
-                disable_smartdns=settings.disable_smartdns,
-                log_level=settings.log_level,
-                pull_secrets=settings.image_pull_secrets,
-            ),
+        return assemble(
+            settings,
+            bundle,
+            instance_id=self._installed.instance_id,
+            adopt=(settings.instance_id,),
             namespace=self._namespace(namespace, settings.watches(namespace)),
             cluster=self._observed(),
-            replay=None if patch is None else ReplayPatch(**patch.arguments()),
+            patch=patch,
         )
 
     def _namespace(self, name: str, selected: bool) -> Namespace:
@@ -144,8 +138,8 @@ class Surroundings:
     def _observed(self) -> Cluster:
         if self._cluster is None:
             version = minor_version(self._client.version())
-            kubelets = [minor_version(_kubelet(node)) for node in self._all("v1", "Node", "") if not _virtual(node)]
-            native = min([version, *kubelets]) >= _NATIVE_SIDECARS if kubelets else None
+            kubelets = [minor_version(_kubelet(node)) for node in self._all("v1", "Node", "") if not virtual(node)]
+            native = min([version, *kubelets]) >= NATIVE_SIDECARS if kubelets else None
             self._cluster = Cluster(version=version, native_sidecars=native)
         return self._cluster
 
@@ -174,7 +168,3 @@ def minor_version(text: str) -> tuple[int, int]:
 
 def _kubelet(node: Object) -> str:
     return str(((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion", ""))
-
-
-def _virtual(node: Object) -> bool:
-    return (node["metadata"].get("labels") or {}).get("type") == "virtual-kubelet"

@@ -2,21 +2,27 @@
 
 Admission (each replica) and healing (the leader) know the same things in the same way: namespaces, quotas and limits,
 who we are, which replays hold which workloads, what the cluster can. `watched(settings)` are the collections, `Memory`
-makes facts of their stores. No call to the API server is made for a decision; `observe` is, now and then.
+makes facts of their stores. No call to the API server is made for a decision; `observe` is, now and then. Who reads
+live (replays, `speedctl`) puts facts together by `assemble`, too.
 """
 
-from .cluster import observe
+from .assembly import assemble
+from .cluster import NATIVE_SIDECARS, observe, server_version, virtual
 from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, watched
 from .memory import Memory
 
 __all__ = [
     "IDENTITY",
     "LIMITS",
+    "NATIVE_SIDECARS",
     "QUOTAS",
     "REPLAYS",
     "Identity",
     "Memory",
+    "assemble",
     "namespaces",
     "observe",
+    "server_version",
+    "virtual",
     "watched",
 ]

@@ -18,7 +18,7 @@ _log = structlog.get_logger("speedscale_controller")
 def observe(client: Client, before: Cluster) -> Cluster:
     """Read the server's version and the nodes' kubelets anew; `before` when they cannot be read."""
     try:
-        version = _version(client.version())
+        version = server_version(client.version())
         native = _native(version, _kubelets(client))
     except (TransientError, PermanentError, PeerError) as error:
         _log.warning("cluster_not_observed", error=str(error))
@@ -29,7 +29,7 @@ def observe(client: Client, before: Cluster) -> Cluster:
     return now
 
 
-def _version(text: str) -> tuple[int, int]:
+def server_version(text: str) -> tuple[int, int]:
     """Return major and minor of `v1.34.4` or `v1.29.3-gke.100`; of anything else, what needs nothing new."""
     parts = text.removeprefix("v").split(".")
     try:
@@ -41,14 +41,14 @@ def _version(text: str) -> tuple[int, int]:
 def _kubelets(client: Client) -> tuple[tuple[int, int], ...]:
     """Return the versions of the nodes' kubelets, as far as nodes tell; none where nodes may not be read."""
     try:
-        nodes = [node for page in client.pages("v1", "Node") for node in page.items if not _virtual(node)]
+        nodes = [node for page in client.pages("v1", "Node") for node in page.items if not virtual(node)]
     except ForbiddenError:
         return ()
     told = (((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") for node in nodes)
-    return tuple(_version(str(version)) for version in told if version)
+    return tuple(server_version(str(version)) for version in told if version)
 
 
-def _virtual(node: Object) -> bool:
+def virtual(node: Object) -> bool:
     """Say whether no kubelet of its own runs pods there: it gets none of our sidecars."""
     return ((node["metadata"].get("labels") or {}).get("type")) == "virtual-kubelet"
 

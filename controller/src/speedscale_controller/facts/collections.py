@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from speedscale_controller.certificates.names import STATE
+from speedscale_controller.certificates.names import ADOPTED, INSTANCE_ID, STATE
 from speedscale_controller.injection import Limits, Quota
 from speedscale_controller.reconciling import Scope, Watched
 from speedscale_controller.replay import Hold, hold
@@ -14,7 +14,6 @@ from speedscale_controller.settings import Settings
 from speedscale_kube import Object
 from speedscale_schemas import trafficreplay
 
-INSTANCE_ID, ADOPTED = "INSTANCE_ID", "ADOPTED_INSTANCE_IDS"
 Pairs = tuple[tuple[str, str], ...]
 
 

@@ -8,12 +8,13 @@ from typing import Any, Protocol, TypeVar
 
 from speedscale_controller.bundle import Bundle
 from speedscale_controller.certificates.names import STATE
-from speedscale_controller.injection import Cluster, Facts, Installation, Namespace, ReplayPatch
+from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.reconciling import Watched
 from speedscale_controller.replay import WorkloadPatch, in_force
 from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Ref, Store
 
+from .assembly import assemble
 from .cluster import observe
 from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces
 
@@ -76,25 +77,15 @@ class Memory:
         """Return the facts of one workload."""
         settings, bundle = self._settings(), self._bundle()
         patch = self._in_force.get((namespace, kind, name))
-        return Facts(
-            template=None if bundle is None else bundle.sidecar,
-            installation=self._installation(settings),
-            namespace=self._namespace(namespace, settings),
-            cluster=self._cluster,
-            replay=None if patch is None else ReplayPatch(**patch.arguments()),
-        )
-
-    def _installation(self, settings: Settings) -> Installation:
         identity = self.identity
-        return Installation(
-            namespace=settings.namespace,
+        return assemble(
+            settings,
+            bundle,
             instance_id=identity.id,
             adopt=identity.adopted - {identity.id},
-            sidecar_config=settings.sidecar_config,
-            disable_smartdns=settings.disable_smartdns,
-            log_level=settings.log_level,
-            pull_secrets=settings.image_pull_secrets,
-            create_jks=settings.create_jks,
+            namespace=self._namespace(namespace, settings),
+            cluster=self._cluster,
+            patch=patch,
         )
 
     def _namespace(self, name: str, settings: Settings) -> Namespace:

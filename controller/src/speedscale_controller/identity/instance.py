@@ -13,13 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from speedscale_controller.certificates.names import CERTS, FORWARDER, MANAGER, OWN, STATE, WEBHOOK
+from speedscale_controller.certificates.names import (
+    ADOPTED,
+    CERTS,
+    FORWARDER,
+    INSTANCE_ID,
+    MANAGER,
+    OWN,
+    STATE,
+    WEBHOOK,
+)
 from speedscale_controller.certificates.secret import read
 from speedscale_kube import Client, Ref
 
-ID = "INSTANCE_ID"
-ADOPTED = "ADOPTED_INSTANCE_IDS"
-"""Ids of installations that are gone, one a line."""
 _WITNESSES = (CERTS, WEBHOOK, FORWARDER, OWN)
 _LABELS = {"app.kubernetes.io/part-of": "speedscale", "app.kubernetes.io/managed-by": "speedscale-operator"}
 
@@ -39,7 +45,7 @@ class Instance:
 def of(state: Mapping[str, Any] | None) -> Instance | None:
     """Return what the ConfigMap says, None when it says no id."""
     data = (state or {}).get("data") or {}
-    name = str(data.get(ID, "")).strip()
+    name = str(data.get(INSTANCE_ID, "")).strip()
     return Instance(name, frozenset(str(data.get(ADOPTED, "")).split()) - {name}) if name else None
 
 
@@ -57,7 +63,7 @@ def ensure(
         return found
     name = last.id if last else _witness(client, namespace) or vendors or str(uuid.UUID(bytes=random(16), version=4))
     adopted = last.adopted if last else frozenset[str]()
-    data = {ID: name, **({ADOPTED: "\n".join(sorted(adopted))} if adopted else {})}
+    data = {INSTANCE_ID: name, **({ADOPTED: "\n".join(sorted(adopted))} if adopted else {})}
     metadata = {"name": STATE, "namespace": namespace, "labels": dict(_LABELS)}
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
     if live is None:
@@ -81,7 +87,7 @@ def adopt(client: Client, namespace: str, instance: str) -> Instance:
     live = client.find(which)
     found = of(live)
     if live is None or found is None:
-        raise ValueError(f"{which} has no {ID}: the operator of namespace {namespace} has not run yet")
+        raise ValueError(f"{which} has no {INSTANCE_ID}: the operator of namespace {namespace} has not run yet")
     if found.owns(instance):
         return found
     adopted = found.adopted | {instance}

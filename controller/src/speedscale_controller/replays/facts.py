@@ -10,13 +10,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from speedscale_controller.bundle import Bundle
-from speedscale_controller.injection import Cluster, Facts, Installation, Namespace, ReplayPatch
+from speedscale_controller.certificates.names import INSTANCE_ID, STATE
+from speedscale_controller.facts import assemble, server_version
+from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.replay import WorkloadPatch
 from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Ref
 from speedscale_kube.errors import ForbiddenError
 
-STATE = "speedscale-operator-state"
 T = TypeVar("T")
 
 
@@ -29,24 +30,15 @@ class FactsReader:
 
     def read(self, namespace: str, settings: Settings, bundle: Bundle | None, patch: WorkloadPatch | None) -> Facts:
         """Return the facts of a workload in a namespace under a replay's patch, or under none."""
-        return Facts(
-            template=None if bundle is None else bundle.sidecar,
-            installation=self._installation(settings),
+        state = self._client.find(Ref("v1", "ConfigMap", settings.namespace, STATE)) or {}
+        return assemble(
+            settings,
+            bundle,
+            instance_id=str((state.get("data") or {}).get(INSTANCE_ID, "")),
+            adopt=(settings.instance_id,),
             namespace=self._namespace(namespace, settings),
             cluster=self._server(),
-            replay=None if patch is None else ReplayPatch(**patch.arguments()),
-        )
-
-    def _installation(self, settings: Settings) -> Installation:
-        state = self._client.find(Ref("v1", "ConfigMap", settings.namespace, STATE)) or {}
-        return Installation(
-            namespace=settings.namespace,
-            instance_id=str((state.get("data") or {}).get("INSTANCE_ID", "")),
-            adopt=frozenset(filter(None, (settings.instance_id,))),
-            sidecar_config=settings.sidecar_config,
-            disable_smartdns=settings.disable_smartdns,
-            log_level=settings.log_level,
-            pull_secrets=settings.image_pull_secrets,
+            patch=patch,
         )
 
     def _namespace(self, name: str, settings: Settings) -> Namespace:
@@ -61,11 +53,7 @@ class FactsReader:
 
     def _server(self) -> Cluster:
         if self._cluster is None:
-            digits = self._client.version().removeprefix("v").split(".")[:2]
-            try:
-                self._cluster = Cluster(version=(int(digits[0]), int("".join(c for c in digits[1] if c.isdigit()))))
-            except (IndexError, ValueError):
-                self._cluster = Cluster(version=(1, 25))
+            self._cluster = Cluster(version=server_version(self._client.version()))
         return self._cluster
 
 
