@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from speedscale_manifests.objects import Manifest, names, pod_template, prune
+from speedscale_manifests.objects import Manifest, env, names, pod_template, prune
 from speedscale_manifests.values import Values
 from speedscale_schemas.templates import gap
 
@@ -22,6 +22,7 @@ METRICS_PORT = 4145
 SNAPSHOTS = "/snapshots"
 RESULTS = "/results"
 HOME = "/var/lib/speedscale"
+DLP_KEY = "/var/run/secrets/speedscale/dlp-key"
 
 
 def name(component: str) -> str:
@@ -63,6 +64,14 @@ def metadata(
         "ownerReferences": gap("owner_references"),
     }
     return {**meta, "annotations": annotations} if annotations else meta
+
+
+def dlp_key(values: Values) -> tuple[list[Manifest], list[Manifest], list[Manifest]]:
+    """Return variables, mounts and volumes that give a container the redaction key; none where nothing is redacted."""
+    if not values.dlp.enabled:
+        return [], [], []
+    volume: Manifest = {"name": "dlp-key", "secret": {"secretName": names.dlp_key_secret(values), "defaultMode": 0o444}}
+    return [env("DLP_KEY_PATH", DLP_KEY)], [{"name": "dlp-key", "mountPath": DLP_KEY, "readOnly": True}], [volume]
 
 
 def pod(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speedscale_manifests.objects import Manifest, container, env, names, scratch
+from speedscale_manifests.objects import Manifest, container, env, scratch
 from speedscale_manifests.values import Values
 from speedscale_schemas.templates import gap, gap_text, seal
 
@@ -18,7 +18,6 @@ from .component import Component
 
 NAME = "generator"
 _TTL_S = 24 * 3600
-_DLP_KEY = "/var/run/secrets/speedscale/dlp-key"
 
 
 def templates(values: Values) -> list[Manifest]:
@@ -44,34 +43,34 @@ def templates(values: Values) -> list[Manifest]:
 def _pod(values: Values) -> Manifest:
     temporary, temporary_mount = scratch("tmp", "/tmp", "256Mi")
     results, results_mount = scratch("results", replay.RESULTS, "4Gi")
+    key_env, key_mounts, key_volumes = replay.dlp_key(values)
     home, home_mount = scratch("home", replay.HOME, "64Mi")
     mounts: list[Any] = [
         temporary_mount,
         results_mount,
         home_mount,
         {"name": "snapshot", "mountPath": replay.SNAPSHOTS, "readOnly": True},
-        *([{"name": "dlp-key", "mountPath": _DLP_KEY, "readOnly": True}] if values.dlp.enabled else []),
+        *key_mounts,
         gap("secret_mounts"),
     ]
-    key = {"name": "dlp-key", "secret": {"secretName": names.dlp_key_secret(values), "defaultMode": 0o444}}
     return replay.pod(
         values,
         NAME,
-        [_container(values, mounts)],
+        [_container(values, mounts, key_env)],
         restartPolicy="Never",
         volumes=[
             temporary,
             results,
             home,
             gap("snapshot_volume"),
-            *([key] if values.dlp.enabled else []),
+            *key_volumes,
             gap("secret_volumes"),
         ],
         terminationGracePeriodSeconds=30,
     )
 
 
-def _container(values: Values, mounts: list[Any]) -> Manifest:
+def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Manifest:
     return container(
         values,
         "speedscale-generator",
@@ -81,7 +80,7 @@ def _container(values: Values, mounts: list[Any]) -> Manifest:
         env=[
             env("BUILD_TAG", gap("build_tag")),
             env("CUSTOM_URL", gap("custom_urls")),
-            *([env("DLP_KEY_PATH", _DLP_KEY)] if values.dlp.enabled else []),
+            *key_env,
             env("LOG_LEVEL", values.log_level),
             env("LOW_DATA", gap("low_data")),
             env("METRICS_HOST", "0.0.0.0"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speedscale_manifests.objects import Manifest, container, env, http_probe, names, scratch
+from speedscale_manifests.objects import Manifest, container, env, http_probe, scratch
 from speedscale_manifests.values import Values
 from speedscale_schemas.templates import gap, seal
 
@@ -20,7 +20,6 @@ NAME = "responder"
 HTTP_PORT = 8080
 HTTPS_PORT = 8443
 PROXY_PORT = 4140
-_DLP_KEY = "/var/run/secrets/speedscale/dlp-key"
 
 
 def templates(values: Values) -> list[Manifest]:
@@ -51,6 +50,7 @@ def templates(values: Values) -> list[Manifest]:
 def _pod(values: Values) -> Manifest:
     temporary, temporary_mount = scratch("tmp", "/tmp", "256Mi")
     results, results_mount = scratch("results", replay.RESULTS, "1Gi")
+    key_env, key_mounts, key_volumes = replay.dlp_key(values)
     home, home_mount = scratch("home", replay.HOME, "64Mi")
     mounts: list[Any] = [
         temporary_mount,
@@ -58,28 +58,27 @@ def _pod(values: Values) -> Manifest:
         home_mount,
         {"name": "snapshot", "mountPath": replay.SNAPSHOTS, "readOnly": True},
         senders.mount(f"{replay.HOME}/certs"),
-        *([{"name": "dlp-key", "mountPath": _DLP_KEY, "readOnly": True}] if values.dlp.enabled else []),
+        *key_mounts,
         gap("secret_mounts"),
     ]
-    key = {"name": "dlp-key", "secret": {"secretName": names.dlp_key_secret(values), "defaultMode": 0o444}}
     return replay.pod(
         values,
         NAME,
-        [_container(values, mounts)],
+        [_container(values, mounts, key_env)],
         volumes=[
             temporary,
             results,
             home,
             gap("snapshot_volume"),
             senders.authority_volume(),
-            *([key] if values.dlp.enabled else []),
+            *key_volumes,
             gap("secret_volumes"),
         ],
         terminationGracePeriodSeconds=30,
     )
 
 
-def _container(values: Values, mounts: list[Any]) -> Manifest:
+def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Manifest:
     return container(
         values,
         "speedscale-responder",
@@ -88,7 +87,7 @@ def _container(values: Values, mounts: list[Any]) -> Manifest:
         command=["speedscale-responder"],
         env=[
             env("BUILD_TAG", gap("build_tag")),
-            *([env("DLP_KEY_PATH", _DLP_KEY)] if values.dlp.enabled else []),
+            *key_env,
             env("FAULTS", gap("faults")),
             env("LOG_LEVEL", values.log_level),
             env("METRICS_HTTP_PORT", replay.METRICS_PORT),

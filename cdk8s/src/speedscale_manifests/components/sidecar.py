@@ -110,16 +110,7 @@ def identity(values: Values) -> list[Manifest]:
         allowPrivilegedContainer=values.privileged_sidecars,
         allowPrivilegeEscalation=values.privileged_sidecars or _sees_dns(values),
         allowedCapabilities=["NET_ADMIN", *(["NET_RAW"] if _sees_dns(values) else [])],
-        volumes=[
-            "configMap",
-            "csi",
-            "downwardAPI",
-            "emptyDir",
-            "ephemeral",
-            "persistentVolumeClaim",
-            "projected",
-            "secret",
-        ],
+        volumes=list(_APPLICATION_VOLUMES),
     )
     grant: Grant = openshift.use(names.app_name(NAME))
     return [constraints, cluster_role(values, NAME, [grant])]

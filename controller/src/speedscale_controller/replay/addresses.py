@@ -8,25 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
+
+from .traffic import Traffic
 
 _URL = re.compile(r"(https?://)?(\[[0-9A-Fa-f:.]+\]|[^:/\[\]\s?#,=]*)(:\d{1,5})?/?")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-class Recorded(Protocol):
-    """What counts of a key of inbound traffic (`snapshots.Traffic`)."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def service(self) -> str: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def protocol(self) -> str: ...
 
 
 def given(url: str, path: str) -> tuple[str, str]:
@@ -40,7 +27,7 @@ def given(url: str, path: str) -> tuple[str, str]:
     return url.strip().rstrip("/"), ""
 
 
-def of_workload(workload: Mapping[str, Any], services: Iterable[Mapping[str, Any]], test: Recorded) -> tuple[str, str]:
+def of_workload(workload: Mapping[str, Any], services: Iterable[Mapping[str, Any]], test: Traffic) -> tuple[str, str]:
     """Return the URL of the workload's Service for a test, or empty and why there is none.
 
     `services` are those of its namespace. The port is the recorded one, as the Service's port or where that leads; else
@@ -72,7 +59,7 @@ def of_workload(workload: Mapping[str, Any], services: Iterable[Mapping[str, Any
     return f"{scheme}://{service['metadata']['name']}.{meta['namespace']}.svc:{number}", ""
 
 
-def custom_urls(targets: Sequence[tuple[Recorded, str]]) -> tuple[str, list[str]]:
+def custom_urls(targets: Sequence[tuple[Traffic, str]]) -> tuple[str, list[str]]:
     """Return the generator's CUSTOM_URL for tests and their URLs, and the problems.
 
     One URL for all stands alone; several are told apart by recorded service, else by recorded host.

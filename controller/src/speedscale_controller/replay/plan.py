@@ -17,10 +17,7 @@ from . import addresses, matching, routing
 from .matching import ALL
 from .model import MODES, Cleanup, Mode, Replay, Workload
 from .routing import Route
-
-
-class Key(addresses.Recorded, routing.Called, Protocol):
-    """One key of a snapshot's traffic."""
+from .traffic import Traffic
 
 
 class Index(Protocol):
@@ -239,7 +236,7 @@ def _urls(
         url, problem = addresses.given(replay.custom_url, "spec.customURL")
         problems += [problem] if problem else []
         return url
-    found: list[tuple[addresses.Recorded, str]] = []
+    found: list[tuple[Traffic, str]] = []
     for part in parts:
         workload = part.workload
         for key in part.tests:

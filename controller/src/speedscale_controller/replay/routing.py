@@ -11,27 +11,14 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
+
+from .traffic import Traffic
 
 SERVED: Final = frozenset({"http", "https"})
 """Protocols that the responder speaks."""
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 SERVICES: Final = ("http", "https")
-
-
-class Called(Protocol):
-    """What counts of a key of outbound traffic (`snapshots.Traffic`)."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def service(self) -> str: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def protocol(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +31,7 @@ class Route:
     tls: bool
 
 
-def why_not(traffic: Called, routing: str) -> str:
+def why_not(traffic: Traffic, routing: str) -> str:
     """Return why calls of this key cannot be led to the mocks, empty where they can."""
     if traffic.protocol not in SERVED:
         return f"protocol {traffic.protocol or 'unknown'} cannot be mocked yet, {' and '.join(sorted(SERVED))} can"
@@ -59,7 +46,7 @@ def why_not(traffic: Called, routing: str) -> str:
     return ""
 
 
-def routes(called: Iterable[Called]) -> tuple[Route, ...]:
+def routes(called: Iterable[Traffic]) -> tuple[Route, ...]:
     """Return the routes for keys that can be mocked, by host."""
     ports: dict[str, set[int]] = {}
     plain: set[str] = set()

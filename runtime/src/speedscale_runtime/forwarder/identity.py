@@ -11,6 +11,8 @@ from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError
 
+from .stamps import stamp
+
 
 class ServerIdentity:
     """A TLS context for `cert_file` and `key_file` (PEM); without a name `context` is None."""
@@ -37,7 +39,7 @@ class ServerIdentity:
         return True
 
     def _stamps(self) -> tuple[object, ...]:
-        return tuple(_stamp(Path(name)) for name in self._files if name)
+        return tuple(stamp(Path(name)) for name in self._files if name)
 
 
 def _context(cert_file: str, key_file: str) -> ssl.SSLContext:
@@ -48,11 +50,3 @@ def _context(cert_file: str, key_file: str) -> ssl.SSLContext:
     except (ssl.SSLError, OSError) as error:
         raise ConfigError([f"FORWARDER_TLS_CERT_FILE: {cert_file}: {error}"]) from error
     return context
-
-
-def _stamp(path: Path) -> object:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino)

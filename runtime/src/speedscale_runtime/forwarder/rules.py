@@ -15,6 +15,8 @@ from speedscale_runtime.dlp import Redactor
 from speedscale_runtime.filters import Rule
 from speedscale_schemas.errors import ConfigError
 
+from .stamps import stamp
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _FOLDERS = {"filter rule": "filters", "DLP rule": "dlp"}
 
@@ -61,16 +63,8 @@ class RuleSet:
         paths = [home.stored_path(kind, name, self._home) for kind, name in self._named()]
         if self._key_path:
             paths.append(Path(self._key_path))
-        return tuple(_stamp(p) for p in paths)
+        return tuple(stamp(p) for p in paths)
 
     def _named(self) -> list[tuple[str, str]]:
         named = [("filter-rule", self.filter_name), ("dlp-rule", self.dlp_name)]
         return [(kind, name) for kind, name in named if name]
-
-
-def _stamp(path: Path) -> object:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino)
