@@ -64,8 +64,8 @@ def test_a_sidecar_goes_in_and_out(
     code, said, err = infra("sidecar", "add", "deploy/cart", "--tls-out", "--memory-limit", "128Mi")
     assert (code, said["injected"]) == (0, True), err
     assert SIDECAR in containers(kube.get(which))
-    code, said, _ = infra("workloads", "--captured")
-    assert [(one["name"], one["state"]) for one in said["workloads"]] == [("cart", "injected")]
+    _, said, _ = infra("workloads", "--captured")
+    assert [(one["name"], one["state"], one["message"]) for one in said["workloads"]] == [("cart", "injected", "")]
 
     code, said, err = infra("sidecar", "remove", "cart", "--settings")
     assert (code, said["state"]) == (0, "none"), err

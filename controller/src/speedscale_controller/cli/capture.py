@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from speedscale_controller.injection import Facts, Inject, Leave, Remove, Skip, decide
+from speedscale_controller.injection import Facts, Inject, Leave, Remove, Skip, decide, patch
 from speedscale_controller.injection import names as n
 from speedscale_schemas.annotations import is_ours, parse
 
@@ -100,7 +100,9 @@ def _judged(
     verdict = decide(workload, facts, operation="UPDATE")
     match verdict:
         case Inject():
-            return (State.STALE if injected else State.PENDING), "", "", verdict.warnings
+            if not injected:
+                return State.PENDING, "", "", verdict.warnings
+            return State.STALE, "", _differing(workload, verdict.object), verdict.warnings
         case Remove():
             return State.REMOVING, verdict.reason or "", verdict.message, verdict.warnings
         case Skip():
@@ -108,6 +110,13 @@ def _judged(
         case Leave():
             state = State.INJECTED if verdict.injected or injected else State.NETTAP if nettap else State.NONE
             return state, "", "", verdict.warnings
+
+
+def _differing(live: Mapping[str, Any], wanted: Mapping[str, Any], most: int = 4) -> str:
+    """Return where the pods would be made differently now, the first few places."""
+    where = [operation["path"] for operation in patch(live, wanted)]
+    more = f" and {len(where) - most} more" if len(where) > most else ""
+    return f"another sidecar would be put in now; it would differ in {', '.join(where[:most])}{more}"
 
 
 def sidecar_image(template: Mapping[str, Any]) -> str:
