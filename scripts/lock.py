@@ -18,7 +18,7 @@ def main() -> int:
     for command in (
         ("lock", *sys.argv[1:]),
         (
-            *("export", "--quiet", "--frozen", "--all-packages", "--all-groups", "--no-emit-workspace"),
+            *("export", "--quiet", "--frozen", "--all-packages", "--all-extras", "--all-groups", "--no-emit-workspace"),
             *("--no-header", "--no-annotate", "--format", "requirements.txt", "-o", "requirements.lock"),
         ),
     ):

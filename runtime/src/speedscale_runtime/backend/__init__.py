@@ -1,0 +1,1 @@
+"""The self-hosted backend speedscale-cloud: traffic, snapshots, rules, reports and clusters over one API."""
