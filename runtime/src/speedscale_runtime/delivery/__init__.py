@@ -1,0 +1,9 @@
+"""Handing files over between a replay's pods and its collector: how they are packed, and the client's side of the wire.
+
+Used by generator and responder (results out), by `speedscale-fetch` (snapshot in) and by the collector (`archive`).
+Below all of them, because services meet over the wire only. Nothing here knows what is in a results folder.
+"""
+
+from .client import Collector, Refusal, Upload, collector_of
+
+__all__ = ["Collector", "Refusal", "Upload", "collector_of"]
