@@ -58,13 +58,17 @@ def _registry() -> Registry[Any]:
 
 
 @cache
-def _validator(kind: str) -> Draft202012Validator:
-    return Draft202012Validator(schema(kind), registry=_registry(), format_checker=FORMATS)
+def _validator(kind: str, part: str = "") -> Draft202012Validator:
+    found = {"$ref": f"speedscale:{kind}#/$defs/{part}"} if part else schema(kind)
+    return Draft202012Validator(found, registry=_registry(), format_checker=FORMATS)
 
 
-def check(kind: str, document: object, *, source: str = "") -> list[Problem]:
-    """Return every problem of the document, in document order; an empty list when it is valid."""
-    return problems(_validator(kind).iter_errors(document), document, source)
+def check(kind: str, document: object, *, source: str = "", part: str = "") -> list[Problem]:
+    """Return every problem of the document, in document order; an empty list when it is valid.
+
+    `part` names one of the kind's `$defs`, which the document is held against instead of the whole.
+    """
+    return problems(_validator(kind, part).iter_errors(document), document, source)
 
 
 def load(kind: str, text: bytes | str, *, source: str) -> Any:
