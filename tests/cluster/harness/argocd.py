@@ -32,7 +32,7 @@ import yaml
 from speedscale_kube import Object, Ref
 from speedscale_kube.errors import NotFoundError
 
-from .cluster import Cluster
+from .cluster import PATIENCE, Cluster
 from .components import HOST, free_ports
 from .definitions import define
 from .nodes import Nodes
@@ -129,12 +129,12 @@ class ArgoCD:
 
     def until_app(self, name: str, good: Callable[[Object], bool], what: str, deadline_s: float = 120.0) -> Object:
         """Ask for an Application until it is so; AssertionError with what Argo CD says of it after `deadline_s`."""
-        deadline = time.monotonic() + deadline_s
+        deadline = time.monotonic() + deadline_s * PATIENCE
         while True:
             app = self.kube.find(self.ref(name)) or {}
             if good(app):
                 return app
-            assert time.monotonic() < deadline, f"waited {deadline_s:.0f} s until {what}\n{described(name, app)}"
+            assert time.monotonic() < deadline, f"waited {deadline_s * PATIENCE:.0f} s until {what}\n{described(name, app)}"
             time.sleep(0.05)
 
     def refresh(self, name: str, how: str = "hard") -> Object:
