@@ -134,7 +134,9 @@ class ArgoCD:
             app = self.kube.find(self.ref(name)) or {}
             if good(app):
                 return app
-            assert time.monotonic() < deadline, f"waited {deadline_s * PATIENCE:.0f} s until {what}\n{described(name, app)}"
+            assert time.monotonic() < deadline, (
+                f"waited {deadline_s * PATIENCE:.0f} s until {what}\n{described(name, app)}"
+            )
             time.sleep(0.05)
 
     def refresh(self, name: str, how: str = "hard") -> Object:
