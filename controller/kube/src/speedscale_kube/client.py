@@ -291,12 +291,31 @@ class Client:
             return False
         return True
 
-    def log(self, pod: Ref, *, container: str = "", previous: bool = False, lines: int = 20) -> str:
-        """Return the end of a container's log, at most 16 KiB; `previous` is that of its last run."""
-        params = {"tailLines": str(lines), "limitBytes": str(_LOG_BYTES), "previous": "true" if previous else ""}
+    def log(
+        self,
+        pod: Ref,
+        *,
+        container: str = "",
+        previous: bool = False,
+        lines: int = 20,
+        since: str = "",
+        timestamps: bool = False,
+        max_bytes: int = _LOG_BYTES,
+    ) -> str:
+        """Return the end of a container's log, at most `lines` (0: any) and `max_bytes`; `previous`: of its last run.
+
+        `since` is RFC 3339, to the second, and leaves out what is older; `timestamps` puts the time before each line.
+        """
+        params = {
+            "tailLines": str(lines or ""),
+            "limitBytes": str(max_bytes),
+            "previous": "true" if previous else "",
+            "sinceTime": since,
+            "timestamps": "true" if timestamps else "",
+        }
         given = {k: v for k, v in {**params, "container": container}.items() if v}
         with self._transport.stream(f"{self._path(pod)}/log", given, silence_s=_GRACE_S) as answer:
-            return bytes(answer.raw.read(_LOG_BYTES)).decode("utf-8", "replace")
+            return bytes(answer.raw.read(max_bytes)).decode("utf-8", "replace")
 
     def _path(self, which: Ref) -> str:
         resource = self.resource(which.api_version, which.kind)

@@ -17,11 +17,11 @@ from hdrh.histogram import HdrHistogram
 
 from .model import Latency
 
-_LOWEST, _HIGHEST, _DIGITS = 1, 3_600_000_000, 3
+LOWEST, HIGHEST, PRECISION = 1, 3_600_000_000, 3
 _COMPRESSED_COOKIE, _PLAIN_COOKIE = 0x1C849304, 0x1C849303
 _HEADER = 40
 _PLAIN_MAX = 1024 * 1024
-_SCALE: Any = HdrHistogram(_LOWEST, _HIGHEST, _DIGITS)
+_SCALE: Any = HdrHistogram(LOWEST, HIGHEST, PRECISION)
 """Says which slot a value has; holds no counts itself."""
 
 
@@ -73,7 +73,7 @@ class Histogram:
 
 
 def _slot(microseconds: int) -> int:
-    bounded = min(_HIGHEST, max(_LOWEST, microseconds))
+    bounded = min(HIGHEST, max(LOWEST, microseconds))
     return int(_SCALE._counts_index_for(bounded))
 
 
@@ -95,8 +95,8 @@ def _counts(encoded: str) -> list[tuple[int, int]]:
         raise ValueError(f"no HDR histogram ({error})") from error
     if (cookie & ~0xF0, inner & ~0xF0) != (_COMPRESSED_COOKIE, _PLAIN_COOKIE) or size > len(plain) - _HEADER:
         raise ValueError("no HDR histogram (not of version 2, or cut short)")
-    if (lowest, highest, digits) != (_LOWEST, _HIGHEST, _DIGITS):
-        raise ValueError(f"no HDR histogram of {_LOWEST} to {_HIGHEST} with {_DIGITS} digits")
+    if (lowest, highest, digits) != (LOWEST, HIGHEST, PRECISION):
+        raise ValueError(f"no HDR histogram of {LOWEST} to {HIGHEST} with {PRECISION} digits")
     found, index = [], 0
     for number in _numbers(plain[_HEADER : _HEADER + size]):
         if number > 0:
