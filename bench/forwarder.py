@@ -29,7 +29,7 @@ import aiohttp
 
 from speedscale_runtime import dlp, filters
 from speedscale_runtime.forwarder.core import Pipeline
-from speedscale_runtime.forwarder.spool import Limits, Record, SegmentLog
+from speedscale_runtime.spool import Limits, Record, SegmentLog
 from speedscale_schemas import frames
 from speedscale_schemas.frames import Frame
 

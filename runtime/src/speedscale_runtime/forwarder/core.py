@@ -10,8 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import zstandard
-
 from speedscale_runtime.dlp import Redactor
 from speedscale_runtime.filters import Rule
 from speedscale_runtime.rrpair import RRPair
@@ -128,25 +126,3 @@ def name_cluster(pair: RRPair, cluster: str) -> None:
     """Write the cluster's name into a pair that names none."""
     if pair.doc.get("cluster") in (None, "", "undefined"):
         pair.doc["cluster"] = cluster
-
-
-def decompress(data: bytes, limit: int) -> bytes:
-    """Undo zstd; PeerError `encoding` where it is none or ends early, `too_large` beyond `limit` bytes."""
-    out = bytearray()
-    rest = data
-    try:
-        while rest:
-            unit = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(write_size=1 << 20)
-            out += unit.decompress(rest[:0])
-            for start in range(0, len(rest), 1 << 16):
-                out += unit.decompress(rest[start : start + (1 << 16)])
-                if len(out) > limit:
-                    raise PeerError("too_large", f"more than {limit} bytes after decompression")
-                if unit.eof:
-                    rest = unit.unused_data + rest[start + (1 << 16) :]
-                    break
-            else:
-                raise PeerError("encoding", "the zstd data ends too early")
-    except zstandard.ZstdError as error:
-        raise PeerError("encoding", f"no zstd data: {error}") from error
-    return bytes(out)

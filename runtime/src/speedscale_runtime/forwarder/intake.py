@@ -11,60 +11,29 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import structlog
 
-from speedscale_schemas import frames
+from speedscale_runtime.spool import Committer, Record, SegmentLog, SpoolFull, wire
+from speedscale_runtime.spool.wire import Meta
 from speedscale_schemas.errors import PeerError
 
-from .core import Pipeline, Processed, decompress
+from .core import Pipeline, Processed
 from .metrics import Metrics
 from .refusals import Reason, Refused
-from .spool import Committer, Record, SegmentLog, SpoolFull
 
 log = structlog.get_logger()
 
-SENDER_MAX_CHARS = 128
-_NUMBER_MAX = (1 << 64) - 1
 _PER_BATCH_BYTES = 4096  # what a batch costs in memory besides its body: bounds tiny batches too
 Key = tuple[str, int, int]
 
 
-class Meta(NamedTuple):
-    """A batch's headers, checked."""
-
-    sender: str
-    epoch: int
-    sequence: int
-    compressed: bool
-
-    @property
-    def key(self) -> Key:
-        """What the batch is known by."""
-        return self.sender, self.epoch, self.sequence
-
-
 def read_meta(headers: Mapping[str, str]) -> Meta:
     """Return what the headers say; Refused with what is missing or wrong."""
-    version = headers.get(frames.H_VERSION, "")
-    if version != frames.BATCH_VERSION:
-        raise Refused(
-            Reason.VERSION, f"{frames.H_VERSION} is {version[:20]!r}; this forwarder takes {frames.BATCH_VERSION}"
-        )
-    sender = headers.get(frames.H_SENDER, "")
-    if not 0 < len(sender) <= SENDER_MAX_CHARS or not sender.isascii() or not sender.isprintable():
-        raise Refused(Reason.SENDER, f"{frames.H_SENDER}: expected 1 to {SENDER_MAX_CHARS} printable characters")
-    numbers = []
-    for name in (frames.H_EPOCH, frames.H_SEQUENCE):
-        text = headers.get(name, "")
-        if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= _NUMBER_MAX):
-            raise Refused(Reason.SEQUENCE, f"{name}: expected a whole number from 0 to 2^64-1")
-        numbers.append(int(text))
-    coding = headers.get("Content-Encoding", "identity").strip().lower()
-    if coding not in ("identity", "zstd"):
-        raise Refused(Reason.ENCODING, f"Content-Encoding {coding[:20]!r}; known are zstd and identity")
-    return Meta(sender, numbers[0], numbers[1], coding == "zstd")
+    try:
+        return wire.read_meta(headers)
+    except PeerError as error:
+        raise Refused(Reason(error.reason), str(error).partition(": ")[2]) from error
 
 
 class Intake:
@@ -175,4 +144,4 @@ class Intake:
 
 
 def _process(pipeline: Pipeline, meta: Meta, body: bytes, limit: int) -> Processed:
-    return pipeline.process(decompress(body, limit) if meta.compressed else body)
+    return pipeline.process(wire.decompress(body, limit) if meta.compressed else body)

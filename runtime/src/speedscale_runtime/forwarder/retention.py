@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .spool import Position
+from speedscale_runtime.spool import Position
 
 
 class Lag(NamedTuple):

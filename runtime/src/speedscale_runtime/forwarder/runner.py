@@ -23,6 +23,7 @@ import structlog
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.rrpair.unpacking import unpack
 from speedscale_runtime.signatures import annotate
+from speedscale_runtime.spool import Cursors, Reader, Record, SegmentLog
 from speedscale_schemas import frames
 from speedscale_schemas.errors import TransientError
 
@@ -30,7 +31,6 @@ from .core import name_cluster
 from .exporters import Exporter, Item, Sent
 from .metrics import Metrics
 from .rules import RuleSet
-from .spool import Cursors, Reader, Record, SegmentLog
 
 log = structlog.get_logger()
 

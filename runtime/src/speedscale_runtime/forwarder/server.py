@@ -18,6 +18,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from speedscale_runtime.spool import Committer, Cursors, Limits, SegmentLog, SpoolLocked
 from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
@@ -33,7 +34,6 @@ from .metrics import Metrics
 from .retention import Lag, decide
 from .rules import RuleSet
 from .runner import Runner
-from .spool import Committer, Cursors, Limits, SegmentLog, SpoolLocked
 
 log = structlog.get_logger()
 

@@ -8,11 +8,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-import zstandard
 
 from speedscale_runtime.dlp import Redactor
 from speedscale_runtime.filters import Rule, compile_rule
-from speedscale_runtime.forwarder.core import Dropped, Pipeline, decompress
+from speedscale_runtime.forwarder.core import Dropped, Pipeline
 from speedscale_schemas import frames
 from speedscale_schemas.errors import PeerError
 from speedscale_schemas.frames import Frame
@@ -111,17 +110,3 @@ def test_bytes_that_are_no_frames_are_refused_as_a_whole(cut: int) -> None:
     payload = batch(frame(), frame())
     with pytest.raises(PeerError, match="malformed"):
         Pipeline(DROP, redactor(masking)).process(payload[:-cut])
-
-
-def test_decompression_has_a_limit_and_takes_several_frames() -> None:
-    data = bytes(range(256)) * 1000
-    parts = zstandard.compress(data[:1000]) + zstandard.compress(data[1000:])
-    assert decompress(parts, len(data)) == data
-    with pytest.raises(PeerError) as caught:
-        decompress(zstandard.compress(bytes(10_000_000)), 1000)
-    assert caught.value.reason == "too_large"
-    for broken in (parts[:-1], b"nonsense", zstandard.compress(b"x") + b"tail"):
-        with pytest.raises(PeerError) as caught:
-            decompress(broken, len(data))
-        assert caught.value.reason == "encoding"
-    assert decompress(b"", 10) == b""

@@ -15,7 +15,7 @@ from speedscale_runtime.forwarder.core import Pipeline
 from speedscale_runtime.forwarder.intake import Intake, Meta, read_meta
 from speedscale_runtime.forwarder.metrics import Metrics
 from speedscale_runtime.forwarder.refusals import Reason, Refused
-from speedscale_runtime.forwarder.spool import Committer, Limits, SegmentLog
+from speedscale_runtime.spool import Committer, Limits, SegmentLog
 from speedscale_schemas import frames
 from speedscale_schemas.frames import Frame
 

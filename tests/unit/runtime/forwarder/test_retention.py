@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedscale_runtime.forwarder.retention import Lag, decide
-from speedscale_runtime.forwarder.spool import Position
+from speedscale_runtime.spool import Position
 
 LIMIT = 100
 

@@ -1,4 +1,7 @@
-"""The spool: what was acknowledged, on disk, until every exporter has it."""
+"""The spool: what was acknowledged, on disk, until every reader has it; and the batches that fill it.
+
+Used by the forwarder, before its exporters, and by the backend, before its store of traffic.
+"""
 
 from .committer import Committer
 from .cursors import Cursors

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from speedscale_runtime.forwarder.spool import Limits, Position, Reader, Record, SegmentLog, SpoolFull, SpoolLocked
+from speedscale_runtime.spool import Limits, Position, Reader, Record, SegmentLog, SpoolFull, SpoolLocked
 from speedscale_schemas import frames
 from speedscale_schemas.frames import Frame
 
@@ -106,7 +106,7 @@ def test_a_flipped_byte_loses_its_own_record_only(tmp_path: Path, data: st.DataO
 def test_a_body_that_looks_like_a_record_is_none(tmp_path: Path) -> None:
     log = SegmentLog(tmp_path, SMALL)
     inner = record(77)
-    from speedscale_runtime.forwarder.spool import records
+    from speedscale_runtime.spool import records
 
     forged = records.encode(inner, nonce=0)
     log.append([record(1, body=forged), record(2)])

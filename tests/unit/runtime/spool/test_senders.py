@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedscale_runtime.forwarder.spool import senders
-from speedscale_runtime.forwarder.spool.senders import WINDOW, SenderTable
+from speedscale_runtime.spool import senders
+from speedscale_runtime.spool.senders import WINDOW, SenderTable
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 2), st.integers(0, WINDOW - 1)), max_size=60))
