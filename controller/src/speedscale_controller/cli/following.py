@@ -7,30 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
-from speedscale_controller.replay.status import Result, Status, Type
+from speedscale_controller.replay.status import Status
+from speedscale_schemas.asking import replays
+from speedscale_schemas.asking.replays import Ended
 
 POLL_S: Final = 1.0
-_VERDICTS: Final = (("Missed Goals", "failed"), ("Canceled", "canceled"))
-"""What the message of a replay that did not succeed says behind `Failed:`; anything else is an error of the run."""
-
-
-class Ended(StrEnum):
-    """How waiting ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"  # missed goals
-    CANCELED = "canceled"  # it is gone, or was told to be
-    ERROR = "error"  # it could not run to its end
-    MOCKS_READY = "mocks-ready"
-    TIMEOUT = "timeout"
-
-    @property
-    def exit_code(self) -> int:
-        """0 passed, 1 failed or canceled, 2 everything else."""
-        return {Ended.PASSED: 0, Ended.MOCKS_READY: 0, Ended.FAILED: 1, Ended.CANCELED: 1}.get(self, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +31,8 @@ class Outcome:
 
 def ended(replay: Mapping[str, Any], *, mocks_suffice: bool) -> Outcome | None:
     """Return how a replay ended, None while it runs. `mocks_suffice`: ready mocks are what was waited for."""
-    status = Status.read(replay.get("status") or {})
-    ready = status.get(Type.READY)
-    if ready is not None and ready.status == "True":
-        if ready.reason == Result.SUCCEEDED:
-            return Outcome(Ended.PASSED, ready.message, status)
-        return Outcome(verdict(ready.message), ready.message, status)
-    if replay.get("metadata", {}).get("deletionTimestamp"):
-        return Outcome(Ended.CANCELED, "it is being deleted", status)
-    mocks = status.get(Type.MOCKS_READY)
-    if mocks_suffice and mocks is not None and mocks.status == "True":
-        return Outcome(Ended.MOCKS_READY, mocks.message, status)
-    return None
-
-
-def verdict(message: str) -> Ended:
-    """Return what the message of a replay that did not succeed means."""
-    said = message.removeprefix("Failed:").strip()
-    return next((Ended(state) for words, state in _VERDICTS if said.startswith(words)), Ended.ERROR)
+    end = replays.ended(replay, mocks_suffice=mocks_suffice)
+    return Outcome(*end, Status.read(replay.get("status") or {})) if end else None
 
 
 def follow(

@@ -13,21 +13,22 @@ from types import FrameType
 from typing import Any
 
 from speedscale_controller.replay import matching
-from speedscale_controller.replay.model import TARGETS
 from speedscale_controller.replay.status import Status
 from speedscale_controller.snapshots import SnapshotError, SnapshotIndex, Snapshots
 from speedscale_kube import Client, Object, Ref, ref
 from speedscale_kube.errors import NotFoundError
 from speedscale_schemas import trafficreplay
+from speedscale_schemas.asking import replays
+from speedscale_schemas.asking.replay_names import generate
+from speedscale_schemas.asking.replays import Ended
 from speedscale_schemas.errors import ConfigError, TransientError
 
 from . import following, installed, workloads
-from .following import Ended, Outcome
+from .following import Outcome
 from .infra_replay_views import named
 from .infra_sidecar import seconds
 from .printing import emit, fail, say
 from .reaching import MANAGER, with_cluster
-from .replay_names import generate
 
 
 class _Ended(BaseException):
@@ -66,51 +67,21 @@ def _create(client: Client, replay: Object) -> Object:
 
 
 def build(args: argparse.Namespace, name: str, namespace: str, targets: Sequence[Object]) -> Object:
-    """Return the TrafficReplay that the arguments mean: pure.
-
-    One workload gets all tests unless told otherwise; of several each gets those that fit its name, since a test runs
-    once. ConfigError for a kind that cannot be under test, or for --tests beside several workloads.
-    """
-    wrong = [
-        f"{ref(t)} cannot be under test; a {', a '.join(TARGETS)} can" for t in targets if t["kind"] not in TARGETS
-    ]
-    if len(targets) > 1 and (args.tests or args.mocks):
-        wrong.append("--tests and --mocks are for one --workload; write a TrafficReplay for more (--dry-run shows one)")
-    if wrong:
-        raise ConfigError(wrong)
-    spec: dict[str, Any] = {
-        "snapshotID": args.snapshot_id,
-        "testConfigID": args.test_config_id,
-        "mode": args.mode,
-        "workloads": [_workload(args, target, alone=len(targets) == 1) for target in targets],
-    }
-    if args.cleanup:
-        spec["cleanup"] = args.cleanup
-    if args.build_tag:
-        spec["buildTag"] = args.build_tag
-    return {
-        "apiVersion": trafficreplay.API_VERSION,
-        "kind": trafficreplay.KIND,
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }
+    """Return the TrafficReplay that the arguments mean, as `asking.replays.build` says."""
+    return replays.build(asked(args), name, namespace, targets)
 
 
-def _workload(args: argparse.Namespace, target: Object, *, alone: bool) -> dict[str, Any]:
-    meta = target["metadata"]
-    made: dict[str, Any] = {
-        "ref": {
-            "apiVersion": target["apiVersion"],
-            "kind": target["kind"],
-            "name": meta["name"],
-            "namespace": meta["namespace"],
-        }
-    }
-    if args.mode != "responder-only":
-        made["tests"] = args.tests or (["*"] if alone else [meta["name"]])
-    if args.mode != "generator-only":
-        made["mocks"] = args.mocks or ["*"]
-    return made
+def asked(args: argparse.Namespace) -> replays.Asked:
+    """Return what was typed."""
+    return replays.Asked(
+        snapshot_id=args.snapshot_id,
+        test_config_id=args.test_config_id,
+        mode=args.mode,
+        tests=args.tests or (),
+        mocks=args.mocks or (),
+        cleanup=args.cleanup or "",
+        build_tag=args.build_tag or "",
+    )
 
 
 def _dry_run(client: Client, args: argparse.Namespace, replay: Object) -> int:

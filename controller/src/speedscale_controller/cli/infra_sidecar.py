@@ -11,22 +11,19 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from speedscale_controller.injection import names as n
 from speedscale_kube import Client, Object, ref
-from speedscale_schemas.annotations import BY_NAME, SIDECAR, is_ours, parse
+from speedscale_schemas.annotations import SIDECAR
 from speedscale_schemas.annotations.values import duration_s
+from speedscale_schemas.asking import gitops, sidecar
+from speedscale_schemas.asking.sidecar import Change, removing
 from speedscale_schemas.errors import ConfigError
 
-from . import gitops, installed, workloads
+from . import installed, workloads
 from .capture import Captured, State, capture
-from .objects import annotations_of
 from .printing import emit, fail, say
 from .reaching import MANAGER, with_cluster
 
-INJECT = f"{SIDECAR}/inject"
 _POLL_S = 1.0
-Change = dict[str, str | None]
-"""Annotation → value, None to take it off."""
 
 
 def add(args: argparse.Namespace) -> int:
@@ -72,25 +69,11 @@ def options(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def adding(live: Object, settings: Mapping[str, str]) -> Change:
-    """Return the annotations to write so that the workload asks for a sidecar with these settings.
-
-    ConfigError with every problem of the whole, where the operator would refuse it.
-    """
-    own = {k: v for k, v in annotations_of(live).items() if is_ours(k) and k != n.REVERT}
-    wanted = {INJECT: "true", **settings}
-    parsed = parse({**own, **wanted}, live["kind"])
-    if parsed.errors:
-        raise ConfigError([str(problem) for problem in parsed.errors])
-    for warning in parsed.problems:
+    """Return the annotations to write, as `asking.sidecar.adding` says; warnings are told."""
+    change, warnings = sidecar.adding(live, settings)
+    for warning in warnings:
         say(f"warning: {warning}")
-    return {name: text for name, text in wanted.items() if own.get(name) != text}
-
-
-def removing(live: Object, settings: bool) -> Change:
-    """Return the annotations to take off; with `settings` all that users set for the sidecar."""
-    own = annotations_of(live)
-    mine = [name for name in own if name in BY_NAME and BY_NAME[name].prefix == SIDECAR]
-    return {name: None for name in sorted(mine) if name == INJECT or (settings and BY_NAME[name].set_by == "user")}
+    return change
 
 
 def seconds(text: str) -> float:

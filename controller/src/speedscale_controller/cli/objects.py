@@ -56,11 +56,6 @@ def containers(template: Mapping[str, Any], *, inits: bool = True) -> Iterator[M
         yield from (mapping(container) for container in spec.get(key) or ())
 
 
-def owned(obj: Mapping[str, Any]) -> bool:
-    """Say whether another object makes this one, and would undo what is changed in it."""
-    return any(mapping(owner).get("controller") for owner in meta(obj).get("ownerReferences") or ())
-
-
 def condition(obj: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
     """Return a condition of an object's status, empty when it has none of this type."""
     found = mapping(obj.get("status")).get("conditions") or ()

@@ -7,7 +7,7 @@ once, when it is first needed. What may not be read counts as absent, and stands
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from speedscale_controller.facts import NATIVE_SIDECARS, assemble, virtual
 from speedscale_controller.injection import Cluster, Facts, Namespace
@@ -15,31 +15,10 @@ from speedscale_controller.replay import WorkloadPatch, hold, in_force
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError, NotFoundError
 from speedscale_schemas import trafficreplay
+from speedscale_schemas.asking.workloads import KINDS, owned, split
 from speedscale_schemas.errors import ConfigError
 
 from .installed import Installed
-from .objects import owned
-
-KINDS: Final[Mapping[str, str]] = {
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "Rollout": "argoproj.io/v1alpha1",
-    "CronJob": "batch/v1",
-    "Job": "batch/v1",
-    "ReplicaSet": "apps/v1",
-    "Pod": "v1",
-}
-"""Kinds that a sidecar can be put into, in the order in which a name without a kind is looked for."""
-_SHORT: Final = {
-    "deploy": "Deployment",
-    "sts": "StatefulSet",
-    "ds": "DaemonSet",
-    "ro": "Rollout",
-    "cj": "CronJob",
-    "rs": "ReplicaSet",
-    "po": "Pod",
-}
 
 
 def each(
@@ -60,29 +39,18 @@ def each(
             unread[f"{kind}s"] = str(error)
 
 
-def kind_named(word: str) -> str:
-    """Return the kind that a user means by `deploy`, `deployments`, `Deployment`; ConfigError for none of them."""
-    folded = word.lower()
-    by_name = {kind.lower(): kind for kind in KINDS} | {f"{kind.lower()}s": kind for kind in KINDS} | _SHORT
-    if folded not in by_name:
-        raise ConfigError([f"{word!r} is no kind of workload; there are {', '.join(k.lower() for k in KINDS)}"])
-    return by_name[folded]
-
-
 def named(client: Client, text: str, namespace: str) -> Object:
     """Return the workload that `kind/name` or `name` means in a namespace.
 
     ConfigError when there is none, or when several kinds have one of this name.
     """
-    kind, slash, name = text.rpartition("/")
-    if slash and not (kind and name):
-        raise ConfigError([f"{text!r}: expected KIND/NAME or NAME, such as deployment/cart"])
-    kinds = [kind_named(kind)] if slash else list(KINDS)
+    kind, name = split(text)
+    kinds = [kind] if kind else list(KINDS)
     found = [obj for k in kinds if (obj := client.find(Ref(KINDS[k], k, namespace, name))) is not None]
-    if not slash:
+    if not kind:
         found = [obj for obj in found if not owned(obj)]
     if not found:
-        what = f"no {kinds[0]}" if slash else "no workload"
+        what = f"no {kind}" if kind else "no workload"
         raise ConfigError([f"there is {what} {name!r} in namespace {namespace}; speedctl infra workloads lists them"])
     if len(found) > 1:
         choices = ", ".join(f"{obj['kind'].lower()}/{name}" for obj in found)

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from speedscale_kube import Ref
 from speedscale_schemas.annotations import SIDECAR
 from speedscale_schemas.annotations.values import duration_s
+from speedscale_schemas.asking.workloads import TARGETS
 
 from . import names
 from .memory import Memory
@@ -21,14 +22,6 @@ from .status import Status
 Mode = Literal["full-replay", "responder-only", "generator-only"]
 Cleanup = Literal["inventory", "all", "none"]
 MODES: Final = ("full-replay", "responder-only", "generator-only")
-
-TARGETS: Final[Mapping[str, str]] = {
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "Rollout": "argoproj.io/v1alpha1",
-}
-"""Kinds that can be under test, with the version they are asked for in. Others cannot be changed, or run once only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ import structlog
 
 from speedscale_controller.reconciling import Context, Watched
 from speedscale_controller.replay import names
-from speedscale_controller.replay.model import TARGETS
 from speedscale_kube import Key, Object, Ref, Result
 from speedscale_kube.errors import ConflictError, ExistsError
 from speedscale_schemas.annotations import OPERATOR, REPLAY, parse
+from speedscale_schemas.asking.workloads import TARGETS
 from speedscale_schemas.errors import PermanentError
 
 STARTED: Final = "speedscale-replays-started"

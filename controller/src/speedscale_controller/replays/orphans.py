@@ -14,10 +14,10 @@ from typing import Any, Final
 import structlog
 
 from speedscale_controller.replay import names
-from speedscale_controller.replay.model import TARGETS
 from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Object
 from speedscale_kube.errors import NotFoundError
+from speedscale_schemas.asking.workloads import TARGETS
 from speedscale_schemas.errors import PermanentError
 
 from .acting import Hands

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.overrides import COMPONENT_KEYS, PROCESS
 from speedscale_schemas.validation import schema
 
 from .model import SERVICE, Settings
@@ -24,43 +25,11 @@ from .model import SERVICE, Settings
 OVERRIDE = "speedscale-operator-override"
 BASE = "speedscale-operator"
 
-PROCESS = frozenset({"POD_NAME", "POD_NAMESPACE", "KUBECONFIG", "SPEEDSCALE_API_KEY", "SPEEDSCALE_APP_URL"})
-"""Keys of the Deployment and the Secret, which come last: where the environment has them, its word holds."""
-
 STARTED_WITH = frozenset(
     {"WEBHOOK_HOST", "WEBHOOK_PORT", "HEALTH_HOST", "HEALTH_PORT", "SNAPSHOT_DIR"}
     | {"ADMISSION_MAX_BYTES", "ADMISSION_DEADLINE_S", "SHUTDOWN_GRACE_S"}
 )
 """Keys that the ConfigMap does not carry: the environment's word holds until a ConfigMap says otherwise."""
-
-COMPONENT_KEYS = frozenset(
-    {
-        "FORWARDER_CONFIG",
-        "INSPECTOR_CONFIG",
-        "COLLECTOR_CONFIG",
-        "GENERATOR_CONFIG",
-        "RESPONDER_CONFIG",
-        "REDIS_CONFIG",
-        "SIDECAR_CONFIG",
-        "IMAGE_REGISTRY",
-        "IMAGE_TAG",
-        "IMAGE_PULL_POLICY",
-        "IMAGE_PULL_SECRETS",
-        "COMPONENT_IMAGE_TAGS",
-        "GLOBAL_ANNOTATIONS",
-        "GLOBAL_LABELS",
-        "GLOBAL_POD_SECURITY_CONTEXT",
-        "GLOBAL_SECURITY_CONTEXT",
-        "DEPLOY_DEMO",
-        "WITH_INSPECTOR",
-        "WITH_DLP",
-        "SPEEDSCALE_DLP_CONFIG",
-        "SPEEDSCALE_FILTER_RULE",
-        "PRIVILEGED_SIDECARS",
-        "DISABLE_SMARTDNS",
-    }
-)
-"""What is written into components and templates when they are synthesised, hence into the bundle in git."""
 
 
 class Refused(StrEnum):

@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 from recorded_facts import Object, named
 
-from speedscale_controller.cli import following, gitops, infra_replay, infra_sidecar, infra_snapshot, replay_names
+from speedscale_controller.cli import following, infra_replay, infra_sidecar, infra_snapshot
 from speedscale_controller.cli.diagnosis.backend import reach
-from speedscale_controller.cli.following import Ended
 from speedscale_controller.cli.printing import table
-from speedscale_controller.cli.workloads import kind_named, minor_version
+from speedscale_controller.cli.workloads import minor_version
 from speedscale_controller.snapshots import SnapshotIndex, Traffic
 from speedscale_runtime.cli.root import main
 from speedscale_schemas import trafficreplay
 from speedscale_schemas.annotations import SIDECAR, rows
+from speedscale_schemas.asking import gitops, replay_names
+from speedscale_schemas.asking.replays import Ended
+from speedscale_schemas.asking.workloads import kind_named
 from speedscale_schemas.errors import ConfigError
 
 

@@ -13,11 +13,11 @@ from speedscale_controller.components.desired import desired, without_override
 from speedscale_controller.components.overrides import CONFIG_HASH, TABLE, Wish, containers, overridden, pod_template
 from speedscale_controller.drift import STAMP
 from speedscale_controller.settings import Settings
-from speedscale_controller.settings.compose import COMPONENT_KEYS
 from speedscale_kube import Object
 from speedscale_manifests.bundle import bundle
 from speedscale_manifests.components.operator_config import operator_config
 from speedscale_manifests.values import from_mapping
+from speedscale_schemas.overrides import COMPONENT_KEYS
 
 TREE: dict[str, Any] = {"profile": "operator", "ebpf": {"enabled": True}}
 GIT: dict[str, str] = dict(operator_config(from_mapping(TREE))["data"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from speedscale_controller.settings import Refused, compose, of_process
-from speedscale_controller.settings.compose import COMPONENT_KEYS
 from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.overrides import COMPONENT_KEYS
 from speedscale_schemas.validation import schema
 
 POD = {"POD_NAME": "operator-0", "POD_NAMESPACE": "speedscale"}

@@ -13,13 +13,14 @@ from typing import Any
 from speedscale_controller.certificates import names
 from speedscale_controller.cli import installed, workloads
 from speedscale_controller.cli.capture import Captured, State, capture, sidecar_image
-from speedscale_controller.cli.objects import annotations_of, labels_of, owned, pod_template
+from speedscale_controller.cli.objects import annotations_of, labels_of, pod_template
 from speedscale_controller.injection import Inject, Remove, Skip, decide
 from speedscale_controller.replay.status import moment
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError, NotFoundError
 from speedscale_schemas import trafficreplay
 from speedscale_schemas.annotations import is_ours
+from speedscale_schemas.asking.workloads import owned
 from speedscale_schemas.errors import PermanentError, TransientError
 
 from . import rights

@@ -16,12 +16,12 @@ from speedscale_controller.cli.objects import (
     containers,
     labels_of,
     mapping,
-    owned,
     pod_template,
     title,
 )
 from speedscale_controller.injection import names as n
 from speedscale_schemas.annotations import BY_NAME, CAPTURE, SIDECAR, is_ours, parse
+from speedscale_schemas.asking.workloads import owned
 
 from .model import Check, Facts, Object, Result, fail, ok, skipped, warn
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from speedscale_controller.certificates.names import OPERATOR
-from speedscale_controller.cli import gitops
 from speedscale_controller.cli.objects import annotations_of, labels_of, meta, title
 from speedscale_controller.injection import names as n
 from speedscale_controller.replay.names import FINALIZER
 from speedscale_kube import Ref, ref
+from speedscale_schemas.asking import gitops
 
 from .model import Do, Inventory, Object, Options, Phase, Plan, Step
 
