@@ -181,8 +181,8 @@ async def start(tmp_path: Path, forwarder: Forwarder) -> AsyncIterator[Start]:
             FORWARDER_ADDR=environment.pop("FORWARDER_ADDR", f"127.0.0.1:{forwarder.port}"),
             **environment,
         )
-        listeners = {side: _listen() for side in Side}
-        ports = {side: sock.getsockname()[1] for side, sock in listeners.items()}
+        listeners = {side: [_listen()] for side in Side}
+        ports = {side: found[0].getsockname()[1] for side, found in listeners.items()}
         ledger = Ledger.create()
         server = Server(settings, ledger, listeners)
         ready = asyncio.Event()

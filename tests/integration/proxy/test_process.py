@@ -269,14 +269,6 @@ async def test_the_last_numbers_are_left_in_the_stats_file(
     assert not any(stats["dropped"].values())
 
 
-async def test_settings_that_are_not_served_are_named(launch: Launch) -> None:
-    proxy = await launch(TLS_IN_UNWRAP="true", TLS_MUTUAL_PUBLIC_KEY="tls.crt", TLS_IN_PUBLIC_KEY="")
-    await proxy.until("serving")
-    named = {e["name"]: e for e in proxy.events if e["event"] == "setting_not_served"}
-    assert set(named) == {"TLS_IN_UNWRAP", "TLS_MUTUAL_PUBLIC_KEY"}
-    assert all(entry["reason"] and entry["level"] == "warning" for entry in named.values())
-
-
 async def test_worker_that_keeps_dying_leaves_health_and_traffic(launch: Launch, origin: Origin) -> None:
     port = await origin(serve)
     proxy = await launch(REVERSE_PROXY_PORT=str(port))

@@ -27,22 +27,7 @@ def main() -> int:
         for problem in error.problems:
             sys.stderr.write(f"speedscale-goproxy: {problem}\n")
         return 2
-    _warn(settings)
     return _become_supervisor(settings)
-
-
-def _warn(settings: config.Settings) -> None:
-    """Say which settings have no effect, and what happens instead."""
-    unserved = config.not_served(os.environ)
-    if not unserved:
-        return
-    import structlog
-
-    from speedscale_runtime.telemetry import logs
-
-    logs.configure("goproxy", settings.log_level)
-    for name, reason in unserved.items():
-        structlog.get_logger().warning("setting_not_served", name=name, reason=reason)
 
 
 def _become_supervisor(settings: config.Settings) -> NoReturn:

@@ -224,7 +224,7 @@ class Recorder:
             "proxyId": who.proxy_id,
             "source": "goproxy",
         }
-        if facts.side is Side.IN:
+        if facts.side is Side.IN and self._proxy_type != "transparent":
             tags["reverseProxyHost"], tags["reverseProxyPort"] = self._reverse[0], str(self._reverse[1])
         optional = {
             "k8sAppLabel": who.app_label,

@@ -38,6 +38,9 @@ class Opaque(StrEnum):
     CLIENT_REJECTS = "client_rejects"  # an earlier client refused our certificate for this name
     NO_HTTP1_ALPN = "no_http1_alpn"  # the client offers other protocols only (HTTP/2)
     BAD_CLIENT_HELLO = "bad_client_hello"  # looked like TLS but is none
+    AUTHORITY_MISSING = "authority_missing"  # no usable CA in TLS_CERT_DIR (yet)
+    KEY_MISSING = "key_missing"  # inbound: the workload's key pair cannot be used (yet)
+    KUBERNETES_API = "kubernetes_api"  # TLS to the Kubernetes API, and KUBE_API_SUPPORT is off
     TLS_NOT_INTERCEPTED = "tls_not_intercepted"  # TLS, and interception is off
     INTERNAL = "internal"  # a fault of ours
 
@@ -58,6 +61,7 @@ class Send(StrEnum):
     SLOWED_DOWN = "slowed_down"  # 429 or 503
     REJECTED = "rejected"  # 400, 413
     UNAUTHORIZED = "unauthorized"  # 401, 403
+    NO_CREDENTIALS = "no_credentials"  # not tried: the forwarder's CA or our token is not there (yet)
     FAILED = "failed"  # no connection, no or a strange answer
 
 

@@ -18,15 +18,8 @@ from urllib.parse import urlsplit
 from speedscale_runtime import home as homes
 from speedscale_schemas.errors import ConfigError
 
-_INBOUND_TLS = "inbound TLS is passed on to the application as it is; such connections are counted, not recorded"
-_MUTUAL_TLS = "no client certificate is shown to servers; connections that need one are passed on and counted"
-_NOT_SERVED = {
-    "TLS_IN_UNWRAP": _INBOUND_TLS,
-    "TLS_IN_PUBLIC_KEY": _INBOUND_TLS,
-    "TLS_IN_PRIVATE_KEY": _INBOUND_TLS,
-    "TLS_MUTUAL_PUBLIC_KEY": _MUTUAL_TLS,
-    "TLS_MUTUAL_PRIVATE_KEY": _MUTUAL_TLS,
-}
+POD_SPILL_BYTES = 64 * 1024 * 1024
+POD_DRAIN_S = 20.0  # of the 30 s that a pod has by default: time is left to flush
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +50,10 @@ class ForwarderTarget:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the proxy is told; units are in the names, ranges in the schema `settings/goproxy`."""
+    """Everything the proxy is told; units are in the names, ranges in the schema `settings/goproxy`.
+
+    `out_host` may name several addresses, separated by commas; `kube_api` is host:port, ":443" outside of a cluster.
+    """
 
     log_level: str
     identity: Identity
@@ -85,8 +81,19 @@ class Settings:
     tls_home: str
     tls_out_ca_file: str
     tls_on_reject: str
+    tls_in: bool
+    tls_in_certificate: str
+    tls_in_key: str
+    tls_mutual_certificate: str
+    tls_mutual_key: str
+    kube_api_support: bool
+    kube_api: str
+    host_resolution: str
+    diagnostics_dir: str
     connect_timeout_s: float
+    drain_until: str
     drain_timeout_s: float
+    drain_quiet_s: float
     flush_timeout_s: float
     status_file: str
     stats_file: str
@@ -112,40 +119,42 @@ def parse(environ: Mapping[str, str]) -> Settings:
     problems = [
         f"environment: {name}: {v[name]!r}: expected an IP address such as 127.0.0.1 or ::"
         for name in ("PROXY_IN_HOST", "PROXY_OUT_HOST", "HEALTH_HOST")
-        if not _is_ip(v[name])
-    ]
-    problems += [
-        f"environment: {name}: {v[name]!r}: cannot be read; check that it is mounted"
-        for name in ("FORWARDER_CA_FILE", "FORWARDER_TOKEN_FILE", "TLS_OUT_CA_FILE")
-        if v[name] and not os.access(v[name], os.R_OK)
+        if v[name] and not _is_ip(v[name])
     ]
     if v["SPILL_DIR"] and not os.access(v["SPILL_DIR"], os.W_OK | os.X_OK):
         problems.append(f"environment: SPILL_DIR: {v['SPILL_DIR']!r}: is no folder that can be written to")
-    if v["TLS_OUT_UNWRAP"] and v["TLS_CERT_DIR"]:
-        problems += [
-            f"environment: TLS_CERT_DIR: {v['TLS_CERT_DIR']!r}: {name} cannot be read there; "
-            "mount the CA's Secret, or leave it empty to use SPEEDSCALE_HOME"
-            for name in ("tls.crt", "tls.key")
-            if not os.access(os.path.join(v["TLS_CERT_DIR"], name), os.R_OK)
-        ]
+    problems += [
+        f"environment: {switch}: needs {name}, the path of a PEM file; it may come later than this process"
+        for switch, wanted, name in (
+            ("TLS_IN_UNWRAP", v["TLS_IN_UNWRAP"], "TLS_IN_PUBLIC_KEY"),
+            ("TLS_IN_UNWRAP", v["TLS_IN_UNWRAP"], "TLS_IN_PRIVATE_KEY"),
+            ("TLS_MUTUAL_PUBLIC_KEY", v["TLS_MUTUAL_PUBLIC_KEY"], "TLS_MUTUAL_PRIVATE_KEY"),
+            ("TLS_MUTUAL_PRIVATE_KEY", v["TLS_MUTUAL_PRIVATE_KEY"], "TLS_MUTUAL_PUBLIC_KEY"),
+        )
+        if wanted and not v[name]
+    ]
     forwarder = _forwarder(v, problems)
     if problems:
         raise ConfigError(problems)
     assert forwarder is not None
     metrics = v["METRICS_HTTP_PORT"] if v["METRICS_HTTP_ENABLE"] else 0
+    in_pod = bool(v["APP_POD_NAME"])
+    transparent = v["PROXY_TYPE"] == "transparent"
+    every = "::" if ":" in v["STATUS_POD_IP"] else "0.0.0.0"
+    until = v["DRAIN_UNTIL"] or ("application" if in_pod else "connections")
     return Settings(
         log_level=v["LOG_LEVEL"],
         identity=_identity(v),
         forwarder=forwarder,
         proxy_type=v["PROXY_TYPE"],
         proxy_protocol=v["PROXY_PROTOCOL"],
-        in_host=v["PROXY_IN_HOST"],
+        in_host=v["PROXY_IN_HOST"] or ("::" if transparent else every),
         in_port=v["PROXY_IN_PORT"],
-        out_host=v["PROXY_OUT_HOST"],
+        out_host=v["PROXY_OUT_HOST"] or ("127.0.0.1,::1" if transparent else "127.0.0.1"),
         out_port=v["PROXY_OUT_PORT"],
         reverse_host=v["REVERSE_PROXY_HOST"],
         reverse_port=v["REVERSE_PROXY_PORT"],
-        health_host=v["HEALTH_HOST"],
+        health_host=v["HEALTH_HOST"] or every,
         health_port=v["HEALTH_PORT"],
         metrics_port=metrics,
         batch_max_bytes=v["BATCH_MAX_BYTES"],
@@ -154,7 +163,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         queue_max_bytes=max(v["QUEUE_MAX_BYTES"], 2 * v["MAX_BODY_BYTES"] + v["MAX_HEAD_BYTES"])
         if "MAX_BODY_BYTES" in environ
         else v["QUEUE_MAX_BYTES"],
-        spill_max_bytes=v["SPILL_MAX_BYTES"],
+        spill_max_bytes=POD_SPILL_BYTES if in_pod and not environ.get("SPILL_MAX_BYTES") else v["SPILL_MAX_BYTES"],
         spill_dir=v["SPILL_DIR"],
         max_body_bytes=v["MAX_BODY_BYTES"],
         max_head_bytes=v["MAX_HEAD_BYTES"],
@@ -163,21 +172,25 @@ def parse(environ: Mapping[str, str]) -> Settings:
         tls_home=str(homes.folder(v)),
         tls_out_ca_file=v["TLS_OUT_CA_FILE"],
         tls_on_reject=v["TLS_ON_REJECT"],
+        tls_in=v["TLS_IN_UNWRAP"],
+        tls_in_certificate=v["TLS_IN_PUBLIC_KEY"],
+        tls_in_key=v["TLS_IN_PRIVATE_KEY"],
+        tls_mutual_certificate=v["TLS_MUTUAL_PUBLIC_KEY"],
+        tls_mutual_key=v["TLS_MUTUAL_PRIVATE_KEY"],
+        kube_api_support=v["KUBE_API_SUPPORT"],
+        kube_api=f"{v['KUBERNETES_SERVICE_HOST']}:{v['KUBERNETES_SERVICE_PORT'] or 443}",
+        host_resolution=v["HOST_RESOLUTION"],
+        diagnostics_dir=v["DIAGNOSTICS_DIR"] if v["DIAGNOSTICS"] else "",
         connect_timeout_s=float(v["CONNECT_TIMEOUT_S"]),
-        drain_timeout_s=float(v["DRAIN_TIMEOUT_S"]),
+        drain_until=until,
+        drain_timeout_s=POD_DRAIN_S
+        if until == "application" and not environ.get("DRAIN_TIMEOUT_S")
+        else float(v["DRAIN_TIMEOUT_S"]),
+        drain_quiet_s=float(v["DRAIN_QUIET_S"]),
         flush_timeout_s=float(v["FLUSH_TIMEOUT_S"]),
         status_file=v["STATUS_FILE"],
         stats_file=v["STATS_FILE"],
     )
-
-
-def not_served(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings of the sidecar that are given but have no effect here, each with what happens instead."""
-    return {
-        name: reason
-        for name, reason in _NOT_SERVED.items()
-        if environ.get(name, "").strip().lower() not in ("", "false", "0", "no", "off")
-    }
 
 
 def _identity(v: Mapping[str, Any]) -> Identity:

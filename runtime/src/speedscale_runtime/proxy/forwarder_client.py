@@ -12,9 +12,15 @@ from typing import Any, NamedTuple
 
 import httptools
 
+from speedscale_runtime.telemetry.watched import Watched, read_bytes
+
 from .config import ForwarderTarget
 
 ANSWER_MAX = 65536
+
+
+class CredentialsMissing(OSError):
+    """What proves who the forwarder is, or who we are, is not there (yet): nothing was sent."""
 
 
 class Answer(NamedTuple):
@@ -96,10 +102,15 @@ class ForwarderClient:
         self._connection: _Connection | None = None
         host = f"[{target.host}]" if ":" in target.host else target.host
         self._host = f"{host}:{target.port}".encode()
+        self._ca = Watched(target.ca_file, read_bytes) if target.tls and target.ca_file else None
         self._tls: Any = None
+        self._tls_of = -1
 
     async def post(self, path: str, headers: list[tuple[str, str]], body: bytes) -> Answer:
-        """Send a request and return the answer; OSError or TimeoutError when there is none in time."""
+        """Send a request and return the answer; OSError or TimeoutError when there is none in time.
+
+        CredentialsMissing, an OSError, while the file with the forwarder's CA is missing.
+        """
         async with asyncio.timeout(self._target.timeout_s):
             connection = await self._connected()
         connection.answer = asyncio.get_running_loop().create_future()
@@ -127,14 +138,31 @@ class ForwarderClient:
             self._connection = None
 
     async def _connected(self) -> _Connection:
+        context = self._context()
         if self._connection is not None and self._connection.reusable:
             return self._connection
         loop = asyncio.get_running_loop()
         target = self._target
-        if target.tls and self._tls is None:
-            import ssl
-
-            self._tls = ssl.create_default_context(cafile=target.ca_file or None)
-        _, connection = await loop.create_connection(_Connection, target.host, target.port, ssl=self._tls)
+        _, connection = await loop.create_connection(_Connection, target.host, target.port, ssl=context)
         self._connection = connection
         return connection
+
+    def _context(self) -> Any:
+        """Return the TLS context of now; when the CA became another one, what was trusted before ends."""
+        if not self._target.tls:
+            return None
+        pem = self._ca.get() if self._ca is not None else None
+        generation = self._ca.generation if self._ca is not None else 0
+        if self._tls is not None and self._tls_of == generation:
+            return self._tls
+        if self._ca is not None and pem is None:
+            raise CredentialsMissing(f"CA {self._ca.reason}")
+        import ssl
+
+        try:
+            self._tls = ssl.create_default_context(cadata=pem.decode("ascii") if pem is not None else None)
+        except ValueError as error:  # SSLError is an OSError: both mean that there is no certificate in it
+            raise CredentialsMissing("CA invalid") from error
+        self._tls_of = generation
+        self.close()
+        return self._tls

@@ -15,9 +15,12 @@ import structlog
 
 from speedscale_runtime.protocols.http1 import Known
 
+from .causes import Side
 from .config import Settings
+from .destination import Own
 from .ledger import Ledger
 from .outbox import Outbox
+from .reverse_names import ReverseNames
 
 if TYPE_CHECKING:
     from .intercept import Interceptor
@@ -48,7 +51,10 @@ class Hub:
         self.on_idle: Callable[[], None] = lambda: None
         self._number = 0
         self._faults = 0
-        self._interceptor: Interceptor | None = None
+        self.own = Own()
+        self.transparent = settings.proxy_type == "transparent"
+        self.names = ReverseNames(loop) if settings.host_resolution != "none" and self.transparent else None
+        self._interceptors: dict[Side, Interceptor] = {}
 
     def next_number(self) -> int:
         """Return a running number for a connection."""
@@ -104,10 +110,16 @@ class Hub:
             place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
             log.error("fault", kind=type(error).__name__, place=place)
 
-    def interceptor(self) -> Interceptor:
-        """Return the TLS interceptor; its libraries are loaded here, at the first TLS connection."""
-        if self._interceptor is None:
+    def interceptor(self, side: Side) -> Interceptor:
+        """Return a direction's TLS interceptor; its libraries are loaded here, at the first TLS connection."""
+        found = self._interceptors.get(side)
+        if found is None:
             from .intercept import Interceptor
 
-            self._interceptor = Interceptor(self.settings)
-        return self._interceptor
+            found = self._interceptors[side] = Interceptor(self.settings, side)
+        return found
+
+    def close(self) -> None:
+        """End what runs beside the connections."""
+        if self.names is not None:
+            self.names.close()

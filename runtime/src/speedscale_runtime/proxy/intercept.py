@@ -1,10 +1,9 @@
-"""TLS interception of outbound connections: with the server first, and only if the application would trust it.
+"""TLS interception: with the server first, and only where the client would have come through to it as well.
 
-Called by `outbound` when a client's first bytes are a ClientHello; this module and what it needs (`cryptography`
-alone costs 20 MB) are loaded at that moment. The server's chain is verified as the application would: an
-application must not see a good certificate of ours where its own check would have failed. Whatever does not
-work is spliced: the connection then passes untouched and is counted by cause, and remembered for a while so that
-the next one does not pay for the attempt.
+Called by `dialled` when a client's first bytes are a ClientHello; this module and what it needs are loaded at that
+moment. Outbound, the server's chain is verified as the application would: an application must not see a good
+certificate of ours where its own check would have failed. Whatever does not work is spliced: the connection then
+passes untouched and is counted by cause, and remembered for a while so that the next one does not pay for the attempt.
 """
 
 from __future__ import annotations
@@ -13,58 +12,44 @@ import asyncio
 import ssl
 import time
 from collections import OrderedDict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from speedscale_runtime.protocols.clienthello import ClientHello
-from speedscale_runtime.tls.authority import Authority, client_context
 from speedscale_schemas.errors import PeerError
 
 from . import ledger as slots
-from .causes import Opaque
+from .causes import Opaque, Side
 from .config import Settings
+from .contexts import Contexts, Inward, Outward, was_asked
 from .tls_end import TlsEnd
 
 if TYPE_CHECKING:
-    from .outbound import OutboundFlow
+    from .dialled import DialledFlow
 
 REMEMBER_MAX = 1024
 REMEMBER_S = 300.0
 REMEMBER_REJECTED_S = 3600.0
-_HTTP1 = b"http/1.1"
 
-Key = tuple[str, int, str]
+Key = tuple[str, int, str, str]
 
 log = structlog.get_logger()
 
 
 class Interceptor:
-    """Contexts for both sides, and the memory of what is better left alone."""
+    """One direction's contexts, and the memory of what is better left alone."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Load (or make) the CA; ConfigError when that fails."""
-        if settings.tls_cert_dir:
-            directory = Path(settings.tls_cert_dir)
-            self._authority = Authority.load(directory, directory)
-        else:
-            self._authority = Authority.load_or_create(Path(settings.tls_home))
-        self._ca_file = settings.tls_out_ca_file
-        self._with_alpn = self._client_context(("http/1.1",))
-        self._without_alpn = self._client_context(())
+    def __init__(self, settings: Settings, side: Side) -> None:
+        """Load (or make) what is needed; ConfigError when that fails."""
+        self.contexts: Contexts = Outward(settings) if side is Side.OUT else Inward(settings)
         self._left_alone: OrderedDict[Key, tuple[Opaque, float]] = OrderedDict()
-
-    def _client_context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
-        context = client_context(alpn=alpn)
-        if self._ca_file:
-            context.load_verify_locations(self._ca_file)
-        return context
 
     def why_not(self, key: Key, hello: ClientHello) -> Opaque | None:
         """Return why a connection is to be spliced at once, None when interception is to be tried."""
-        if hello.alpn and _HTTP1 not in hello.alpn:
-            return Opaque.NO_HTTP1_ALPN
+        cause = self.contexts.why_not((key[0], key[1]), hello)
+        if cause is not None:
+            return cause
         found = self._left_alone.get(key)
         if found is None:
             return None
@@ -84,16 +69,8 @@ class Interceptor:
         """Splice what asks for a certificate that only the application has."""
         self.leave_alone(key, Opaque.CLIENT_CERTIFICATE, REMEMBER_S)
 
-    def towards_server(self, hello: ClientHello) -> ssl.SSLContext:
-        """Return the context that verifies the server; ALPN as the client used it or not."""
-        return self._with_alpn if hello.alpn else self._without_alpn
 
-    def towards_client(self, name: str) -> ssl.SSLContext:
-        """Return a context with a leaf for `name`; PeerError when it is no name for a certificate."""
-        return self._authority.context_for(name)
-
-
-async def intercept(flow: OutboundFlow, hello: ClientHello) -> None:
+async def intercept(flow: DialledFlow, hello: ClientHello) -> None:
     """Decide about one connection and carry it out; never raises."""
     try:
         await _intercept(flow, hello)
@@ -103,36 +80,38 @@ async def intercept(flow: OutboundFlow, hello: ClientHello) -> None:
             await _reconnect_and_splice(flow, Opaque.INTERNAL)
 
 
-async def _intercept(flow: OutboundFlow, hello: ClientHello) -> None:
-    interceptor = flow.hub.interceptor()
-    host, port = flow.target
-    name = hello.sni or host
-    key = (host, port, hello.sni)
+async def _intercept(flow: DialledFlow, hello: ClientHello) -> None:
+    interceptor = flow.hub.interceptor(flow.side)
+    contexts = interceptor.contexts
+    key = flow.tls_key
     cause = interceptor.why_not(key, hello)
     if cause is not None:
         flow.splice(cause)
         return
     assert flow.server is not None
     plain = flow.server
-    server = TlsEnd(flow, interceptor.towards_server(hello), server_side=False, name=name)
+    name = hello.sni or flow.target[0]
+    server = TlsEnd(flow, contexts.towards_server(hello), server_side=False, name=name)
     flow.server = server
     server.take_over(plain)
     cause = await _shake_with_server(flow, server)
     if flow.ended:
         return
+    if cause is None and was_asked(server.tls) and not contexts.may_be_asked(flow.target):
+        cause = Opaque.CLIENT_CERTIFICATE
     if cause is None:
         try:
-            context = interceptor.towards_client(name)
+            context = contexts.towards_client(name)
         except PeerError:
             cause = Opaque.BAD_CLIENT_HELLO
     if cause is not None:
         interceptor.leave_alone(key, cause, REMEMBER_S)
         await _reconnect_and_splice(flow, cause)
         return
-    await _shake_with_client(flow, server, context, interceptor, key)
+    await _shake_with_client(flow, server, context, interceptor)
 
 
-async def _shake_with_server(flow: OutboundFlow, server: TlsEnd) -> Opaque | None:
+async def _shake_with_server(flow: DialledFlow, server: TlsEnd) -> Opaque | None:
     """Return None when the server was verified, else why not. The flow does not hear of its failure."""
     flow.shaking = True
     try:
@@ -141,14 +120,14 @@ async def _shake_with_server(flow: OutboundFlow, server: TlsEnd) -> Opaque | Non
     except ssl.SSLCertVerificationError:
         return Opaque.UPSTREAM_UNVERIFIED
     except (OSError, ValueError, TimeoutError) as error:
-        wants = "CERTIFICATE_REQUIRED" in str(error)
+        wants = "CERTIFICATE_REQUIRED" in str(error) or was_asked(server.tls)
         return Opaque.CLIENT_CERTIFICATE if wants else Opaque.UPSTREAM_TLS_FAILED
     finally:
         flow.shaking = False
     return None
 
 
-async def _reconnect_and_splice(flow: OutboundFlow, cause: Opaque) -> None:
+async def _reconnect_and_splice(flow: DialledFlow, cause: Opaque) -> None:
     """Leave the server connection that was used up by our handshake; pass the client on by a fresh one."""
     flow.leave_server()
     try:
@@ -165,7 +144,7 @@ async def _reconnect_and_splice(flow: OutboundFlow, cause: Opaque) -> None:
 
 
 async def _shake_with_client(
-    flow: OutboundFlow, server: TlsEnd, context: ssl.SSLContext, interceptor: Interceptor, key: Key
+    flow: DialledFlow, server: TlsEnd, context: ssl.SSLContext, interceptor: Interceptor
 ) -> None:
     facts = flow.facts
     facts.tls = True
@@ -183,7 +162,8 @@ async def _shake_with_client(
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         flow.hub.cells[slots.SLOTS["certificate_rejected"]] += 1
-        log.warning("client_rejects_certificate", sni=key[2], host=key[0], reason=reason)
+        key = flow.tls_key
+        log.warning("client_rejects_certificate", sni=key[2], host=key[0], side=flow.side.value, reason=reason)
         if flow.hub.settings.tls_on_reject == "splice":
             said_why = isinstance(error, ssl.SSLError)  # an alert; a bare close may have another reason
             interceptor.leave_alone(key, Opaque.CLIENT_REJECTS, REMEMBER_REJECTED_S if said_why else REMEMBER_S)

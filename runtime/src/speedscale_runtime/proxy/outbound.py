@@ -1,72 +1,49 @@
-"""Outbound connections: the client first says where it wants to go (CONNECT, absolute-form, SOCKS4/4a/5).
+"""Outbound connections: in transparent mode the kernel, else the client says where it wants to go (CONNECT,
+absolute-form, SOCKS4/4a/5).
 
-Made by `server`'s outbound listener. Stages, each a method that takes the bytes that come meanwhile:
+Made by `server`'s outbound listener. Stages before and beside those of `dialled`:
 
-    gate ──► dial ──► relay                      CONNECT, SOCKS, TLS not intercepted
-               ├────► sniff ──► relay | TLS      CONNECT, SOCKS with TLS_OUT_UNWRAP: whoever speaks first decides
-               └────► requests                   absolute-form: each request names its own target
-
-In `sniff` nothing is waited for: a server that speaks first is passed on at once. TLS itself is in `intercept`. A
-transparent mode would enter at `dial` with the target that the kernel names.
+    gate ──► dial ──► …            CONNECT, SOCKS
+               └────► requests     absolute-form: each request names its own target
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from collections import deque
-from collections.abc import Callable
 
 from speedscale_runtime.protocols.exchange import Exchange
 from speedscale_runtime.protocols.preamble import Failure, Forward, Kind, Preamble, Result, Rewriter
 
 from . import ledger as slots
 from .capture import Facts
-from .causes import Opaque, Refuse, Side
+from .causes import Refuse, Side
+from .dialled import EARLY_MAX, DialledFlow
 from .hub import Hub
-from .relay import End, Flow
-
-_EARLY_MAX = 65536
-_TLS_HANDSHAKE = 0x16
+from .relay import End
 
 
-class OutboundFlow(Flow):
+class OutboundFlow(DialledFlow):
     """A connection of the application to one of its dependencies (or, absolute-form, to one after the other)."""
 
-    __slots__ = (
-        "_early",
-        "_open_requests",
-        "_preamble",
-        "_queue",
-        "_result",
-        "_rewriter",
-        "_stage",
-        "_target",
-        "_task",
-        "shaking",
-    )
+    __slots__ = ("_open_requests", "_preamble", "_queue", "_result", "_rewriter")
 
     def __init__(self, hub: Hub) -> None:
-        super().__init__(hub, Side.OUT)
-        self._stage: Callable[[End, bytes], None] = self._gate
+        super().__init__(hub, Side.OUT, unwrap=hub.settings.tls_out)
         self._preamble: Preamble | None = None
         self._result: Result | None = None
-        self._early = b""
-        self._task: asyncio.Task[None] | None = None
         self._rewriter: Rewriter | None = None
         self._queue: deque[Forward] = deque()
         self._open_requests = 0
-        self._target: tuple[str, int] = ("", 0)
-        self.shaking = False  # a TLS handshake with the server is tried: its failure is no end of this flow
 
     def begin(self) -> None:
-        """Wait for the client's word."""
+        """Wait for the client's word, where it has one to say."""
+        if self.hub.transparent:
+            self.begin_redirected()
+            return
+        self._stage = self._gate
         self._preamble = Preamble(max_head_bytes=self.hub.settings.max_head_bytes)
-
-    def on_early(self, end: End, data: bytes) -> None:
-        """Take bytes in the present stage."""
-        self._stage(end, data)
 
     # -- gate: where does it want to go?
 
@@ -119,115 +96,33 @@ class OutboundFlow(Flow):
     # -- dial
 
     def _dial_to(self, host: str, port: int) -> None:
-        self._stage = self._keep
-        self._target = self.facts.host, self.facts.port = host, port
         if self._result is not None:
             self.facts.client_protocol = self._result.kind.value
-        self._task = self.hub.loop.create_task(self._dial())
+        self.dial(host, port)
 
     def _keep(self, end: End, data: bytes) -> None:
-        if end is not self.client:
-            self.server_first += data
+        if end is not self.client or self._rewriter is None:
+            super()._keep(end, data)
             return
-        if self._rewriter is not None:
-            self._queue.extend(self._rewriter.feed(data))
-        else:
-            self._early += data
-        if len(self._early) >= _EARLY_MAX or self._queue:
+        self._queue.extend(self._rewriter.feed(data))
+        if len(self._early) >= EARLY_MAX or self._queue:
             end.transport.pause_reading()
 
-    async def connect(self) -> End:
-        """Return a new connection to the target; OSError or TimeoutError."""
-        async with asyncio.timeout(self.hub.settings.connect_timeout_s):
-            _, server = await self.hub.loop.create_connection(lambda: End(self), *self._target)
-        found: End = server
-        return found
-
-    async def _dial(self) -> None:
-        try:
-            server = await self.connect()
-        except (OSError, TimeoutError, UnicodeError) as error:
-            if not self.ended:
-                reply = self._result.reply_fail(_failure(error)) if self._result is not None else b""
-                self.drop_client(Refuse.CONNECT_FAILED, reply)
-            return
-        if self.ended:
-            server.close()
-            return
-        self._connected(server)
+    def failure_reply(self, error: Exception) -> bytes:
+        """Return the refusal in the protocol in which the client asked."""
+        return self._result.reply_fail(_failure(error)) if self._result is not None else b""
 
     def _connected(self, server: End) -> None:
-        result, first = self._result, self._early
-        assert result is not None
-        self._early = b""
-        self.server = server
+        result = self._result
         if self._rewriter is not None:
-            self._begin_requests(server, first)
+            self.server = server
+            self._begin_requests(server, self.take_early())
             return
-        if result.reply_ok:
+        if result is not None and result.reply_ok:
             self.client.write(result.reply_ok)
-        if not self.hub.settings.tls_out or result.kind is Kind.ORIGIN or self.server_first:
-            self.relay(server, first)
-            return
-        self._stage = self._sniff
-        if first:
-            self._sniff(self.client, first)
-        else:
-            self.resume(self.client)
-
-    def relay(self, server: End, first: bytes) -> None:
-        """From here on bytes pass directly, and are looked at as HTTP/1."""
-        self.observe()
-        self.join(server, first)
-
-    # -- sniff: TLS or not?
-
-    def _sniff(self, end: End, data: bytes) -> None:
-        assert self.server is not None
-        if end is not self.client:  # a server that speaks first does not speak TLS
-            self.server_first += data
-            self.relay(self.server, self.take_early())
-            return
-        self._early += data
-        if self._early[0] != _TLS_HANDSHAKE:
-            self.relay(self.server, self.take_early())
-            return
-        self._hello()
-
-    def _hello(self) -> None:
-        from speedscale_runtime.protocols import clienthello
-        from speedscale_schemas.errors import PeerError
-
-        try:
-            hello = clienthello.parse(self._early)
-        except clienthello.NeedMore:
-            return
-        except PeerError:
-            self.splice(Opaque.BAD_CLIENT_HELLO)
-            return
-        self.facts.sni = hello.sni
-        self._stage = self._keep
-        self.client.transport.pause_reading()
-        from .intercept import intercept
-
-        self._task = self.hub.loop.create_task(intercept(self, hello))
-
-    @property
-    def target(self) -> tuple[str, int]:
-        """Host and port as the client named them."""
-        return self._target
-
-    def take_early(self) -> bytes:
-        """Return, once, the client's bytes that nobody got yet."""
-        first, self._early = self._early, b""
-        return first
-
-    def splice(self, cause: Opaque) -> None:
-        """Pass bytes on without looking, and count why."""
-        assert self.server is not None
-        self.facts.detected = "tls"
-        self.become_opaque(cause)
-        self.join(self.server, self.take_early())
+        if result is not None and result.kind is Kind.ORIGIN:
+            self._unwrap = False
+        super()._connected(server)
 
     # -- requests: absolute-form, each with a target of its own
 
@@ -296,12 +191,9 @@ class OutboundFlow(Flow):
 
     def leave_server(self) -> None:
         """Close the server's connection and hear no more of it."""
-        self.hub.look()
-        old, self.server = self.server, None
+        old = self.server
+        super().leave_server()
         if old is not None:
-            old.other = old.tap = None
-            old.flow = _Left(self.hub)
-            old.close()
             self.hub.cells[slots.BYTES[self.side]] += old.bytes
 
     def on_exchange(self, exchange: Exchange) -> None:
@@ -326,49 +218,7 @@ class OutboundFlow(Flow):
                 else:
                     self._pump()
             return
-        self._suspect(end)
         super().on_eof(end)
-
-    def on_lost(self, end: End, error: Exception | None) -> None:
-        """An end is gone; see `shaking`."""
-        if self.shaking and end is self.server:
-            return
-        self._suspect(end)
-        super().on_lost(end, error)
-
-    def on_broken(self, end: End, error: OSError) -> None:
-        """Writing to an end failed; see `shaking`."""
-        if not (self.shaking and end is self.server):
-            super().on_broken(end, error)
-
-    def _suspect(self, end: End) -> None:
-        """An intercepted server that ends a connection without a word may have missed a client certificate.
-
-        In TLS 1.3 it can say so only after the handshake, and some just close. The next connection is spliced.
-        """
-        if end is self.server and self.facts.tls and not end.bytes and self.client.bytes:
-            self.hub.interceptor().needs_client_certificate((*self._target, self.facts.sni))
-
-    def on_tls_alert(self, end: End, reason: str) -> None:
-        """A server that wants a client certificate says so only now (TLS 1.3): leave it alone from now on."""
-        if end is self.server and "CERTIFICATE_REQUIRED" in reason:
-            self.hub.interceptor().needs_client_certificate((*self._target, self.facts.sni))
-
-
-class _Left(Flow):
-    """Takes the events of a server connection that was left for another one."""
-
-    __slots__ = ()
-
-    def __init__(self, hub: Hub) -> None:
-        super().__init__(hub, Side.OUT)
-        self.ended = True
-
-    def on_early(self, end: End, data: bytes) -> None:
-        """Nothing is expected any more."""
-
-    def on_eof(self, end: End) -> None:
-        """It is closing anyway."""
 
 
 _NO_TARGET = (

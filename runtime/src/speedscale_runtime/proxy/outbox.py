@@ -56,6 +56,7 @@ class Outbox:
         self._closed: deque[tuple[list[bytes], int]] = deque()  # whole batches: frames, bytes
         self._open: list[bytes] = []  # the batch that still grows
         self._open_bytes = 0
+        self._overflow = Drop.QUEUE_FULL  # why a pair has no room
         self.held = 0  # bytes in queue and the batch under way
         self.on_data: Callable[[], None] = lambda: None
 
@@ -70,7 +71,7 @@ class Outbox:
             cells[DROPPED[_why_incomplete(exchange)]] += 1
             return
         if self._spill is None and self.held + request + response + _HEAD_LEAST > self._limit:
-            cells[DROPPED[Drop.QUEUE_FULL]] += 1
+            cells[DROPPED[self._overflow]] += 1
             return
         try:
             frame = self._recorder.http(facts, exchange)
@@ -107,7 +108,7 @@ class Outbox:
             self.on_data()
             return
         if held > self._limit:
-            self._cells[DROPPED[Drop.QUEUE_FULL]] += 1
+            self._cells[DROPPED[self._overflow]] += 1
             return
         self.held = self._cells[_QUEUE_BYTES] = held
         total = self._open_bytes + size
@@ -165,7 +166,7 @@ class Outbox:
         self._gauge()
 
     def abandon(self, cause: Drop) -> int:
-        """Drop everything that waits and return how many pairs that were."""
+        """Drop everything that waits, and from now on what comes; return how many pairs waited."""
         self._close_batch()
         count = sum(len(frames) for frames, _ in self._closed)
         if self._spill is not None:
@@ -173,6 +174,8 @@ class Outbox:
             self.drop(Drop.SPILL_ERROR, failed)
             count += self._spill.count
             self._spill.close()
+            self._spill, self._cells[_SPILL_BYTES] = None, 0
+        self._overflow, self._limit = cause, -1
         self.drop(cause, count)
         self._closed.clear()
         self.held = 0

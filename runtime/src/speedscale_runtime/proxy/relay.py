@@ -31,6 +31,7 @@ from speedscale_schemas.errors import PeerError
 from . import ledger as slots
 from .capture import Facts
 from .causes import Opaque, Refuse, Side
+from .destination import address
 from .hub import Hub
 
 _os_write = os.write
@@ -418,7 +419,7 @@ def _descriptor(transport: Any) -> int:
 
 def _peer(transport: Any) -> tuple[str, int]:
     name = transport.get_extra_info("peername")
-    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else ("", 0)
+    return address(name) if isinstance(name, tuple) and len(name) >= 2 else ("", 0)
 
 
 def _tune(transport: Any) -> None:

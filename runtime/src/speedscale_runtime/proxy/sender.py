@@ -17,13 +17,14 @@ import structlog
 from speedscale_schemas import frames
 
 from .causes import Drop, Send
-from .forwarder_client import Answer
+from .forwarder_client import Answer, CredentialsMissing
 from .ledger import SENT, SLOTS, Ledger
 from .outbox import Batch, Outbox
 
 RETRY_MIN_S = 0.1
 RETRY_MAX_S = 30.0
 UNAUTHORIZED_S = 5.0
+CREDENTIALS_S = 1.0  # a look at a file costs nobody anything
 _RETRIES = SLOTS["batch_retries"]
 
 log = structlog.get_logger()
@@ -52,7 +53,10 @@ class Sender:
         compression: str,
         token: Callable[[], str],
     ) -> None:
-        """`epoch` grows from one process to the next; `token()` returns the bearer token now, "" for none."""
+        """`epoch` grows from one process to the next; `token()` returns the bearer token now, "" for none.
+
+        It raises CredentialsMissing while there should be one and is none.
+        """
         self._outbox = outbox
         self._client = client
         self._cells = ledger.cells
@@ -128,10 +132,12 @@ class Sender:
             await asyncio.sleep(min(max(wait_s, RETRY_MIN_S), RETRY_MAX_S))
 
     async def _attempt(self, headers: list[tuple[str, str]], body: bytes) -> tuple[Send, float | None, str]:
-        token = self._token()
-        sent = [*headers, ("Authorization", f"Bearer {token}")] if token else headers
         try:
+            token = self._token()
+            sent = [*headers, ("Authorization", f"Bearer {token}")] if token else headers
             answer = await self._client.post(frames.BATCH_PATH, sent, body)
+        except CredentialsMissing as error:
+            return Send.NO_CREDENTIALS, CREDENTIALS_S, str(error)
         except (OSError, TimeoutError) as error:
             return Send.FAILED, None, type(error).__name__
         return self._judge(answer)

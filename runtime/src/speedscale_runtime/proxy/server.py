@@ -6,20 +6,20 @@ Called by `worker`. The only owner of listeners and tasks; connections live in `
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from speedscale_runtime.telemetry.watched import Watched, read_text
+
 from .capture import Recorder
-from .causes import Drop, Side
+from .causes import Side
 from .config import Settings
-from .forwarder_client import ForwarderClient
+from .draining import Drain
+from .forwarder_client import CredentialsMissing, ForwarderClient
 from .hub import Hub
 from .inbound import InboundFlow
 from .ledger import HEARTBEAT, Ledger
@@ -30,7 +30,6 @@ from .spill import STAGE_BYTES, Spill
 
 _BACKLOG = 4096
 _HEARTBEAT_S = 1.0
-_DRAIN_STEP_S = 0.05
 
 log = structlog.get_logger()
 
@@ -38,7 +37,7 @@ log = structlog.get_logger()
 class Server:
     """One worker's services."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, listeners: Mapping[Side, socket.socket]) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, listeners: Mapping[Side, Sequence[socket.socket]]) -> None:
         """Take settings, shared counters and listening sockets; call within a running loop."""
         self.settings = settings
         self.ledger = ledger
@@ -68,10 +67,11 @@ class Server:
             epoch=time.time_ns(),
             linger_s=settings.batch_linger_s,
             compression=settings.forwarder.compression,
-            token=_token_reader(settings.forwarder.token_file),
+            token=_token(settings.forwarder.token_file),
         )
+        self.other_ports: frozenset[int] = frozenset()  # further ports of ours: health and metrics
         self.hub = Hub(settings, ledger, self.outbox, self._loop)
-        self.hub.own_ports = frozenset(s.getsockname()[1] for s in self._listeners.values())
+        self.hub.own_ports = frozenset(s.getsockname()[1] for found in self._listeners.values() for s in found)
 
     @property
     def why_not_ready(self) -> str:
@@ -85,14 +85,21 @@ class Server:
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve, call `ready` when connections are accepted, and drain after `stop`."""
         sending = asyncio.create_task(self.sender.run())
-        for side, sock in self._listeners.items():
+        for side, sockets in self._listeners.items():
             accept = self._acceptor(side)
-            self._servers.append(await self._loop.create_server(accept, sock=sock, backlog=_BACKLOG))
+            for sock in sockets:
+                self._servers.append(await self._loop.create_server(accept, sock=sock, backlog=_BACKLOG))
         self._beat()
         ready()
         await self._stopping.wait()
-        await self._drain()
-        await self._flush(sending)
+        listening: list[asyncio.Server | socket.socket] = [*self._servers]
+        listening += [sock for found in self._listeners.values() for sock in found]
+        await Drain(self.settings, self.hub, self.sender, sending).run(listening, self.other_ports)
+        self.client.close()
+        self.hub.close()
+        stats = self.ledger.snapshot()
+        shown = {name: stats[name] for name in ("seen", "captured", "dropped")}
+        log.info("stopped", notSent=self.ledger.get("dropped.shutdown"), **shown)
 
     def _acceptor(self, side: Side) -> Callable[[], End]:
         hub = self.hub
@@ -106,40 +113,6 @@ class Server:
         self.ledger.cells[HEARTBEAT] = time.monotonic_ns()
         self._loop.call_later(_HEARTBEAT_S, self._beat)
 
-    async def _drain(self) -> None:
-        """Accept no more; let connections finish, idle ones at once, all of them in the end."""
-        for server in self._servers:
-            server.close()
-        for sock in self._listeners.values():
-            sock.close()
-        hub = self.hub
-        deadline = self._loop.time() + self.settings.drain_timeout_s
-        while hub.flows and self._loop.time() < deadline:
-            for flow in list(hub.flows):
-                if flow.idle:
-                    flow.close()
-            await asyncio.sleep(_DRAIN_STEP_S)
-        cut = len(hub.flows)
-        for flow in list(hub.flows):
-            flow.abort()
-        while hub.flows:
-            await asyncio.sleep(0)
-        log.info("drained", cut=cut)
-
-    async def _flush(self, sending: asyncio.Task[None]) -> None:
-        self.sender.finish()
-        try:
-            async with asyncio.timeout(self.settings.flush_timeout_s):
-                await asyncio.shield(sending)
-        except TimeoutError:
-            sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sending
-        lost = self.sender.abandon(Drop.SHUTDOWN)
-        self.client.close()
-        stats = self.ledger.snapshot()
-        log.info("stopped", notSent=lost, seen=stats["seen"], captured=stats["captured"], dropped=stats["dropped"])
-
 
 def _spill(settings: Settings) -> Spill | None:
     if not settings.spill_max_bytes:
@@ -152,18 +125,16 @@ def _spill(settings: Settings) -> Spill | None:
     )
 
 
-def _token_reader(path: str) -> Callable[[], str]:
-    """Return a reader of the token that notices when the file was renewed; "" when it cannot be read."""
+def _token(path: str) -> Callable[[], str]:
+    """Return what gives the token of now; CredentialsMissing while there is none."""
     if not path:
         return lambda: ""
-    kept: tuple[int, str] = (0, "")
+    watched = Watched(path, read_text)
 
     def read() -> str:
-        nonlocal kept
-        with contextlib.suppress(OSError):
-            changed = os.stat(path).st_mtime_ns
-            if changed != kept[0]:
-                kept = (changed, Path(path).read_text("utf-8").strip())
-        return kept[1]
+        token = watched.get()
+        if token is None:
+            raise CredentialsMissing(f"token {watched.reason}")
+        return token
 
     return read

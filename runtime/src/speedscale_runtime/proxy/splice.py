@@ -2,7 +2,8 @@
 
 Called by `supervisor` only. Standard library only, no asyncio: it must work when everything else is broken, in a
 few megabytes. Nothing is recorded here; each connection is counted as `supervised`. Inbound connections go to the
-reverse target; outbound ones say where they want to go (CONNECT, absolute-form, SOCKS).
+reverse target; outbound ones say where they want to go (CONNECT, absolute-form, SOCKS). In transparent mode both go
+where the kernel says that they were meant to go; one that was meant for us, or comes from us, is refused.
 
 At most `BUFFER` bytes a direction are held: a slow reader slows its sender down. At most `CONNECTIONS` at a time;
 beyond that, connections wait in the kernel's backlog.
@@ -14,12 +15,14 @@ import contextlib
 import errno
 import os
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from . import ledger as slots
 from .causes import Refuse, Side
+from .destination import Address, Own, loops, original
 
 TYPE_CHECKING = False  # the typing module costs a megabyte
 if TYPE_CHECKING:
@@ -28,19 +31,25 @@ if TYPE_CHECKING:
 BUFFER = 65536
 CONNECTIONS = 4096
 _RESOLVERS = 32
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s: closing sends RST
 
-Address = tuple[str, int]
 _Resolved = list[tuple[int, tuple[object, ...]]]
 
 
 class Splicer:
     """All connections that the supervisor passes on itself."""
 
-    def __init__(self, selector: BaseSelector, ledger: slots.Ledger, target: Address) -> None:
-        """Take the supervisor's selector; keys registered here have a callable as data, called with the mask."""
+    def __init__(self, selector: BaseSelector, ledger: slots.Ledger, target: Address | None, pod_ip: str = "") -> None:
+        """Take the supervisor's selector; keys registered here have a callable as data, called with the mask.
+
+        `target` is where inbound connections go, None in transparent mode.
+        """
         self.selector = selector
         self.ledger = ledger
         self.target = target
+        self.own_ports: frozenset[int] = frozenset()
+        self.own = Own()
+        self._pod_ip = pod_ip
         self.active: set[Connection] = set()
         self._resolved: deque[tuple[Connection, _Resolved]] = deque()
         self._resolving = 0
@@ -53,10 +62,26 @@ class Splicer:
         self.ledger.cells[slots.SUPERVISED[side]] += 1
         connection = Connection(self, side, client)
         self.active.add(connection)
-        if side is Side.IN:
+        if self.target is None:
+            self._redirected(connection, client)
+        elif side is Side.IN:
             connection.dial(*self.target)
         else:
             connection.listen_for_target()
+
+    def _redirected(self, connection: Connection, client: socket.socket) -> None:
+        try:
+            local, peer = client.getsockname(), client.getpeername()
+        except OSError:
+            connection.close()
+            return
+        target = original(client, local)
+        if target is None:
+            connection.refuse(Refuse.NO_TARGET)
+        elif self.own.holds(peer, target) or loops(target, local, self.own_ports, self._pod_ip):
+            connection.refuse(Refuse.LOOP)
+        else:
+            connection.dial(*target)
 
     def resolve(self, connection: Connection, host: str, port: int) -> None:
         """Find addresses without blocking the loop: literals at once, names on a thread."""
@@ -104,7 +129,7 @@ def _lookup(host: str, port: int, flags: int) -> _Resolved:
 class _End:
     """One socket of a connection with what still has to be written to it."""
 
-    __slots__ = ("eof", "mask", "out", "shut", "sock", "up")
+    __slots__ = ("eof", "mask", "out", "own", "shut", "sock", "up")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -113,6 +138,7 @@ class _End:
         self.shut = False  # we told it that we will send no more
         self.mask = 0
         self.up = False  # connected
+        self.own: tuple[Address, Address] | None = None  # where we connected: local address, destination
 
 
 class Connection:
@@ -150,7 +176,7 @@ class Connection:
             return
         self._preamble = None
         if result.kind in (Kind.REFUSED, Kind.OPAQUE) or not result.host:
-            self._refuse(Refuse.BAD_PREAMBLE, b"")
+            self.refuse(Refuse.BAD_PREAMBLE)
             return
         self._result = result
         rest = result.rest
@@ -179,6 +205,7 @@ class Connection:
             code = sock.connect_ex(address)
             if code in (0, errno.EINPROGRESS):
                 self.server = _End(sock)
+                self.server.own = self.owner.own.add(sock.getsockname(), address)
                 self._set(self.server, EVENT_WRITE)
                 return
             sock.close()
@@ -187,12 +214,17 @@ class Connection:
             from speedscale_runtime.protocols.preamble import Failure
 
             reply = self._result.reply_fail(Failure.UNREACHABLE)
-        self._refuse(Refuse.CONNECT_FAILED, reply)
+        self.refuse(Refuse.CONNECT_FAILED, reply)
 
-    def _refuse(self, cause: Refuse, reply: bytes) -> None:
+    def refuse(self, cause: Refuse, reply: bytes = b"") -> None:
+        """Tell the client that it gets no connection, by a reset where there is nothing to say, and count why."""
         self.owner.ledger.cells[slots.REFUSED[cause]] += 1
+        said = bytes(self.client.out) + reply
         with contextlib.suppress(OSError):
-            self.client.sock.send(bytes(self.client.out) + reply)
+            if said:
+                self.client.sock.send(said)
+            else:
+                self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.close()
 
     def _connected(self, server: _End) -> None:
@@ -238,7 +270,7 @@ class Connection:
                 if not self.closed and self._preamble is not None:
                     self._flush(self.client, None)
             else:
-                self._refuse(Refuse.NO_TARGET, b"")
+                self.refuse(Refuse.NO_TARGET)
             return
         if other is None:
             return
@@ -294,6 +326,8 @@ class Connection:
 
     def _forget(self, end: _End) -> None:
         self._set(end, 0)
+        if end.own is not None:
+            self.owner.own.remove(end.own)
         end.sock.close()
 
     def close(self) -> None:

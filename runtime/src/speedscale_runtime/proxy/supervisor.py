@@ -9,6 +9,10 @@ While `serving`, the worker accepts and the supervisor sleeps. While `splicing`,
 connections on itself (`splice`), so a dead worker fails no new connection. At a first start, connections wait in
 the backlog for at most `FIRST_START_S`, so that what comes early is recorded as well. The books of a dead worker
 are closed in the ledger. SIGTERM and SIGINT are passed on; our end ends the worker.
+
+How a stop goes (`drain_until`): with `connections`, listeners close at once, and what is open gets its time. With
+`application`, connections are taken for as long as the application has a socket (`presence`): the worker does and
+then ends; should it die meanwhile, the supervisor does.
 """
 
 from __future__ import annotations
@@ -28,7 +32,9 @@ from speedscale_runtime.telemetry import statusfile
 
 from .causes import Side
 from .child import Child
+from .destination import Address
 from .ledger import HEARTBEAT, SLOTS, Ledger
+from .presence import Quiet
 from .splice import CONNECTIONS, Splicer
 from .standin import StandIn
 
@@ -52,8 +58,12 @@ class Supervisor:
         self.settings = settings
         self.selector = selectors.DefaultSelector()
         self.ledger = Ledger.create()
-        self.splicer = Splicer(self.selector, self.ledger, (settings["reverse_host"], settings["reverse_port"]))
-        self.listeners: dict[Side, socket.socket] = {}
+        target = (settings["reverse_host"], settings["reverse_port"])
+        transparent = settings["proxy_type"] == "transparent"
+        self.splicer = Splicer(
+            self.selector, self.ledger, None if transparent else target, settings["identity"]["pod_ip"]
+        )
+        self.listeners: dict[Side, list[socket.socket]] = {}
         self.child: Child | None = None
         self.ready = False
         self.accepting = False
@@ -67,7 +77,9 @@ class Supervisor:
         self._spawned_at = 0.0
         self._spawn_at: float | None = None
         self._splice_at: float | None = None
-        self._stopping_until: float | None = None
+        self._stopping = False
+        self._stop_by: float | None = None  # None while stopping: for as long as the application is there
+        self._quiet: Quiet | None = None
         self._signals_r, self._signals_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     # -- set-up
@@ -78,13 +90,14 @@ class Supervisor:
         if soft < hard:  # a connection takes two descriptors; the worker inherits the limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         s = self.settings
-        wanted = {Side.IN: (s["in_host"], s["in_port"]), Side.OUT: (s["out_host"], s["out_port"])}
+        wanted: dict[Side, Address] = {Side.IN: (s["in_host"], s["in_port"]), Side.OUT: (s["out_host"], s["out_port"])}
         if s["proxy_type"] == "reverse":
             del wanted[Side.OUT]
         elif s["proxy_type"] == "forward":
             del wanted[Side.IN]
-        for side, (host, port) in wanted.items():
-            self.listeners[side] = _listen(host, port)
+        for side, (hosts, port) in wanted.items():
+            self.listeners[side] = _listen_all(hosts.split(","), port)
+        self.splicer.own_ports = frozenset(self.port(side) for side in self.listeners)
         signal.set_wakeup_fd(self._signals_w, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
@@ -92,8 +105,8 @@ class Supervisor:
 
     def port(self, side: Side) -> int:
         """Return the port that a listener took, 0 where there is none."""
-        sock = self.listeners.get(side)
-        return int(sock.getsockname()[1]) if sock is not None else 0
+        sockets = self.listeners.get(side)
+        return int(sockets[0].getsockname()[1]) if sockets else 0
 
     # -- the loop
 
@@ -129,8 +142,9 @@ class Supervisor:
             _log("fault", kind=type(error).__name__, place=place)
 
     def _wait_s(self) -> float:
-        timers = [t for t in (self._spawn_at, self._splice_at, self._stopping_until) if t is not None]
-        return max(0.0, min(1.0, *(t - time.monotonic() for t in timers))) if timers else 1.0
+        most = 0.1 if self._stopping else 1.0
+        timers = [t for t in (self._spawn_at, self._splice_at, self._stop_by) if t is not None]
+        return max(0.0, min(most, *(t - time.monotonic() for t in timers))) if timers else most
 
     def _tick(self, now: float) -> None:
         if self._spawn_at is not None and now >= self._spawn_at:
@@ -139,21 +153,37 @@ class Supervisor:
         if self._splice_at is not None and now >= self._splice_at:
             self._splice_at = None
             self._accept(True)
-        if self._stopping_until is not None:
-            if self.child is None and (not self.splicer.active or now >= self._stopping_until):
-                self.exit_code = self._worker_code
-            elif now >= self._stopping_until and self.child is not None:
-                self._stopping_until = now + 1.0
+        if self._stopping:
+            self._tick_stopping(now)
+        if self.child is not None:
+            self._watch_worker(self.child, now)
+
+    def _tick_stopping(self, now: float) -> None:
+        late = self._stop_by is not None and now >= self._stop_by
+        if self.child is not None:
+            if late:
+                self._stop_by = now + 1.0
                 self.child.signal(signal.SIGKILL)
-        elif self.child is not None and not self.ready and now - self._spawned_at > START_MAX_S:
-            _log("worker_not_ready", seconds=START_MAX_S)
-            self._spawned_at = now
-            self.child.signal(signal.SIGKILL)
-        elif self.ready and self.child is not None and now - self._ready_at > HUNG_S:
+            return
+        if self._quiet is not None and self._quiet.over(now):
+            self._quiet = None
+            self._end_listening()
+            self._stop_by = now + self.settings["drain_timeout_s"]
+        if late or (self._stop_by is not None and not self.splicer.active):
+            self.exit_code = self._worker_code
+
+    def _watch_worker(self, child: Child, now: float) -> None:
+        """Kill a worker that does not get ready, or has stopped to turn."""
+        if not self.ready:
+            if now - self._spawned_at > START_MAX_S:
+                _log("worker_not_ready", seconds=START_MAX_S)
+                self._spawned_at = now
+                child.signal(signal.SIGKILL)
+        elif now - self._ready_at > HUNG_S:
             beat = self.ledger.cells[HEARTBEAT] / 1e9
             if now - beat > HUNG_S:
                 _log("worker_hung", seconds=round(now - beat, 1))
-                self.child.signal(signal.SIGKILL)
+                child.signal(signal.SIGKILL)
 
     # -- the worker
 
@@ -161,11 +191,11 @@ class Supervisor:
         self._end_standin()
         orders = {
             "settings": self.settings,
-            "listeners": {side.value: sock.fileno() for side, sock in self.listeners.items()},
+            "listeners": {side.value: [s.fileno() for s in found] for side, found in self.listeners.items()},
             "ledgerFd": self.ledger.fd,
             "ports": self.ports,
         }
-        inherit = [sock.fileno() for sock in self.listeners.values()] + [self.ledger.fd]
+        inherit = [sock.fileno() for found in self.listeners.values() for sock in found] + [self.ledger.fd]
         try:
             child = Child(orders, inherit)
         except OSError as error:
@@ -196,7 +226,7 @@ class Supervisor:
     def _on_exit(self, mask: int) -> None:
         child = self.child
         assert child is not None
-        if self._stopping_until is None and (self._was_ready_once or self._splice_at is None):
+        if not self._stopping and (self._was_ready_once or self._splice_at is None):
             self._accept(True)  # first of all: nobody waits for our book-keeping
         self.selector.unregister(child.pidfd)
         with contextlib.suppress(KeyError):
@@ -205,9 +235,16 @@ class Supervisor:
         healthy = self.ready and time.monotonic() - self._ready_at > HEALTHY_S
         self.child, self.ready = None, False
         lost, cut = self.ledger.close_books()
-        if self._stopping_until is not None:
-            self._worker_code = 0 if code == 0 else 1  # connections that we pass on ourselves may go on for a while
-            return
+        if self._stopping:
+            self._worker_code = 0 if code == 0 else 1
+            if code == 0 and self._quiet is not None:  # it saw the application go
+                self._quiet = None
+                self._end_listening()
+                self._stop_by = time.monotonic() + self.settings["drain_timeout_s"]
+            elif self._quiet is not None:
+                _log("worker_ended", code=code, pairsLost=lost, connectionsCut=cut, failures=self._failures)
+                self._accept(True)  # nobody else is there to serve the application until it is gone
+            return  # connections that we pass on ourselves may go on for a while
         if code == 2 and not self._was_ready_once:
             self.exit_code = 2  # it said why: the configuration does not do
             return
@@ -237,19 +274,26 @@ class Supervisor:
         if on == self.accepting:
             return
         self.accepting = on
-        for side, sock in self.listeners.items():
-            if on:
-                self.selector.register(sock, selectors.EVENT_READ, lambda m, s=side: self._on_client(s))
-            else:
-                self.selector.unregister(sock)
+        for side, sockets in self.listeners.items():
+            for sock in sockets:
+                if on:
+                    self.selector.register(sock, selectors.EVENT_READ, lambda m, s=side, k=sock: self._on_client(s, k))
+                else:
+                    self.selector.unregister(sock)
 
-    def _on_client(self, side: Side) -> None:
+    def _end_listening(self) -> None:
+        self._accept(False)
+        for sock in [sock for sockets in self.listeners.values() for sock in sockets]:
+            sock.close()
+        self.listeners.clear()
+
+    def _on_client(self, side: Side, listener: socket.socket) -> None:
         for _ in range(64):
             if len(self.splicer.active) >= CONNECTIONS:
                 time.sleep(0.005)  # the rest waits in the backlog
                 return
             try:
-                client, _ = self.listeners[side].accept()
+                client, _ = listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -262,20 +306,24 @@ class Supervisor:
 
     def _on_signal(self, mask: int) -> None:
         os.read(self._signals_r, 4096)
-        if self._stopping_until is not None:
+        if self._stopping:  # asked twice
             if self.child is not None:
                 self.child.signal(signal.SIGKILL)
-            self._stopping_until = 0.0
+            self._quiet, self._stop_by = None, 0.0
             return
-        _log("stopping")
+        self._stopping = True
         self._end_standin()
-        self._accept(False)
-        for sock in self.listeners.values():
-            sock.close()
-        self.listeners.clear()
         self._spawn_at = self._splice_at = None
-        grace = self.settings["drain_timeout_s"] + self.settings["flush_timeout_s"] + 2.0
-        self._stopping_until = time.monotonic() + grace
+        settings = self.settings
+        ports = self.splicer.own_ports | {settings["health_port"], settings["metrics_port"]}
+        _log("stopping", until=settings["drain_until"])
+        if settings["drain_until"] == "application":
+            self._quiet = Quiet(os.getuid(), ports, settings["drain_quiet_s"])
+            if self.child is None:
+                self._accept(True)
+        else:
+            self._end_listening()
+            self._stop_by = time.monotonic() + settings["drain_timeout_s"] + settings["flush_timeout_s"] + 2.0
         if self.child is not None:
             self.child.signal(signal.SIGTERM)
 
@@ -309,12 +357,32 @@ class Supervisor:
             _log(f"{setting}_not_written", error=os.strerror(error.errno or 0))
 
 
+def _listen_all(hosts: list[str], port: int) -> list[socket.socket]:
+    """Listen on one port of some addresses; one of IPv6 is left out, or taken as IPv4, where the machine has none."""
+    sockets: list[socket.socket] = []
+    for host in hosts:
+        try:
+            sockets.append(_listen(host, port))
+        except OSError as error:
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) or ":" not in host:
+                for sock in sockets:
+                    sock.close()
+                raise
+            if host == "::":
+                sockets.append(_listen("0.0.0.0", port))
+        port = port or sockets[0].getsockname()[1]
+    return sockets
+
+
 def _listen(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if host == "::":
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if ":" in host:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
         sock.bind((host, port))
         sock.listen(_BACKLOG)
     except OSError as error:

@@ -19,12 +19,12 @@ _PIECE = 65536
 class TlsEnd(End):
     """An `End` whose `write` encrypts and whose received bytes are decrypted first."""
 
-    __slots__ = ("_context", "_in", "_out", "_tls", "_waiting", "handshake", "shaken")
+    __slots__ = ("_context", "_in", "_out", "_waiting", "handshake", "shaken", "tls")
 
     def __init__(self, flow: Flow, context: ssl.SSLContext, *, server_side: bool, name: str | None) -> None:
         super().__init__(flow)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_side=server_side, server_hostname=name)
+        self.tls = context.wrap_bio(self._in, self._out, server_side=server_side, server_hostname=name)
         self._waiting: list[bytes] = []  # plaintext written before the handshake ended; bounded by its source's pause
         self.shaken = False
         self.handshake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -42,7 +42,7 @@ class TlsEnd(End):
     @property
     def alpn(self) -> str:
         """The protocol agreed on, "" for none."""
-        return self._tls.selected_alpn_protocol() or ""
+        return self.tls.selected_alpn_protocol() or ""
 
     def data_received(self, data: bytes) -> None:
         """Decrypt and pass on."""
@@ -55,7 +55,7 @@ class TlsEnd(End):
             self._waiting.append(data)
             return
         try:
-            self._tls.write(data)
+            self.tls.write(data)
         except ssl.SSLError as error:
             self.flow.on_broken(self, ConnectionResetError(str(error.reason)))
             return
@@ -90,7 +90,7 @@ class TlsEnd(End):
         if not self.shaken or self.fd < 0:
             return
         with contextlib.suppress(ssl.SSLError, ValueError):  # it wants the peer's close_notify: nobody waits for it
-            self._tls.unwrap()
+            self.tls.unwrap()
         self._flush()
 
     def _flush(self) -> None:
@@ -111,7 +111,7 @@ class TlsEnd(End):
 
     def _shake(self) -> bool:
         try:
-            self._tls.do_handshake()
+            self.tls.do_handshake()
         except ssl.SSLWantReadError:
             self._flush()
             return False
@@ -131,7 +131,7 @@ class TlsEnd(End):
     def _read(self) -> None:
         while True:
             try:
-                data = self._tls.read(_PIECE)
+                data = self.tls.read(_PIECE)
             except ssl.SSLWantReadError:
                 return
             except ssl.SSLZeroReturnError:

@@ -54,7 +54,7 @@ def main() -> int:
 
 async def _serve(settings: Settings, orders: dict[str, Any]) -> None:
     ledger = Ledger(orders["ledgerFd"])
-    listeners = {Side(name): socket.socket(fileno=fd) for name, fd in orders["listeners"].items()}
+    listeners = {Side(name): [socket.socket(fileno=fd) for fd in fds] for name, fds in orders["listeners"].items()}
     server = Server(settings, ledger, listeners)
     taken = orders["ports"]
     host = settings.health_host
@@ -62,6 +62,7 @@ async def _serve(settings: Settings, orders: dict[str, Any]) -> None:
     if settings.metrics_port:
         endpoints.append(_endpoints(ledger, server, host, settings.metrics_port))
     ports = [e.start() for e in endpoints]
+    server.other_ports = frozenset(ports)
 
     def ready() -> None:
         gc.collect()

@@ -10,10 +10,8 @@ intermediate: `tls.crt` (the signer first, then its chain), `tls.key`, and `ca.c
 
 from __future__ import annotations
 
-import os
 import secrets
 import ssl
-import tempfile
 import threading
 import time
 from collections import OrderedDict
@@ -25,6 +23,7 @@ from speedscale_schemas import truststore, x509
 from speedscale_schemas.errors import ConfigError, PeerError
 
 from . import storage
+from .keypair import load_chain
 from .roots import client_context, public_roots
 
 __all__ = ["Authority", "client_context"]
@@ -167,7 +166,7 @@ class Authority:
     def _context(self, chain: bytes) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
-        _load_chain(context, chain + self._leaf_key)
+        load_chain(context, chain + self._leaf_key)
         return context
 
 
@@ -196,19 +195,3 @@ def _update(path: Path, data: bytes) -> None:
     except OSError:
         pass
     storage.write_atomically(path, data, 0o644)
-
-
-def _load_chain(context: ssl.SSLContext, pem: bytes) -> None:
-    """Load certificate and key, which the ssl module takes from files only: from memory where Linux allows."""
-    if hasattr(os, "memfd_create"):
-        handle = os.memfd_create("leaf", os.MFD_CLOEXEC)
-        try:
-            os.write(handle, pem)
-            context.load_cert_chain(f"/proc/self/fd/{handle}")
-        finally:
-            os.close(handle)
-        return
-    with tempfile.NamedTemporaryFile() as file:  # mode 0600
-        file.write(pem)
-        file.flush()
-        context.load_cert_chain(file.name)
