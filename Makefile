@@ -8,6 +8,7 @@ TIERS ?= default
 .PHONY: help setup demo test lint gen gen-check lock tools bench clean
 .PHONY: synth
 .PHONY: cluster-tools cluster-up cluster-down
+.PHONY: images
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -48,6 +49,9 @@ cluster-up: setup ## a real control plane on this machine; prints export KUBECON
 
 cluster-down: setup ## stop it and forget what it held
 	@$(RUN) scripts/cluster.py down
+
+images: setup ## build the images into OCI archives, no registry needed; IMAGES="goproxy redis" OUT=folder ARCH=arm64
+	@PYTHONPATH=runtime/images $(RUN) -m speedscale_images $(if $(OUT),--out $(OUT)) $(if $(ARCH),--arch $(ARCH)) $(IMAGES)
 
 bench: setup ## ours beside its peers, as ratios
 	@$(RUN) -m bench

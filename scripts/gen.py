@@ -130,7 +130,8 @@ def other_files() -> Iterator[tuple[str, str]]:
     The schema of values gives its model and its commented file; the comparison with the vendor's chart, the policy,
     the grants and the templates give a page each.
     """
-    import gen_values  # beside this file: on the path when this is run, not when a test loads it
+    import gen_images  # beside this file: on the path when this is run, not when a test loads it
+    import gen_values
 
     schema = validation.schema("values")
     yield "cdk8s/src/speedscale_manifests/values/model.py", gen_values.model(schema)
@@ -139,6 +140,7 @@ def other_files() -> Iterator[tuple[str, str]]:
     yield "docs/policy.md", policy.page()
     yield "docs/rbac.md", rbac_reference.page()
     yield "docs/templates.md", templates_reference.page()
+    yield from gen_images.files()
 
 
 def _read(path: Path) -> str | None:

@@ -1,0 +1,67 @@
+"""`make images`: build images into OCI archives, without a registry and without root, and print how big they are.
+
+    python -m speedscale_images [IMAGE …] [--out FOLDER] [--arch amd64|arm64] [--refresh] [--json]
+    python -m speedscale_images IMAGE --root FOLDER      the unpacked file system, for a Containerfile or a look
+
+Exit codes: 0 built; 2 something is wrong with the settings or missing, said on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from speedscale_schemas.errors import ConfigError
+
+from . import build, cache, catalogue
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build what the arguments name; return the exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        table = catalogue.load()
+        images = table.select([name for word in args.images for name in word.replace(",", " ").split()])
+        store = cache.Cache(args.cache)
+        with store.locked():
+            builder = build.Builder(table, store, args.arch, refresh=args.refresh)
+            if args.root:
+                return _unpack(builder, images, args.root)
+            built = [builder.build(image, args.out) for image in images]
+            store.prune()
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"images: {problem}", file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps([image.summary() for image in built], indent=1))
+    else:
+        print(build.table(built))
+    return 0
+
+
+def _unpack(builder: build.Builder, images: list[catalogue.Image], folder: Path) -> int:
+    if len(images) != 1:
+        raise ConfigError(["--root unpacks one image; name it"])
+    builder.unpack(images[0], folder)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="speedscale_images", description="build our images into OCI archives")
+    parser.add_argument("images", nargs="*", help="names of images; all when none is given")
+    parser.add_argument("--out", type=Path, default=catalogue.ROOT / ".cache" / "images", help="folder of the archives")
+    parser.add_argument(
+        "--arch", choices=("amd64", "arm64"), default=build.machine(), help="architecture of the images"
+    )
+    parser.add_argument("--cache", type=Path, default=cache.folder(), help="what was downloaded and built before")
+    parser.add_argument("--root", type=Path, help="write one image's file system into this folder instead")
+    parser.add_argument("--refresh", action="store_true", help="take Debian's newest packages")
+    parser.add_argument("--json", action="store_true", help="print what was built as JSON")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""From the table of images to archives: layers put together with a configuration, and how big they are.
+
+Called by `__main__` and by tests. Holds no knowledge of what is in a layer.
+"""
+
+from __future__ import annotations
+
+import platform
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import layers, oci
+from .cache import Cache, Layer
+from .catalogue import Catalogue, Image
+from .debian import Debian
+
+REGISTRY = "localhost/speedscale"
+_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image that lies in an archive."""
+
+    image: Image
+    written: oci.Written
+    layers: tuple[Layer, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a program wants to know of it."""
+        return {
+            "name": self.image.name,
+            "reference": self.written.reference,
+            "digest": self.written.digest,
+            "archive": str(self.written.path),
+            "compressed": sum(layer.size for layer in self.layers),
+            "unpacked": sum(layer.unpacked for layer in self.layers),
+        }
+
+
+class Builder:
+    """Builds images of one architecture."""
+
+    def __init__(self, catalogue: Catalogue, cache: Cache, architecture: str, *, refresh: bool = False) -> None:
+        packages = Debian(catalogue.suite, architecture, cache.place)
+        if refresh:
+            packages.refresh()
+        self._catalogue = catalogue
+        self._context = layers.Context(catalogue, cache, packages, architecture)
+
+    def build(self, image: Image, folder: Path) -> Built:
+        """Write `<folder>/<image>.tar`. Raises ConfigError with what is missing or wrong."""
+        found = tuple(layers.of(image, self._context))
+        folder.mkdir(parents=True, exist_ok=True)
+        version = f"v{self._catalogue.version}"
+        reference = f"{REGISTRY}/{image.name}:{version}"
+        path = folder / f"{image.name}.tar"
+        config = configuration(image, self._catalogue.version)
+        return Built(image, oci.write(path, reference, self._context.architecture, config, found), found)
+
+    def unpack(self, image: Image, folder: Path) -> None:
+        """Write the image's file system below `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for layer in layers.of(image, self._context):
+            with tarfile.open(layer.blob) as archive:
+                archive.extractall(folder, filter="fully_trusted")  # we wrote it
+
+
+def configuration(image: Image, version: str) -> dict[str, Any]:
+    """Return what the image tells a runtime: user, environment, command, labels."""
+    command = image.command or tuple(f"/usr/local/bin/{program}" for program in image.programs[:1])
+    environment = [f"PATH={_PATH}", "LANG=C.UTF-8"]
+    if image.programs:
+        environment.append("PYTHONDONTWRITEBYTECODE=1")
+    return {
+        "User": f"{image.uid}:{image.uid}",
+        "Env": environment,
+        "Entrypoint": list(command),
+        "WorkingDir": "/",
+        "Labels": {
+            "org.opencontainers.image.title": f"speedscale/{image.name}",
+            "org.opencontainers.image.description": image.title,
+            "org.opencontainers.image.version": version,
+            "org.opencontainers.image.licenses": "Apache-2.0",
+        },
+    }
+
+
+def table(built: Sequence[Built]) -> str:
+    """Return the sizes for people; what images share is counted in each of them and once in the last line."""
+    rows = [("image", "compressed", "unpacked", "digest")]
+    for one in built:
+        summary = one.summary()
+        rows.append(
+            (one.image.name, _mb(summary["compressed"]), _mb(summary["unpacked"]), one.written.digest[:19]),
+        )
+    once = {layer.digest: layer for one in built for layer in one.layers}.values()
+    rows.append(("stored once", _mb(sum(x.size for x in once)), _mb(sum(x.unpacked for x in once)), ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def machine() -> str:
+    """Return this machine's architecture by Debian's name."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,154 @@
+"""Python in an image: others' distributions by hash, our members, programs that start them, and bytecode.
+
+Called by `layers`. Distributions are installed by uv from a hashed file into a folder, for the image's platform and
+not for this machine's. Our members are their source trees beside the metadata that `importlib.metadata` reads: what a
+wheel of them holds. Bytecode is compiled here, in one process with a fixed hash seed, and is never checked against the
+source: a pod's file system is read-only and its times mean nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+from speedscale_schemas.errors import ConfigError
+
+from . import elf
+from .tree import Tree
+
+SITE = "usr/local/lib/python3.11/dist-packages"
+BIN = "usr/local/bin"
+PLATFORMS = {"amd64": "x86_64-manylinux_2_36", "arm64": "aarch64-manylinux_2_36"}
+_NEEDLESS = ("tests", "test", "__pycache__")
+_PROGRAM = """#!/usr/bin/python3.11 -I
+import sys
+from {module} import {function}
+sys.exit({function}())
+"""
+
+
+def install(requirements: Path, architecture: str, tree: Tree) -> list[tuple[str, str, str, str]]:
+    """Put the distributions of a hashed requirements file into the tree; return what they are.
+
+    Raises ConfigError when one has no wheel for the architecture or does not match its hash.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        target = Path(name)
+        command = [
+            *(_uv(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
+            *("--python", sys.executable, "--python-version", "3.11", "--python-platform", PLATFORMS[architecture]),
+            *("--link-mode", "copy", "--target", str(target), "--requirement", str(requirements)),
+        ]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ran.returncode != 0:
+            raise ConfigError([f"{requirements}: {line}" for line in ran.stderr.strip().splitlines()[-8:]])
+        found = [_known(path) for path in sorted(target.glob("*.dist-info/METADATA"))]
+        for path in sorted(target.rglob("*")):
+            relative = path.relative_to(target)
+            if path.is_file() and _wanted(relative):
+                mode = 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
+                data = path.read_bytes()
+                tree.file(f"{SITE}/{relative}", elf.strip(data) if ".so" in path.suffixes else data, mode)
+    return found
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.is_file() else shutil.which("uv")
+    if found is None:
+        raise ConfigError(["uv is not here; make setup installs it"])
+    return found
+
+
+def _wanted(path: Path) -> bool:
+    """Whether a file of a distribution is of use in a pod."""
+    parts = path.parts
+    if len(parts) == 1 or parts[0] in ("bin", "share", "include"):
+        return len(parts) == 1 and path.suffix in (".py", ".so")
+    if parts[0].endswith(".dist-info"):
+        return parts[1] not in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "sboms")
+    if set(parts[:-1]) & set(_NEEDLESS):
+        return False
+    return path.suffix not in (".pyi", ".c", ".h", ".pyx", ".pxd", ".pxi", ".a", ".rst", ".md", ".proto", ".hash")
+
+
+def _known(metadata: Path) -> tuple[str, str, str, str]:
+    fields = message_from_bytes(metadata.read_bytes())
+    licence = fields.get("License-Expression") or fields.get("License") or ""
+    return (
+        "pypi",
+        str(fields["Name"]).lower().replace("_", "-"),
+        str(fields["Version"]),
+        licence.partition("\n")[0][:80],
+    )
+
+
+def member(root: Path, project: Mapping[str, Any], tree: Tree) -> tuple[str, str, str, str]:
+    """Put a member of the workspace into the tree: its package, and its metadata. Return what it is."""
+    for path in sources(root):
+        tree.file(f"{SITE}/{path.relative_to(root / 'src')}", path.read_bytes())
+    name, version = str(project["name"]), str(project["version"])
+    info = f"{SITE}/{name.replace('-', '_')}-{version}.dist-info"
+    tree.file(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode())
+    groups = {"console_scripts": project.get("scripts", {}), **project.get("entry-points", {})}
+    lines = [line for group, points in groups.items() if points for line in (f"[{group}]", *_points(points), "")]
+    if lines:
+        tree.file(f"{info}/entry_points.txt", "\n".join(lines).encode())
+    return "own", name, version, "Apache-2.0"
+
+
+def sources(root: Path) -> list[Path]:
+    """Return the files of a member that a wheel of it holds, sorted."""
+    return sorted(p for p in (root / "src").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+
+
+def _points(points: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {value}" for name, value in points.items()]
+
+
+def program(name: str, entry: str, tree: Tree) -> None:
+    """Put a program that starts an entry point (`module:function`)."""
+    module, _, function = entry.partition(":")
+    tree.file(f"{BIN}/{name}", _PROGRAM.format(module=module, function=function).encode(), 0o755)
+
+
+def precompile(tree: Tree, below: Iterable[str]) -> None:
+    """Add the bytecode of every Python file under the folders `below`. Raises ConfigError for one that is no Python."""
+    if sys.version_info[:2] != (3, 11):
+        raise ConfigError([f"bytecode for Python 3.11 is compiled by Python 3.11, this is {sys.version.split()[0]}"])
+    prefixes = tuple(f"{folder}/" for folder in below)
+    python = [(path, entry.data) for path, entry in tree if path.endswith(".py") and path.startswith(prefixes)]
+    with tempfile.TemporaryDirectory() as name:
+        for path, data in python:
+            place = Path(name) / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data or b"")
+        command = [
+            *(sys.executable, "-s", "-P", "-W", "ignore", "-m", "compileall", "-q", "-j", "1"),
+            *("-s", name, "-p", "/", "--invalidation-mode", "unchecked-hash", name),
+        ]
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if ran.returncode != 0:
+            raise ConfigError([f"bytecode: {line}" for line in (ran.stdout + ran.stderr).splitlines()[-5:]])
+        for path in sorted(Path(name).rglob("*.pyc")):
+            tree.file(str(path.relative_to(name)), path.read_bytes())
+
+
+def fingerprint(root: Path) -> str:
+    """Return what a member's layer depends on: names and content of its files, as JSON can hold it."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for path in sources(root):
+        digest.update(json.dumps([str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()]).encode())
+    return digest.hexdigest()
