@@ -12,7 +12,7 @@ from speedscale_images import catalogue, requirements
 
 
 def files() -> Iterator[tuple[str, str]]:
-    """Yield path from the root of the repository, and text; an image that would hold too much ends it with a message."""
+    """Yield path from the root, and text; an image that would hold too much ends it with a message."""
     try:
         yield from requirements.files(catalogue.load())
     except requirements.Refused as error:

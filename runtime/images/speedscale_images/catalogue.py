@@ -101,6 +101,6 @@ def _image(name: str, entry: Mapping[str, Any], groups: Mapping[str, tuple[str, 
     problems += [f"images.toml: image.{name}: no Debian group {g}" for g in entry.get("debian", ()) if g not in groups]
     if problems:
         raise ConfigError(problems)
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
     values["links"] = tuple(sorted(entry.get("links", {}).items()))
     return Image(name=name, **values)

@@ -163,9 +163,12 @@ def unpack(packages: Sequence[Package], tree: Tree) -> None:
     for package in packages:
         control = subprocess.run(["dpkg-deb", "--field", str(package.path)], capture_output=True, check=True).stdout
         tree.file(f"{STATUS}/{package.name}", control)
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package.path)], stdout=subprocess.PIPE) as process:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-                _files(archive, tree)
+        command = ["dpkg-deb", "--fsys-tarfile", str(package.path)]
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+            tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+        ):
+            _files(archive, tree)
         if process.returncode != 0:
             raise ConfigError([f"{package.path} is damaged: dpkg-deb ended with {process.returncode}; remove it"])
 

@@ -1,7 +1,7 @@
 """An image as an OCI archive: one tar with a layout, an index, a manifest, a configuration and its layers.
 
-Called by `build`. `ctr images import`, `podman load`, `skopeo` and `docker load` read it. Same layers and configuration,
-same bytes. Source: OCI image specification 1.1, and containerd's annotation for the name of an imported image.
+Called by `build`. `ctr images import`, `podman load`, `skopeo` and `docker load` read it. Same layers and same
+configuration, same bytes. Source: OCI image specification 1.1, and containerd's annotation for an image's name.
 """
 
 from __future__ import annotations

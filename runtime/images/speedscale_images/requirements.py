@@ -89,9 +89,7 @@ def _distribution(module: str) -> str:
     top = module.partition(".")[0]
     candidates = sorted({str(canonicalize_name(name)) for name in _distributions().get(top, ())})
     if not candidates:
-        raise Refused(
-            f"{module} is imported and is no part of what the lock pins; add its distribution, then make lock"
-        )
+        raise Refused(f"{module} is imported and in no distribution of the lock; add it to a pyproject, then make lock")
     if len(candidates) == 1:
         return candidates[0]
     path = _file(module)

@@ -8,6 +8,7 @@ source: a pod's file system is read-only and its times mean nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -128,8 +129,8 @@ def precompile(tree: Tree, below: Iterable[str]) -> None:
     prefixes = tuple(f"{folder}/" for folder in below)
     python = [(path, entry.data) for path, entry in tree if path.endswith(".py") and path.startswith(prefixes)]
     with tempfile.TemporaryDirectory() as name:
-        for path, data in python:
-            place = Path(name) / path
+        for file, data in python:
+            place = Path(name) / file
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(data or b"")
         command = [
@@ -146,8 +147,6 @@ def precompile(tree: Tree, below: Iterable[str]) -> None:
 
 def fingerprint(root: Path) -> str:
     """Return what a member's layer depends on: names and content of its files, as JSON can hold it."""
-    import hashlib
-
     digest = hashlib.sha256()
     for path in sources(root):
         digest.update(json.dumps([str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()]).encode())
