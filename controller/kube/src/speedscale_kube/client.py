@@ -26,6 +26,7 @@ from . import transport as wire
 from .access import Access
 from .discovery import Discovery, Resource
 from .errors import GoneError, NotFoundError, not_kubernetes
+from .logs import LogStream
 from .objects import Object, Ref, ref
 from .watch import Watch
 
@@ -36,6 +37,7 @@ Objects = list[Object]  # named here: inside Client, `list` is its method
 JsonPatch = list[Any]
 Propagation = Literal["Background", "Foreground", "Orphan"]
 _LOG_BYTES = 16 * 1024
+_DAY_S = 86_400.0
 _PATCHES = {"merge": wire.MERGE, "json": wire.JSON_PATCH, "strategic": wire.STRATEGIC}
 
 
@@ -316,6 +318,38 @@ class Client:
         given = {k: v for k, v in {**params, "container": container}.items() if v}
         with self._transport.stream(f"{self._path(pod)}/log", given, silence_s=_GRACE_S) as answer:
             return bytes(answer.raw.read(max_bytes)).decode("utf-8", "replace")
+
+    def follow_log(
+        self,
+        pod: Ref,
+        *,
+        container: str = "",
+        previous: bool = False,
+        follow: bool = True,
+        lines: int | None = None,
+        since_s: int | None = None,
+        since: str = "",
+        stamps: bool = False,
+        silence_s: float = _DAY_S,
+    ) -> LogStream:
+        """Open a container's log, from `lines` before its end (None: from its begin).
+
+        `since_s`: of the last so many seconds; `since`: from a time on (RFC 3339). `stamps`: each line begins with its
+        time and a space. `follow` goes on with what is written from now on. `silence_s` is how long nothing may come,
+        also before the first line: kubelet sends its head with it. Use it in a `with` block.
+        """
+        params = {
+            "container": container,
+            "previous": "true" if previous else "",
+            "follow": "true" if follow else "",
+            "tailLines": "" if lines is None else str(lines),
+            "sinceSeconds": "" if since_s is None else str(since_s),
+            "sinceTime": since,
+            "timestamps": "true" if stamps else "",
+        }
+        path = f"{self._path(pod)}/log"
+        answer = self._transport.stream(path, {k: v for k, v in params.items() if v}, silence_s=silence_s)
+        return LogStream(answer, f"GET {path}")
 
     def _path(self, which: Ref) -> str:
         resource = self.resource(which.api_version, which.kind)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from speedscale_schemas.annotations import OPERATOR, REPLAY, SIDECAR
+from speedscale_schemas.annotations import OPERATOR, REPLAY
+from speedscale_schemas.asking import sidecar
 
-CONTAINER: Final = "speedscale-goproxy"
+CONTAINER: Final = sidecar.CONTAINER
 INIT: Final = "speedscale-initproxy-"
 INIT_RULES: Final = f"{INIT}iptables"
 INIT_DNS: Final = f"{INIT}smartdns"
@@ -43,12 +44,12 @@ HEALTH_PORT: Final = 4144
 METRICS_PORT: Final = 4145
 UID: Final = 2102
 
-INJECTED: Final = f"{SIDECAR}/injected"
+INJECTED: Final = sidecar.INJECTED
 IGNORE: Final = f"{OPERATOR}/ignore"
 SUT: Final = f"{OPERATOR}/sut"
 MANAGED_BY: Final = f"{OPERATOR}/managed-by"
 MANAGED_FROM: Final = f"{OPERATOR}/namespace"
-REVERT: Final = f"{OPERATOR}/revert"
+REVERT: Final = sidecar.REVERT
 ENV_ID: Final = f"{REPLAY}/env-id"
 REPORT_ID: Final = f"{REPLAY}/report-id"
 

@@ -13,7 +13,11 @@ from speedscale_schemas.annotations import BY_NAME, OPERATOR, SIDECAR, is_ours, 
 from speedscale_schemas.errors import ConfigError
 
 INJECT: Final = f"{SIDECAR}/inject"
-_REVERT: Final = f"{OPERATOR}/revert"
+CONTAINER: Final = "speedscale-goproxy"
+"""Name of the sidecar in a pod."""
+INJECTED: Final = f"{SIDECAR}/injected"
+REVERT: Final = f"{OPERATOR}/revert"
+"""The operator's record in a pod template of how to take the sidecar out; large, and nobody else's business."""
 Change = dict[str, str | None]
 """Annotation → value, None to take it off."""
 
@@ -24,7 +28,7 @@ def adding(live: Mapping[str, Any], settings: Mapping[str, str]) -> tuple[Change
     `settings` are annotations by full name. ConfigError with every problem of the whole, where the operator would
     refuse it.
     """
-    own = {k: v for k, v in _annotations(live).items() if is_ours(k) and k != _REVERT}
+    own = {k: v for k, v in _annotations(live).items() if is_ours(k) and k != REVERT}
     wanted = {INJECT: "true", **settings}
     parsed = parse({**own, **wanted}, str(live["kind"]))
     if parsed.errors:
