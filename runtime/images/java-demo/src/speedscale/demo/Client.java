@@ -22,7 +22,7 @@ public final class Client {
   private static final Duration TIMEOUT = Duration.ofSeconds(15);
   private static final long MOST_PAUSE_MS = 10_000;
 
-  private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(TIMEOUT).proxy(proxies()).build();
+  private final HttpClient http;
   private final URI server;
   private final long pauseNanos;
   private final CountDownLatch stop;
@@ -34,7 +34,9 @@ public final class Client {
   private long failedInARow;
   private long due = System.nanoTime();
 
-  private Client(URI server, int perMinute, CountDownLatch stop) {
+  private Client(URI server, int perMinute, ProxySelector proxies, CountDownLatch stop) {
+    var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(TIMEOUT);
+    this.http = http.proxy(proxies).build();
     this.server = server;
     this.pauseNanos = TimeUnit.MINUTES.toNanos(1) / perMinute;
     this.stop = stop;
@@ -51,18 +53,20 @@ public final class Client {
     int rounds = environment.number("ROUNDS", 0, 0, Integer.MAX_VALUE);
     int report = environment.number("REPORT_ROUNDS", 10, 1, Integer.MAX_VALUE);
     int perMinute = environment.number("REQUESTS_PER_MINUTE", 120, 1, 60_000);
+    var proxies = Proxies.of(environment);
     environment.exitIfWrong();
 
     var stop = new CountDownLatch(1);
     var stopped = new CountDownLatch(1);
-    var client = new Client(server, perMinute, stop);
+    var client = new Client(server, perMinute, proxies, stop);
     int[] code = {1};
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
       stop.countDown();
       awaitQuietly(stopped);
       Runtime.getRuntime().halt(code[0]);
     }, "stop"));
-    Log.event("visiting", "server", server.getScheme() + "://" + server.getAuthority(), "seed", seed, "rounds", rounds, "per_minute", perMinute);
+    String address = server.getScheme() + "://" + server.getAuthority();
+    Log.event("visiting", "server", address, "seed", seed, "rounds", rounds, "per_minute", perMinute);
     try {
       client.visit(seed, rounds, report);
       code[0] = client.unexpected == 0 && client.failures.isEmpty() ? 0 : 1;
@@ -87,8 +91,14 @@ public final class Client {
         Log.event("counts", "rounds", rounds, "requests", requests, "unexpected", unexpected, "failed", total(failures));
       }
     }
-    System.out.println(Json.write(Json.object(
-        "rounds", rounds, "requests", requests, "unexpected", unexpected, "answers", answers, "failures", failures)));
+    var counts =
+        Json.object(
+            "rounds", rounds,
+            "requests", requests,
+            "unexpected", unexpected,
+            "answers", answers,
+            "failures", failures);
+    System.out.println(Json.write(counts));
   }
 
   /** Makes one visit; returns false when asked to end. What a failed request leaves undone is not tried. */
@@ -105,7 +115,8 @@ public final class Client {
   }
 
   private boolean sent(Round.Step step) throws InterruptedException {
-    var request = HttpRequest.newBuilder(URI.create(server + step.path())).timeout(TIMEOUT).header("Accept", "application/json");
+    var request = HttpRequest.newBuilder(URI.create(server + step.path())).timeout(TIMEOUT);
+    request.header("Accept", "application/json");
     if (step.body() == null) {
       request.method(step.method(), HttpRequest.BodyPublishers.noBody());
     } else {
@@ -119,7 +130,9 @@ public final class Client {
       answers.merge(Integer.toString(response.statusCode()), 1L, Long::sum);
       if (!isRight(step, response)) {
         unexpected++;
-        Log.event("unexpected", "method", step.method(), "path", step.path().split("\\?")[0], "status", response.statusCode(), "expected", step.right());
+        String path = step.path().split("\\?")[0];
+        int status = response.statusCode();
+        Log.event("unexpected", "method", step.method(), "path", path, "status", status, "expected", step.right());
       }
       return true;
     } catch (IOException e) {
@@ -155,9 +168,5 @@ public final class Client {
 
   private static long total(Map<String, Long> counts) {
     return counts.values().stream().mapToLong(Long::longValue).sum();
-  }
-
-  private static ProxySelector proxies() {
-    return Proxies.of(new Environment(System.getenv()));
   }
 }

@@ -33,7 +33,8 @@ final class Dependency {
   Dependency(URI base, Duration timeout, ProxySelector proxies) {
     this.base = base;
     this.timeout = timeout;
-    this.client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(timeout).proxy(proxies).build();
+    var builder = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(timeout);
+    this.client = builder.proxy(proxies).build();
   }
 
   /** Sends a JSON body; returns the answer. Refuses with 502, 503 or 504 where there is none. */
@@ -46,7 +47,8 @@ final class Dependency {
             .POST(HttpRequest.BodyPublishers.ofString(Json.write(body)))
             .build();
     if (!free.tryAcquire()) {
-      throw failed(503, "dependency_busy", "payments is slow, and " + AT_ONCE + " requests wait for it already; try again later", "busy");
+      String message = "payments is slow, and " + AT_ONCE + " requests wait for it already; try again later";
+      throw failed(503, "dependency_busy", message, "busy");
     }
     try {
       return exchange(request);
@@ -81,7 +83,8 @@ final class Dependency {
     }
     for (Throwable at = cause; at != null; at = at.getCause()) {
       if (at instanceof SSLException) {
-        return failed(502, "dependency_not_trusted", "no TLS with payments: is its CA in this JVM's trust store?", at.getClass().getSimpleName());
+        String message = "no TLS with payments: is its CA in this JVM's trust store?";
+        return failed(502, "dependency_not_trusted", message, at.getClass().getSimpleName());
       }
     }
     if (cause instanceof IOException) {

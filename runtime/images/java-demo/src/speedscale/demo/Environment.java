@@ -57,7 +57,8 @@ final class Environment {
     try {
       var url = URI.create(value.replaceAll("/+$", ""));
       boolean web = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
-      if (web && url.getHost() != null && url.getQuery() == null && url.getFragment() == null && url.getUserInfo() == null) {
+      boolean plain = url.getQuery() == null && url.getFragment() == null && url.getUserInfo() == null;
+      if (web && plain && url.getHost() != null) {
         return url;
       }
     } catch (IllegalArgumentException e) {

@@ -1,5 +1,7 @@
 package speedscale.demo;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -11,7 +13,8 @@ import java.time.temporal.ChronoUnit;
  * <p>Callers pass routes, states and counts, never bodies, header values, query texts or anything of a customer.
  */
 final class Log {
-  private static final PrintStream OUT = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), true, StandardCharsets.UTF_8);
+  private static final PrintStream OUT =
+      new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
 
   private Log() {}
 

@@ -2,6 +2,7 @@ package speedscale.demo;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 
@@ -12,11 +13,15 @@ import java.util.Random;
  * replayed on a fresh server gets the same answers.
  */
 final class Round {
-  private static final List<String> GIVEN = List.of("Ada", "Bruno", "Chiara", "Derya", "Emil", "Farah", "Goran", "Hanna", "Ivo", "Jana");
-  private static final List<String> FAMILY = List.of("Abel", "Brandt", "Costa", "Dupont", "Eriksen", "Fischer", "Greco", "Haddad", "Ivanov", "Jensen");
-  private static final List<String> STREETS = List.of("Linden Street", "Harbour Road", "Mill Lane", "Station Road", "Church Street");
+  private static final List<String> GIVEN =
+      List.of("Ada", "Bruno", "Chiara", "Derya", "Emil", "Farah", "Goran", "Hanna", "Ivo", "Jana");
+  private static final List<String> FAMILY =
+      List.of("Abel", "Brandt", "Costa", "Dupont", "Eriksen", "Fischer", "Greco", "Haddad", "Ivanov", "Jensen");
+  private static final List<String> STREETS =
+      List.of("Linden Street", "Harbour Road", "Mill Lane", "Station Road", "Church Street");
   private static final List<String> CITIES = List.of("Springfield", "Riverton", "Lakeside", "Hillview", "Oakdale");
-  private static final List<String> PRODUCTS = List.of("tea", "coffee", "cocoa", "cup", "pot", "kettle", "grinder", "tray");
+  private static final List<String> PRODUCTS =
+      List.of("tea", "coffee", "cocoa", "cup", "pot", "kettle", "grinder", "tray");
 
   /** A request, the statuses that are right for it, and whether the answer must repeat the customer's name. */
   record Step(String method, String path, Map<String, Object> body, List<Integer> right) {}
@@ -43,7 +48,8 @@ final class Round {
       steps.add(get("/api/customers/nobody", 404));
     }
     if (random.nextInt(6) == 0) {
-      steps.add(new Step("POST", "/api/orders", Json.object("customer", customer, "reference", "none", "items", List.of()), List.of(422)));
+      var empty = Json.object("customer", customer, "reference", "none", "items", List.of());
+      steps.add(new Step("POST", "/api/orders", empty, List.of(422)));
     }
     steps.add(new Step("DELETE", "/api/customers/" + customer, null, List.of(204)));
     return steps;
@@ -63,12 +69,14 @@ final class Round {
   private Map<String, Object> person() {
     String given = pick(GIVEN);
     String family = pick(FAMILY);
+    String mailbox = (given + "." + family + random.nextInt(1000)).toLowerCase(Locale.ROOT) + "@example.com";
+    String expires = String.format("%02d/%d", 1 + random.nextInt(12), 2030 + random.nextInt(6));
     return Json.object(
         "name", given + " " + family,
-        "email", (given + "." + family + random.nextInt(1000)).toLowerCase(java.util.Locale.ROOT) + "@example.com",
+        "email", mailbox,
         "phone", String.format("+1-202-555-01%02d", random.nextInt(100)),
         "address", Json.object("street", (1 + random.nextInt(200)) + " " + pick(STREETS), "city", pick(CITIES)),
-        "card", Json.object("number", card(), "expires", String.format("%02d/%d", 1 + random.nextInt(12), 2030 + random.nextInt(6))));
+        "card", Json.object("number", card(), "expires", expires));
   }
 
   /** Returns sixteen digits with a right check digit (ISO/IEC 7812-1), in a range that is for tests. */

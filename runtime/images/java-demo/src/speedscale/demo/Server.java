@@ -50,7 +50,8 @@ public final class Server {
     var ended = new CountDownLatch(1);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(web, grace, ended), "stop"));
     web.start();
-    Log.event("listening", "role", role, "port", web.port(), "tls", !chain.isEmpty(), "dependency", url == null ? "none" : url.getScheme() + "://" + url.getAuthority());
+    String dependency = url == null ? "none" : url.getScheme() + "://" + url.getAuthority();
+    Log.event("listening", "role", role, "port", web.port(), "tls", !chain.isEmpty(), "dependency", dependency);
     ended.await();
   }
 

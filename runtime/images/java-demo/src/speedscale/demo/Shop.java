@@ -3,6 +3,7 @@ package speedscale.demo;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * The shop: products, customers, orders; ROLE=shop. Its answers hold names, mailboxes, addresses and card numbers, as
@@ -10,8 +11,11 @@ import java.util.Map;
  */
 final class Shop {
   private static final String CURRENCY = "EUR";
-  private static final Map<String, Long> PRICES =
-      Map.of("tea", 480L, "coffee", 920L, "cocoa", 650L, "cup", 1250L, "pot", 3490L, "kettle", 7900L, "grinder", 14900L, "tray", 2200L);
+  private static final TreeMap<String, Long> PRICES =
+      new TreeMap<>(
+          Map.of(
+              "tea", 480L, "coffee", 920L, "cocoa", 650L, "cup", 1250L,
+              "pot", 3490L, "kettle", 7900L, "grinder", 14900L, "tray", 2200L));
 
   private final Store store = new Store();
   private final Dependency payments;
@@ -32,7 +36,8 @@ final class Shop {
   }
 
   private static Answer products() {
-    var items = PRICES.keySet().stream().sorted().map(id -> Json.object("id", id, "priceCents", PRICES.get(id))).toList();
+    var items = new ArrayList<>();
+    PRICES.forEach((id, cents) -> items.add(Json.object("id", id, "priceCents", cents)));
     return Answer.ok(Json.object("currency", CURRENCY, "products", items));
   }
 
@@ -114,7 +119,8 @@ final class Shop {
       throw new Answer.Refusal(402, "card_declined", "the payment was declined; use another card or buy less");
     }
     if (answer.status() != 201 || !(answer.body() instanceof Map<?, ?> charge)) {
-      throw new Answer.Refusal(502, "dependency_failed", "payments answered " + answer.status() + "; nothing was charged as far as is known");
+      String message = "payments answered " + answer.status() + "; nothing was charged as far as is known";
+      throw new Answer.Refusal(502, "dependency_failed", message);
     }
     return Json.object("status", "paid", "charge", String.valueOf(charge.get("id")));
   }

@@ -81,7 +81,8 @@ final class Store {
   static String identifier(String prefix, String... parts) {
     try {
       var digest = MessageDigest.getInstance("SHA-256");
-      return prefix + HexFormat.of().formatHex(digest.digest(String.join("\n", parts).getBytes(StandardCharsets.UTF_8)), 0, 8);
+      byte[] made = digest.digest(String.join("\n", parts).getBytes(StandardCharsets.UTF_8));
+      return prefix + HexFormat.of().formatHex(made, 0, 8);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every JVM has SHA-256", e);
     }

@@ -24,9 +24,10 @@ final class Tls {
 
   private Tls() {}
 
-  /** Returns a context that serves this chain; GeneralSecurityException or IOException say what is wrong with which file. */
+  /** Returns a context that serves this chain; what it throws says what is wrong with which file. */
   static SSLContext context(Path chain, Path key) throws GeneralSecurityException, IOException {
-    var certificates = CertificateFactory.getInstance("X.509").generateCertificates(new ByteArrayInputStream(Files.readAllBytes(chain)));
+    var pem = new ByteArrayInputStream(Files.readAllBytes(chain));
+    var certificates = CertificateFactory.getInstance("X.509").generateCertificates(pem);
     if (certificates.isEmpty()) {
       throw new GeneralSecurityException(chain + ": no certificate in it");
     }
@@ -44,7 +45,8 @@ final class Tls {
   private static PrivateKey privateKey(Path path) throws GeneralSecurityException, IOException {
     var found = KEY.matcher(Files.readString(path, StandardCharsets.US_ASCII));
     if (!found.find()) {
-      throw new GeneralSecurityException(path + ": no PKCS #8 key (BEGIN PRIVATE KEY) in it; `openssl pkcs8 -topk8 -nocrypt` makes one");
+      String remedy = "`openssl pkcs8 -topk8 -nocrypt` makes one";
+      throw new GeneralSecurityException(path + ": no PKCS #8 key (BEGIN PRIVATE KEY) in it; " + remedy);
     }
     var encoded = new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(found.group(1)));
     for (String kind : new String[] {"EC", "RSA", "Ed25519"}) {

@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +24,7 @@ final class Web {
   private static final int THREADS = 16;
   private static final int WAITING = 64;
   private static final int MAX_BODY_BYTES = 64 * 1024;
+  private static final Set<String> METHODS = Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS");
 
   /** Answers a request; `ids` are the parts of the path that the route leaves open. */
   interface Handler {
@@ -47,9 +48,9 @@ final class Web {
 
   Web(HttpServer server) {
     this.server = server;
-    this.workers =
-        new ThreadPoolExecutor(
-            THREADS, THREADS, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(WAITING), new ThreadPoolExecutor.CallerRunsPolicy());
+    var waiting = new ArrayBlockingQueue<Runnable>(WAITING);
+    var overflow = new ThreadPoolExecutor.CallerRunsPolicy();
+    this.workers = new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS, waiting, overflow);
     workers.allowCoreThreadTimeOut(true);
     server.setExecutor(workers);
     server.createContext("/", this::exchange);
@@ -112,7 +113,8 @@ final class Web {
       active.decrementAndGet();
       if (!route.equals("/healthz")) {
         long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
-        Log.event("request", "method", known(exchange.getRequestMethod()), "route", route, "status", status, "ms", millis);
+        String method = METHODS.contains(exchange.getRequestMethod()) ? exchange.getRequestMethod() : "other";
+        Log.event("request", "method", method, "route", route, "status", status, "ms", millis);
       }
     }
   }
@@ -142,7 +144,8 @@ final class Web {
       return new Matched("none", null, List.of(), error(404, "no_such_path", "no such path; see docs/demo.md"));
     }
     exchange.getResponseHeaders().set("Allow", String.join(", ", allowed));
-    return new Matched(known, null, List.of(), error(405, "method_not_allowed", "this path takes " + String.join(", ", allowed)));
+    var refusal = error(405, "method_not_allowed", "this path takes " + String.join(", ", allowed));
+    return new Matched(known, null, List.of(), refusal);
   }
 
   private static Answer answer(Matched matched, HttpExchange exchange) throws IOException {
@@ -154,8 +157,9 @@ final class Web {
       return matched.otherwise;
     }
     String query = exchange.getRequestURI().getQuery();
+    var request = new Request(matched.ids, query == null ? "" : query, new String(body, StandardCharsets.UTF_8));
     try {
-      return matched.handler.handle(new Request(matched.ids, query == null ? "" : query, new String(body, StandardCharsets.UTF_8)));
+      return matched.handler.handle(request);
     } catch (Answer.Refusal refusal) {
       return refusal.answer();
     } catch (RuntimeException e) {
@@ -187,12 +191,5 @@ final class Web {
 
   private static Answer error(int status, String reason, String message) {
     return new Answer(status, Json.object("reason", reason, "message", message));
-  }
-
-  private static final Map<String, String> METHODS =
-      Map.of("GET", "GET", "HEAD", "HEAD", "POST", "POST", "PUT", "PUT", "DELETE", "DELETE", "PATCH", "PATCH", "OPTIONS", "OPTIONS");
-
-  private static String known(String method) {
-    return METHODS.getOrDefault(method, "other");
   }
 }
