@@ -1,7 +1,8 @@
-"""Programs of other projects that we build from their Go modules: a control plane, kustomize, helm, kubeconform.
+"""Programs that we build from Go modules, most of them other projects': a cluster, kustomize, helm, kubeconform.
 
-Each folder of `scripts/go/` is a Go module without code: its go.mod names the programs and pins their versions,
-its go.sum pins every byte they are made of. A program is built when it is first asked for, into
+Each folder of `scripts/go/` is a Go module: its go.mod names the programs and pins their versions, its go.sum pins
+every byte they are made of. Most have no code; coredns has a list of plugins, pause is a program of our own. A program
+is built when it is first asked for, into
 
     ${XDG_CACHE_HOME:-~/.cache}/speedscale/tools/<module>-<hash of the module's files>/<program>
 
@@ -34,6 +35,7 @@ MODULES = Path(__file__).resolve().parent / "go"
 KEPT = 3  # builds kept of one module: branches with other pins do not throw each other's out
 _BEAT_S = 15.0
 _OLDEST_GO = 21
+_OWN_VERSION = "v1.0.0"
 
 
 class ToolMissing(Exception):
@@ -44,8 +46,8 @@ class ToolMissing(Exception):
 class Module:
     """One folder of `scripts/go/`.
 
-    `owner` is the Go module whose version is stamped, `stamps` what the linker sets (`{version}` is `v1.2.3`,
-    `{major}` and `{minor}` its numbers), `takes` what a first build takes on two cores.
+    `owner` is the Go module whose version is stamped (empty: the folder's own code), `stamps` what the linker sets
+    (`{version}` is `v1.2.3`, `{major}` and `{minor}` its numbers), `takes` what a first build takes on two cores.
     """
 
     name: str
@@ -111,8 +113,11 @@ TABLE = (
         "about six minutes",
         {"argocd": "github.com/argoproj/argo-cd/v3/cmd"},
     ),
+    Module("coredns", "github.com/coredns/coredns", "about a minute", {"coredns": "."}),
+    Module("pause", "", "five seconds", {"pause": "."}),
 )
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+NODE = (*CONTROL_PLANE, "kube-scheduler", "kubelet", "kube-proxy", "coredns", "pause")
 MANIFEST_TOOLS = ("kustomize", "helm", "kubeconform")
 ENVTEST = ("etcd", "kube-apiserver", "kubectl")  # what a folder named by KUBEBUILDER_ASSETS holds
 
@@ -200,6 +205,8 @@ def _owner(program: str) -> Module:
 
 
 def _version(module: Module) -> str:
+    if not module.owner:
+        return _OWN_VERSION
     text = (MODULES / module.name / "go.mod").read_text()
     found = re.search(rf"^\s*(?:require )?{re.escape(module.owner)} (v\S+)", text, re.MULTILINE)
     if found is None:
@@ -218,9 +225,15 @@ def _ldflags(module: Module) -> str:
 
 def _home(module: Module) -> Path:
     digest = hashlib.sha256(f"{platform.system()} {platform.machine()} {_ldflags(module)}".encode())
-    for name in ("go.mod", "go.sum"):
-        digest.update((MODULES / module.name / name).read_bytes())
+    for file in _files(module):
+        digest.update(file.read_bytes())
     return cache() / "tools" / f"{module.name}-{digest.hexdigest()[:16]}"
+
+
+def _files(module: Module) -> list[Path]:
+    """Return the files of a module in the order of their names: go.mod, go.sum, then code where it has some."""
+    folder = MODULES / module.name
+    return [*(folder / name for name in ("go.mod", "go.sum") if (folder / name).exists()), *sorted(folder.glob("*.go"))]
 
 
 def _build(module: Module, programs: list[str], say: Say) -> None:
@@ -259,16 +272,17 @@ def _check_go(go: str) -> None:
 
 def _go_build(go: str, module: Module, programs: list[str], scratch: Path, say: Say) -> None:
     """Build in a copy of the module, so that -mod=mod never writes into the clone."""
-    for name in ("go.mod", "go.sum"):
-        shutil.copy(MODULES / module.name / name, scratch / name)
+    for file in _files(module):
+        shutil.copy(file, scratch / file.name)
+    (scratch / "out").mkdir()
     for program in programs:
         command = [go, "build", "-mod=mod", "-trimpath", "-v", "-ldflags", _ldflags(module)]
-        command += ["-o", str(scratch / program), module.programs[program]]
+        command += ["-o", str(scratch / "out" / program), module.programs[program]]
         environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
         code, told = _watched(command, scratch, environment, program, say)
         if code != 0:
             raise ToolMissing(f"go build of {program} {_version(module)} failed with {code}:\n" + "\n".join(told))
-        os.replace(scratch / program, scratch.parent / program)
+        os.replace(scratch / "out" / program, scratch.parent / program)
 
 
 def _watched(
@@ -350,7 +364,7 @@ def _stderr(line: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Build what is named (default: all that the cluster and manifest tests need) and print the paths."""
-    wanted = arguments or [*CONTROL_PLANE, *MANIFEST_TOOLS, "argocd"]
+    wanted = arguments or [*NODE, *MANIFEST_TOOLS, "argocd"]
     try:
         for program, path in zip(wanted, ensure(*wanted), strict=True):
             print(f"{program} {version(program)} {path}")

@@ -63,7 +63,16 @@ TIERS = (
         builds=go_tools.CONTROL_PLANE,
         some=tools.CLUSTER,
     ),
-    Tier("e2e", "tests/e2e", {"go": "golang-go", "containerd": "containerd"}, root=True, heavy=True, workers="0"),
+    Tier(
+        "e2e",
+        "tests/e2e",
+        {"go": "golang-go", **tools.NODE},
+        root=True,
+        heavy=True,
+        workers="0",
+        builds=go_tools.NODE,
+        some=tools.E2E,
+    ),
     Tier("kernel", "tests/kernel", {"clang": "clang"}, root=True, heavy=True, workers="0"),
 )
 CHECKS = {
@@ -108,7 +117,7 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
     if not (named or "default" in asked) or not tier.has_tests:
         return Row(tier.name, note="no tests yet") if tier.name in asked else None
     command = f"make test TIERS={tier.name}"
-    programs = {} if tier.builds and tier.built else tier.programs  # Go is for building only
+    programs = {name: package for name, package in tier.programs.items() if name != "go" or not tier.built}
     if CI:
         tools.install({**programs, **tier.some})
     lacking = tools.missing(programs)

@@ -18,12 +18,22 @@ INTEGRATION = {
     "java": "default-jdk-headless",
 }
 CLUSTER = {"redis-server": "redis-server", "git": "git"}
+NODE = {  # what runs pods (tests/e2e); containerd of Debian is not started by itself where there is no systemd
+    "containerd": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+}
+E2E = {**CLUSTER, "busybox": "busybox-static", "curl": "curl", "wrk": "wrk"}  # what its tests run
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}
 
 
 def missing(programs: dict[str, str]) -> dict[str, str]:
-    """Return those that are not on PATH."""
+    """Return those that are not on PATH (or, with a whole path, not there)."""
     path = os.environ.get("PATH", "") + os.pathsep + os.pathsep.join(("/usr/sbin", "/usr/local/sbin"))
     return {program: package for program, package in programs.items() if not shutil.which(program, path=path)}
 
@@ -45,5 +55,7 @@ def install(programs: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    wanted = {**INTEGRATION, **CLUSTER, **BROWSER, **(BENCH if "--bench" in sys.argv else {})}
+    wanted = {**INTEGRATION, **CLUSTER, **BROWSER}
+    wanted |= {**NODE, **E2E} if "--node" in sys.argv else {}
+    wanted |= BENCH if "--bench" in sys.argv else {}
     sys.exit(install(wanted))

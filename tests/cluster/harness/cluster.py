@@ -15,7 +15,6 @@ import functools
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,20 +26,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
 
 import go_tools
 
-from speedscale_kube import Client, load
-
 from .certificates import Pair
-from .components import CONTROL_PLANE, HOST, TOKENS, Component, Layout, lay_out
+from .components import CONTROL_PLANE, HOST, TOKENS, Component, Layout, Plan, lay_out
 from .process import NotReady, Process
+from .reached import PATIENCE, Reached
 
 _ATTEMPTS = 3  # somebody else may take a free port between our look and the start
-_KUBECTL_S = 120
 
-PATIENCE = 4
-"""How many times longer than on a machine of our own a test waits: others may be at work on it."""
+__all__ = ["PATIENCE", "Cluster"]
 
 
-class Cluster:
+class Cluster(Reached):
     """A control plane (or what `components` names) in `folder`, which is made, and emptied by `destroy`."""
 
     def __init__(
@@ -48,11 +44,12 @@ class Cluster:
         folder: Path,
         *,
         components: Sequence[Component] = CONTROL_PLANE,
+        plan: Plan = Plan(),  # noqa: B008
         detached: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.folder, self._components, self._detached, self._say = folder.absolute(), components, detached, say
-        self.kubeconfig = self.folder / "kubeconfig"
+        super().__init__(folder)
+        self._components, self._plan, self._detached, self._say = components, plan, detached, say
         self._layout: Layout | None = None
         self._programs: dict[str, Path] = {}
         self._processes = {c.name: Process(c.name, self.folder) for c in components}
@@ -79,9 +76,10 @@ class Cluster:
 
     def start(self) -> None:
         """Start everything and wait until it is ready; ToolMissing without the programs, NotReady with a log's end."""
-        names = [component.name for component in self._components]
+        names = [component.name for component in self._components if not component.installed]
         paths = go_tools.ensure(*names, "kubectl", say=self._say)
         self._programs = dict(zip([*names, "kubectl"], paths, strict=True))
+        self._programs |= {one.name: _installed(one.name) for one in self._components if one.installed}
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self._start_all()
@@ -105,29 +103,6 @@ class Cluster:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def client(self, kubeconfig: Path | None = None) -> Client:
-        """Return a client of this project's own Kubernetes layer; the caller closes it."""
-        return Client(load(kubeconfig or self.kubeconfig), agent="speedscale-tests", retries=3)
-
-    def kubectl(self, *arguments: str, stdin: str = "", kubeconfig: Path | None = None) -> str:
-        """Run kubectl and return what it printed; AssertionError with its words when it fails."""
-        command = [str(self._programs["kubectl"]), *arguments]
-        environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.kubeconfig), "HOME": str(self.folder)}
-        done = subprocess.run(
-            command, input=stdin, env=environment, capture_output=True, text=True, timeout=_KUBECTL_S, check=False
-        )
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)} ended with {done.returncode}: {done.stderr}"
-        return done.stdout
-
-    @staticmethod
-    def until(done: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
-        """Ask until it is so; AssertionError with `what` after `deadline_s` seconds, times what is granted to a busy
-        machine. A cluster is eventual."""
-        deadline = time.monotonic() + deadline_s * PATIENCE
-        while not done():
-            assert time.monotonic() < deadline, f"waited {deadline_s * PATIENCE:.0f} s until {what}"
-            time.sleep(0.05)
-
     def restricted(self, number: int = 0) -> tuple[str, Path]:
         """Return the name of a user who has no right yet, and a kubeconfig for it (by token)."""
         user = TOKENS[number]
@@ -138,17 +113,24 @@ class Cluster:
     def _start_all(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         ports = tuple(port for component in self._components for port in component.ports)
-        self._layout = layout = lay_out(self.folder, ports)
-        for name in ("admin", "controller-manager"):
+        self._layout = layout = lay_out(self.folder, ports, self._plan)
+        for name in ("admin", "controller-manager", *(one.name for one in self._plan.users)):
             self._write_kubeconfig(self._kubeconfig_of(name), _by_certificate(layout.issued[name]))
         for component in self._components:
-            started = time.monotonic()
             Path(layout.data(component.name)).parent.mkdir(exist_ok=True)
-            process = self._processes[component.name]
+            component.prepare(layout)
             command = [str(self._programs[component.name]), *component.arguments(layout)]
-            process.start(command, detached=self._detached)
-            process.wait(functools.partial(component.ready, layout), component.deadline_s)
-            self._say(f"{component.name} is ready after {time.monotonic() - started:.1f} s")
+            self._processes[component.name].start(command, detached=self._detached)
+            if component.awaited == "at once":
+                self._await(component, layout)
+        for component in self._components:
+            if component.awaited == "in the end":
+                self._await(component, layout)
+
+    def _await(self, component: Component, layout: Layout) -> None:
+        started = time.monotonic()
+        self._processes[component.name].wait(functools.partial(component.ready, layout), component.deadline_s)
+        self._say(f"{component.name} is ready after {time.monotonic() - started:.1f} s")
 
     def _kubeconfig_of(self, name: str) -> Path:
         return self.kubeconfig if name == "admin" else self.folder / f"{name}.kubeconfig"
@@ -170,6 +152,13 @@ class Cluster:
         }
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(document, file, indent=2)  # JSON is YAML
+
+
+def _installed(name: str) -> Path:
+    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
+    if found is None:
+        raise go_tools.ToolMissing(f"{name} is not on PATH; apt-get install {name}")
+    return Path(found)
 
 
 def _by_certificate(pair: Pair) -> dict[str, Any]:

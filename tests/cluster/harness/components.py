@@ -1,8 +1,8 @@
 """The processes of a cluster as a table: what each runs with, and when it is ready.
 
 A control plane is etcd, kube-apiserver and kube-controller-manager, started in this order and stopped in the other.
-Whoever needs more (a scheduler, a kubelet, containerd, Argo CD) adds a `Component` and gives it to `Cluster`.
-Components know their `Layout` only: folder, ports, certificates.
+Whoever needs more adds a `Component` and gives it to `Cluster`, with a `Plan` of what it needs beside: `node/` does so
+for a cluster that runs pods. Components know their `Layout` only: folder, addresses, ports, certificates.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from .certificates import Authority, Pair, signing_keys
 
@@ -24,10 +25,33 @@ _PROBE_S = 5.0
 
 
 @dataclass(frozen=True)
+class User:
+    """Somebody with a client certificate (`hosts`: good for serving there, too) and a kubeconfig, both named `name`."""
+
+    name: str
+    user: str
+    groups: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a cluster has beyond a control plane on loopback.
+
+    `address` is where pods and nodes reach the API server, `ports` are those that are given and not looked for.
+    """
+
+    address: str = HOST
+    ports: Mapping[str, int] = field(default_factory=dict)
+    users: tuple[User, ...] = ()
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where a cluster's files and ports are."""
 
     folder: Path
+    address: str
     ports: dict[str, int]
     ca: Pair
     etcd_ca: Pair
@@ -42,21 +66,36 @@ class Layout:
 
 @dataclass(frozen=True)
 class Component:
-    """One process: the program's name, the ports it listens on, its arguments, and whether it is ready."""
+    """One process: the program's name, the ports it listens on, its arguments, and whether it is ready.
+
+    `prepare` writes what it reads (and may ask those that are ready already). One that is `installed` is looked for on
+    PATH, not built. What is `awaited` in the end only does not keep the next ones from starting.
+    """
 
     name: str
     ports: tuple[str, ...]
     arguments: Callable[[Layout], list[str]]
     ready: Callable[[Layout], bool]
     deadline_s: float = 60.0
+    prepare: Callable[[Layout], None] = lambda layout: None
+    installed: bool = False
+    awaited: Literal["at once", "in the end"] = "at once"
 
 
-def lay_out(folder: Path, names: tuple[str, ...]) -> Layout:
-    """Make certificates, keys, tokens and free ports (one a name in `names`) for a new cluster."""
+def lay_out(folder: Path, names: Sequence[str], plan: Plan) -> Layout:
+    """Make certificates, keys, tokens and free ports (one a name in `names` that has none) for a new cluster."""
     pki = folder / "pki"
     pki.mkdir(parents=True, exist_ok=True, mode=0o700)
     ca, etcd_ca, front = (Authority(pki, name) for name in ("ca", "etcd-ca", "front-proxy-ca"))
-    hosts = [HOST, "localhost", FIRST_SERVICE_IP, "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+    hosts = [
+        HOST,
+        plan.address,
+        "localhost",
+        FIRST_SERVICE_IP,
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+    ]
     issued = {
         "apiserver": ca.issue("apiserver", "kube-apiserver", hosts=hosts),
         "kubelet-client": ca.issue("kubelet-client", "kube-apiserver-kubelet-client", ["system:masters"]),
@@ -65,15 +104,17 @@ def lay_out(folder: Path, names: tuple[str, ...]) -> Layout:
         "etcd": etcd_ca.issue("etcd", "etcd", hosts=[HOST]),
         "etcd-client": etcd_ca.issue("etcd-client", "kube-apiserver"),
         "front-proxy": front.issue("front-proxy", "front-proxy"),
+        **{one.name: ca.issue(one.name, one.user, one.groups, one.hosts) for one in plan.users},
     }
     # users without any right, for tests that give them some
     tokens = "".join(f"token-of-{user},{user},{user}\n" for user in TOKENS)
     (pki / "tokens.csv").write_text(tokens, encoding="utf-8")
     accounts = signing_keys(pki, "service-accounts")
-    return Layout(folder, free_ports(names), ca.pair, etcd_ca.pair, front.pair, accounts, issued)
+    ports = {**free_ports([name for name in names if name not in plan.ports]), **plan.ports}
+    return Layout(folder, plan.address, ports, ca.pair, etcd_ca.pair, front.pair, accounts, issued)
 
 
-def free_ports(names: tuple[str, ...]) -> dict[str, int]:
+def free_ports(names: Sequence[str]) -> dict[str, int]:
     """Return a free port on loopback for each name; held open together, so that no two are the same."""
     held = [socket.socket() for _ in names]
     try:
@@ -87,6 +128,11 @@ def free_ports(names: tuple[str, ...]) -> dict[str, int]:
 
 def ask(layout: Layout, port: str, path: str, ca: Pair | None, client: str) -> int:
     """Return the HTTP status that a component answers with, 0 when it does not; `ca` None skips the check."""
+    return fetch(layout, port, path, ca, client)[0]
+
+
+def fetch(layout: Layout, port: str, path: str, ca: Pair | None, client: str) -> tuple[int, bytes]:
+    """Return the HTTP status and the body that a component answers with, like `ask`."""
     context = ssl.create_default_context(cafile=str(ca.certificate) if ca else None)
     if ca is None:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -95,9 +141,10 @@ def ask(layout: Layout, port: str, path: str, ca: Pair | None, client: str) -> i
     connection = http.client.HTTPSConnection(HOST, layout.ports[port], timeout=_PROBE_S, context=context)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     except (OSError, http.client.HTTPException):
-        return 0
+        return 0, b""
     finally:
         connection.close()
 
@@ -131,9 +178,7 @@ def _apiserver(layout: Layout) -> list[str]:
         f"--etcd-cafile={layout.etcd_ca.certificate}",
         f"--etcd-certfile={etcd.certificate}",
         f"--etcd-keyfile={etcd.key}",
-        f"--bind-address={HOST}",
-        f"--advertise-address={HOST}",
-        "--endpoint-reconciler-type=none",  # Endpoints may not hold a loopback address
+        *_where_it_serves(layout),
         f"--secure-port={layout.ports['apiserver']}",
         f"--tls-cert-file={serving.certificate}",
         f"--tls-private-key-file={serving.key}",
@@ -158,6 +203,18 @@ def _apiserver(layout: Layout) -> list[str]:
         # webhooks of a Service go to its endpoints, never to a cluster address that nothing routes
         "--enable-aggregator-routing=true",
         "--profiling=false",
+    ]
+
+
+def _where_it_serves(layout: Layout) -> list[str]:
+    if layout.address == HOST:
+        # Endpoints may not hold a loopback address
+        return [f"--bind-address={HOST}", f"--advertise-address={HOST}", "--endpoint-reconciler-type=none"]
+    return [
+        "--bind-address=0.0.0.0",
+        f"--advertise-address={layout.address}",
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--kubelet-certificate-authority={layout.ca.certificate}",
     ]
 
 

@@ -53,7 +53,7 @@ class Process:
         self, command: Sequence[str], *, detached: bool = False, environment: Mapping[str, str] | None = None
     ) -> None:
         """Start the program; its output goes to its log. `environment` comes in the place of ours."""
-        arm = None if detached else _die_with(os.getpid())
+        arm = None if detached else die_with(os.getpid())
         with self.log.open("ab") as out:
             child = subprocess.Popen(
                 list(command),
@@ -117,7 +117,8 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         return
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
+    """Return what a child runs before its program: from then on it is killed when process `parent` dies."""
     library = ctypes.CDLL(None, use_errno=True)
 
     def arm() -> None:

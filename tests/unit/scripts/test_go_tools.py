@@ -51,8 +51,8 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changed: str) -> 
     for module in go_tools.TABLE:
         folder = tmp_path / "modules" / module.name
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("go.mod", "go.sum"):
-            (folder / name).write_text((ROOT / "scripts" / "go" / module.name / name).read_text(), encoding="utf-8")
+        for file in (ROOT / "scripts" / "go" / module.name).iterdir():
+            (folder / file.name).write_bytes(file.read_bytes())
         if module.name in changed:
             (folder / "go.sum").write_text(changed[module.name], encoding="utf-8")
     monkeypatch.setattr(go_tools, "MODULES", tmp_path / "modules")
@@ -180,7 +180,25 @@ def test_an_unknown_program_is_told_what_there_is(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("module", go_tools.TABLE, ids=lambda module: module.name)
 def test_each_module_pins_its_programs(module: go_tools.Module) -> None:
     text = (ROOT / "scripts" / "go" / module.name / "go.mod").read_text(encoding="utf-8")
+    code = ROOT / "scripts" / "go" / module.name / "main.go"
+    if not module.owner:
+        assert "require" not in text, "what is our own and nothing else"
+        assert code.exists()
+        return
     sums = (ROOT / "scripts" / "go" / module.name / "go.sum").read_text(encoding="utf-8")
     pinned = go_tools.version(next(iter(module.programs)))
     assert f"{module.owner} {pinned} h1:" in sums
-    assert all(package in text for package in module.programs.values())
+    assert all(package in text or (package == "." and code.exists()) for package in module.programs.values())
+
+
+def test_code_of_ours_is_part_of_what_a_build_is_known_by(
+    go: Path, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules(tmp_path, monkeypatch)
+    (first,) = go_tools.ensure("pause", say=lines.append)
+    code = tmp_path / "modules" / "pause" / "main.go"
+    code.write_text(code.read_text(encoding="utf-8") + "// changed\n", encoding="utf-8")
+    assert go_tools.find("pause") is None
+    (second,) = go_tools.ensure("pause", say=lines.append)
+    assert first != second
+    assert sorted(path.name for path in second.parent.iterdir()) == ["pause"]

@@ -1,0 +1,3 @@
+module speedscale.invalid/tools/pause
+
+go 1.24.0
