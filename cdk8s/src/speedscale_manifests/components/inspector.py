@@ -6,8 +6,8 @@ replays; change the operator's override configuration.
 
 Not granted, on purpose: Secrets. RBAC cannot show names without values (`list` returns both), so names of Secrets
 come from the values (`secretAccessList` and our own). RBAC cannot limit `patch` to annotations either: the inspector
-sends annotation patches only, and says in its audit log what it changed. The override ConfigMap is made empty by
-the controller: a right to create ConfigMaps in our namespace would be a right to forge the bundle.
+sends annotation patches only, and says in its audit log and in Events what it changed. The override ConfigMap is made
+empty by the controller: a right to create ConfigMaps in our namespace would be a right to forge the bundle.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from speedscale_manifests.objects import (
     role,
     role_binding,
     scratch,
-    secret_keys_env,
     service_account,
 )
 from speedscale_manifests.values import Values
@@ -42,34 +41,41 @@ from .component import Component
 NAME = "inspector"
 METRICS_PORT = 4145
 
-_LOOK = ("get", "list", "watch")
+_KEY_PATH = "/var/run/secrets/speedscale/backend"
+_READ_ONLY_FOR_ALL = 0o444
+
+_ANNOTATE = ("get", "list", "patch")
 
 WORKLOADS: tuple[Grant, ...] = (
     Grant(
         ("apps",),
-        ("deployments", "statefulsets", "daemonsets", "replicasets"),
-        _LOOK,
-        "show workloads and their state",
-    ),
-    Grant(("batch",), ("jobs", "cronjobs"), _LOOK, "show workloads and their state"),
-    Grant(("argoproj.io",), ("rollouts",), _LOOK, "show Argo Rollouts where the cluster has them"),
-    Grant(
-        ("apps",),
         ("deployments", "statefulsets", "daemonsets"),
-        ("patch",),
-        "put sidecar and capture annotations on a workload",
+        _ANNOTATE,
+        "show workloads; put sidecar and capture annotations on them",
     ),
-    Grant(("batch",), ("jobs", "cronjobs"), ("patch",), "put sidecar annotations on a workload"),
-    Grant(("argoproj.io",), ("rollouts",), ("patch",), "put sidecar annotations on an Argo Rollout"),
-    Grant(("",), ("pods", "services", "events"), _LOOK, "show what runs, how it is reached and what went wrong"),
-    Grant(("",), ("pods/log",), ("get",), "show the end of a log"),
-    Grant((names.API_GROUP,), ("trafficreplays",), (*_LOOK, "create", "delete"), "start, follow and cancel a replay"),
+    Grant(("batch",), ("jobs", "cronjobs"), _ANNOTATE, "show workloads; put sidecar annotations on them"),
+    Grant(("argoproj.io",), ("rollouts",), _ANNOTATE, "show Argo Rollouts where the cluster has them; annotate them"),
+    Grant(("apps",), ("replicasets",), ("list",), "show ReplicaSets that no Deployment makes"),
+    Grant(("",), ("pods", "services"), ("list",), "show what runs and how it is reached"),
+    Grant(("",), ("pods/log",), ("get",), "show a log"),
+    Grant(
+        ("",),
+        ("events",),
+        ("list", "create", "patch"),
+        "show what went wrong; tell on a changed object who changed it",
+    ),
+    Grant(
+        (names.API_GROUP,),
+        ("trafficreplays",),
+        ("get", "list", "create", "delete"),
+        "start, follow and cancel a replay",
+    ),
 )
 """Rights in the namespaces that are watched."""
 
 CLUSTER: tuple[Grant, ...] = (
-    Grant(("",), ("nodes",), ("get", "list"), "say on which kind of node a workload runs"),
-    Grant(("",), ("namespaces",), _LOOK, "offer the namespaces to choose from"),
+    Grant(("",), ("nodes",), ("list",), "show the nodes, and on which kind a workload runs"),
+    Grant(("",), ("namespaces",), ("list",), "offer the namespaces to choose from"),
 )
 """Rights on what belongs to no namespace."""
 
@@ -77,7 +83,7 @@ OWN: tuple[Grant, ...] = (
     Grant(
         ("",),
         ("configmaps",),
-        ("get", "patch", "update"),
+        ("get", "patch"),
         "change the operator's override configuration",
         (names.OPERATOR_OVERRIDE,),
     ),
@@ -122,7 +128,7 @@ def managed(values: Values) -> list[Manifest]:
         [_container(values, [mount])],
         service_account=names.app_name(NAME),
         token=True,
-        volumes=[temporary, *backend.trust_volume(values)],
+        volumes=[temporary, _key_volume(values), *backend.trust_volume(values)],
         terminationGracePeriodSeconds=15,
     )
     return [
@@ -152,23 +158,40 @@ def _container(values: Values, mounts: list[Manifest]) -> Manifest:
         env=[
             *pod_env(),
             env("ACCESS_LABELS", go_json(values.inspector.access_labels)),
+            env("BACKEND_SECRET_DIR", _KEY_PATH),
             env("CLUSTER_NAME", values.cluster_name),
             env("LOG_LEVEL", values.log_level),
             env("METRICS_HOST", "0.0.0.0"),
             env("METRICS_HTTP_PORT", METRICS_PORT),
             env("NAMESPACE_SELECTOR", ",".join(names.watched_namespaces(values))),
             env("OVERRIDE_CONFIG_MAP", names.OPERATOR_OVERRIDE),
+            env("PROFILE", values.profile),
             env("SECRET_NAMES", ",".join(_secret_names(values))),
+            env("WITH_DLP", values.dlp.enabled),
             *backend.client_env(values),
             *proxy_env(values),
         ],
-        # Address and key of the backend; where it is absent the inspector says so and waits.
-        envFrom=[secret_keys_env(names.api_key_secret(values))],
         ports=[{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         livenessProbe=http_probe("/healthz", "metrics", period_s=20, failures=3),
         readinessProbe=http_probe("/readyz", "metrics", period_s=10, failures=3),
-        volumeMounts=[*mounts, *backend.trust_mount(values)],
+        volumeMounts=[
+            *mounts,
+            {"name": "backend-key", "mountPath": _KEY_PATH, "readOnly": True},
+            *backend.trust_mount(values),
+        ],
     )
+
+
+def _key_volume(values: Values) -> Manifest:
+    """Return the volume with address and key of the backend, as files: they may come late, and change."""
+    keys = ("SPEEDSCALE_API_KEY", "SPEEDSCALE_APP_URL")
+    source: Manifest = {
+        "secretName": names.api_key_secret(values),
+        "items": [{"key": key, "path": key} for key in keys],
+        "optional": True,
+        "defaultMode": _READ_ONLY_FOR_ALL,
+    }
+    return {"name": "backend-key", "secret": source}
 
 
 def _secret_names(values: Values) -> list[str]:

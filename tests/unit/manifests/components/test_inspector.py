@@ -20,8 +20,9 @@ def roles(objects: Any) -> list[dict[str, Any]]:
     return [m for m in objects.identity if m["kind"] in ("Role", "ClusterRole")]
 
 
-def test_off_means_absent() -> None:
-    off = inventory(from_mapping({"dashboardAccess": False}))
+@pytest.mark.parametrize("profile", ["gitops", "operator"])
+def test_off_means_absent(profile: str) -> None:
+    off = inventory(from_mapping({"dashboardAccess": False, "profile": profile}))
     assert "inspector" not in [placed.component for placed in off]
     assert "speedscale-inspector" not in json.dumps([placed.manifest for placed in off])
     assert "inspector" in [placed.component for placed in inventory(from_mapping({}))]
@@ -45,7 +46,8 @@ def test_it_writes_to_workloads_replays_and_one_config_map_only(build: Build, ri
         ("speedscale.com", "trafficreplays", "create"),
         ("speedscale.com", "trafficreplays", "delete"),
         ("", "configmaps", "patch"),
-        ("", "configmaps", "update"),
+        ("", "events", "create"),
+        ("", "events", "patch"),
     }
 
 
@@ -61,7 +63,7 @@ def test_in_selected_namespaces_it_has_roles_there_and_nothing_over_workloads_el
 ) -> None:
     objects = build(COMPONENT, namespaceSelector=["shop", "pay"])
     cluster = objects.one("ClusterRole")
-    assert rights([cluster]) == {("", "nodes", "get"), ("", "nodes", "list"), ("", "namespaces", "get")}
+    assert rights([cluster]) == {("", "nodes", "list"), ("", "namespaces", "get")}
     (named,) = [r for r in cluster["rules"] if r["resources"] == ["namespaces"]]
     assert named["resourceNames"] == ["shop", "pay", "speedscale"]
     for namespace in ("shop", "pay", "speedscale"):
@@ -103,14 +105,27 @@ def test_it_knows_its_backend(build: Build, environment: Build, tree: dict[str, 
     found = environment(pod["containers"][0])
     assert (found.get("SPEEDSCALE_APP_URL"), found.get("BACKEND_CA_FILE")) == (url, ca)
     mounted = [v["secret"] for v in pod["volumes"] if "secret" in v]
-    assert [m["secretName"] for m in mounted] == (["speedscale-cloud-certs"] if ca else [])
-    assert all(m["items"] == [{"key": "ca.crt", "path": "ca.crt"}] for m in mounted)
+    assert [m["secretName"] for m in mounted] == ["speedscale-apikey", *(["speedscale-cloud-certs"] if ca else [])]
+    assert all(m["items"] == [{"key": "ca.crt", "path": "ca.crt"}] for m in mounted[1:])
 
 
 def test_labels_and_key_of_the_backend(build: Build, environment: Build) -> None:
-    container = build(COMPONENT, inspector={"accessLabels": {"env": "test"}}).pod("Deployment")["containers"][0]
+    pod = build(COMPONENT, inspector={"accessLabels": {"env": "test"}}, apiKeySecret="mine").pod("Deployment")
+    (container,) = pod["containers"]
     assert environment(container)["ACCESS_LABELS"] == '{"env":"test"}'
-    assert container["envFrom"] == [{"secretRef": {"name": "speedscale-apikey", "optional": True}}]
+    assert "envFrom" not in container
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "backend-key"]
+    assert (volume["secret"]["secretName"], volume["secret"]["optional"]) == ("mine", True)
+    (mount,) = [m for m in container["volumeMounts"] if m["name"] == "backend-key"]
+    assert mount["mountPath"] == environment(container)["BACKEND_SECRET_DIR"]
+
+
+def test_redaction_and_profile_are_those_of_the_installation(build: Build, environment: Build) -> None:
+    usual = environment(build(COMPONENT).pod("Deployment")["containers"][0])
+    assert (usual["WITH_DLP"], usual["PROFILE"]) == ("true", "gitops")
+    other = build(COMPONENT, dlp={"enabled": False}, profile="operator").pod("Deployment")
+    found = environment(other["containers"][0])
+    assert (found["WITH_DLP"], found["PROFILE"]) == ("false", "operator")
 
 
 def test_nothing_connects_to_it(build: Build, problems: Build) -> None:
