@@ -39,13 +39,13 @@ lock: setup ## resolve dependencies anew into requirements.lock
 	@$(RUN) scripts/lock.py
 
 tools: ## programs that some test tiers need (Debian packages)
-	@$(PYTHON) scripts/tools.py
+	@$(PYTHON) scripts/tools.py $(if $(NODE),--node)
 
 cluster-tools: ## build what the cluster tests run (Kubernetes, etcd, kustomize, helm, Argo CD) into ~/.cache
 	@$(PYTHON) scripts/go_tools.py $(PROGRAMS)
 
-cluster-up: setup ## a real control plane on this machine; prints export KUBECONFIG=…
-	@$(RUN) scripts/cluster.py up
+cluster-up: setup ## a real control plane on this machine; prints export KUBECONFIG=…; NODE=1: with pods (root)
+	@$(RUN) scripts/cluster.py up $(if $(NODE),--node)
 
 cluster-down: setup ## stop it and forget what it held
 	@$(RUN) scripts/cluster.py down

@@ -15,12 +15,13 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+ROOT = Path(__file__).resolve().parents[4]
+sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "scripts")]
 
-import go_tools
-from harness.cluster import Cluster
-from harness.components import HOST
-from harness.node import cgroups, components, gateway, keeper, places, room, volumes
+import go_tools  # noqa: E402
+from harness.cluster import Cluster  # noqa: E402
+from harness.components import HOST  # noqa: E402
+from harness.node import cgroups, components, gateway, keeper, places, room, volumes  # noqa: E402
 
 _LOOK_S = 0.2
 
