@@ -63,7 +63,7 @@ def test_traffic_is_recorded_in_and_out_of_tls_and_replays(
     with (tmp_path / "err").open("wb") as err, (tmp_path / "out").open("wb") as printed:
         process = subprocess.Popen(command, env=variables, stdout=printed, stderr=err, text=True)
     try:
-        port = ready(status, process)["ports"]["in"]
+        port = ready(status, process)["inPort"]
         until_it_serves(payments, port)
         client = programs("client", SERVER_URL=f"http://localhost:{port}", ROUNDS=6)
         assert client.wait() == 0, client.lines

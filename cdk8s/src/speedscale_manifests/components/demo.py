@@ -70,7 +70,7 @@ def _server(values: Values) -> Manifest:
         SERVER,
         "java-server",
         _resources(values),
-        env=[env("PORT", PORT), *_proxied(values)],
+        env=[env("PORT", PORT), *_dependency(values), *_proxied(values)],
         ports=[{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         livenessProbe=http_probe("/healthz", PORT, delay_s=10, period_s=20, failures=3),
         readinessProbe=http_probe("/healthz", PORT, period_s=5, failures=3),
@@ -91,6 +91,11 @@ def _capture(values: Values) -> dict[str, str]:
         if kind != "forward":
             annotations["proxy-port"] = str(PORT)
     return {f"{_PREFIX}/{name}": value for name, value in annotations.items()}
+
+
+def _dependency(values: Values) -> list[Manifest]:
+    """Return where orders are paid, when there is such a place; it belongs to the user and not to the demo."""
+    return [env("DEPENDENCY_URL", values.demo.dependency_url)] if values.demo.dependency_url else []
 
 
 def _proxied(values: Values) -> list[Manifest]:

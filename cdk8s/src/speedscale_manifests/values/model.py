@@ -123,6 +123,21 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo application."""
+
+    dependency_url: str
+    """Where java-server has orders paid; empty means that it calls nobody."""
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> Demo:
+        """Name the parts of a checked tree."""
+        return cls(
+            dependency_url=tree["dependencyURL"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PreInstall:
     """A Job before the rest (PreSync in Argo CD, pre-install in Helm) that checks the key and the way to the
     backend.
@@ -706,6 +721,8 @@ class Values:
     """Priority class of our pods."""
     deploy_demo: Literal["java", ""]
     """Demo application to deploy; empty means none."""
+    demo: Demo
+    """The demo application."""
     http_proxy: str
     """Proxy for outbound HTTP, as HTTP_PROXY."""
     https_proxy: str
@@ -803,6 +820,7 @@ class Values:
             node_selector=tree["nodeSelector"],
             priority_class_name=tree["priorityClassName"],
             deploy_demo=tree["deployDemo"],
+            demo=Demo.of(tree["demo"]),
             http_proxy=tree["http_proxy"],
             https_proxy=tree["https_proxy"],
             no_proxy=tree["no_proxy"],

@@ -12,6 +12,7 @@ from speedscale_manifests.components.inventory import inventory
 from speedscale_manifests.objects.waves import WAVE
 from speedscale_manifests.values import from_mapping
 from speedscale_schemas import annotations
+from speedscale_schemas.errors import ConfigError
 
 Build = Callable[..., Any]
 IGNORE = "operator.speedscale.com/ignore"
@@ -63,6 +64,21 @@ def test_traffic_meets_the_sidecar_in_every_mode(
 def test_the_client_knows_its_server_in_any_namespace(build: Build, environment: Build) -> None:
     pod = build(COMPONENT, namespace="observability").pod("Deployment", "java-client")
     assert environment(pod["containers"][0])["SERVER_URL"] == "http://java-server.observability.svc:8080"
+
+
+def test_orders_are_paid_only_where_a_dependency_is_named(build: Build, environment: Build) -> None:
+    def server(**tree: object) -> Any:
+        return environment(build(COMPONENT, **tree).pod("Deployment", "java-server")["containers"][0])
+
+    assert "DEPENDENCY_URL" not in server()
+    url = "https://payments.shop.svc:8443"
+    assert server(demo={"dependencyURL": url})["DEPENDENCY_URL"] == url
+
+
+@pytest.mark.parametrize("url", ["payments:8443", "ftp://payments", "https://user@payments", "https://payments/?a=1"])
+def test_a_dependency_that_is_no_plain_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="dependencyURL"):
+        from_mapping({"demo": {"dependencyURL": url}})
 
 
 def test_it_comes_after_everything_else() -> None:
