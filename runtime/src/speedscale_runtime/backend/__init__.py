@@ -1,1 +1,4 @@
-"""The self-hosted backend speedscale-cloud: traffic, snapshots, rules, reports and clusters over one API."""
+"""`speedscale-cloud`, the self-hosted backend: traffic, snapshots, test configs, rules, replays, reports, clusters.
+
+Run by its image alone; its clients use `speedscale_runtime.cloud`. Optional: files, git and object storage do without.
+"""

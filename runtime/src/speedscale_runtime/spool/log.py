@@ -207,6 +207,10 @@ class SegmentLog:
             segment.path.unlink(missing_ok=True)
         return gone
 
+    def rotate(self) -> None:
+        """Have the next append begin a new segment, so that `release` can delete the one written to so far."""
+        self._fresh_needed = True
+
     def close(self) -> None:
         """Close the files and give the lock back."""
         if self._fd >= 0:
