@@ -15,7 +15,7 @@ from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError
 
-from . import build, cache, catalogue
+from . import build, cache, catalogue, debian
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("images", nargs="*", help="names of images; all when none is given")
     parser.add_argument("--out", type=Path, default=catalogue.ROOT / ".cache" / "images", help="folder of the archives")
     parser.add_argument(
-        "--arch", choices=("amd64", "arm64"), default=build.machine(), help="architecture of the images"
+        "--arch", choices=("amd64", "arm64"), default=debian.machine(), help="architecture of the images"
     )
     parser.add_argument("--cache", type=Path, default=cache.folder(), help="what was downloaded and built before")
     parser.add_argument("--root", type=Path, help="write one image's file system into this folder instead")

@@ -5,14 +5,13 @@ Called by `__main__` and by tests. Holds no knowledge of what is in a layer.
 
 from __future__ import annotations
 
-import platform
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import layers, oci
+from . import java, layers, oci
 from .cache import Cache, Layer
 from .catalogue import Catalogue, Image
 from .debian import Debian
@@ -72,6 +71,8 @@ class Builder:
 def configuration(image: Image, version: str) -> dict[str, Any]:
     """Return what the image tells a runtime: user, environment, command, labels."""
     command = image.command or tuple(f"/usr/local/bin/{program}" for program in image.programs[:1])
+    if image.java:
+        command = java.command()
     environment = [f"PATH={_PATH}", "LANG=C.UTF-8"]
     if image.programs:
         environment.append("PYTHONDONTWRITEBYTECODE=1")
@@ -103,11 +104,6 @@ def table(built: Sequence[Built]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
-
-
-def machine() -> str:
-    """Return this machine's architecture by Debian's name."""
-    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _mb(size: int) -> str:

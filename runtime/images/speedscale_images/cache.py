@@ -21,7 +21,13 @@ from typing import Any
 from .tree import Tree
 
 KEEP_DAYS = 21
+FORMAT = "1"
+"""Part of every key: changes with what is written here."""
 _LEVEL = 6  # of gzip: 9 costs three times as long for two per cent
+
+
+Item = tuple[str, str, str, str]
+"""What a layer holds: (deb, pypi or own; name; version; licence, or of a Debian package its architecture)."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,7 @@ class Layer:
     diff_id: str
     size: int
     unpacked: int
-    packages: tuple[tuple[str, str, str, str], ...] = ()
-    """What it holds: (kind: deb, pypi or own; name; version; licence or architecture)."""
+    packages: tuple[Item, ...] = ()
 
 
 @dataclass
@@ -43,7 +48,7 @@ class Made:
     """A new layer's content."""
 
     tree: Tree
-    packages: list[tuple[str, str, str, str]]
+    packages: list[Item]
 
 
 def folder() -> Path:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import platform
 import subprocess
 import tarfile
 from collections.abc import Sequence
@@ -80,8 +81,12 @@ class Debian:
 
     def __init__(self, suite: str, architecture: str, cache: Path) -> None:
         """`architecture` is Debian's name for it (`amd64`)."""
-        self.suite, self.architecture = suite, architecture
+        self.suite, self.architecture, self._cache = suite, architecture, cache
         self._folder = cache / "debian" / f"{suite}-{architecture}"
+
+    def of(self, architecture: str) -> Debian:
+        """Return the same for another architecture."""
+        return Debian(self.suite, architecture, self._cache)
 
     def packages(self, names: Sequence[str]) -> list[Package]:
         """Return these packages, downloading those that are not in the cache.
@@ -156,6 +161,11 @@ class Debian:
         values = dict(line.split(": ", 1) for line in fields.splitlines())
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return Package(values["Package"], values["Version"], values["Architecture"], path, digest)
+
+
+def machine() -> str:
+    """Return this machine's architecture by Debian's name."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def unpack(packages: Sequence[Package], tree: Tree) -> None:

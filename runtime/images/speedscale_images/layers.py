@@ -7,36 +7,18 @@ that a node stores it once. Each layer is a function of inputs that are named wh
 from __future__ import annotations
 
 import hashlib
-import json
+import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError
 
-from . import debian, sbom, wheels
-from .cache import Cache, Layer, Made, key
+from . import base, bytecode, debian, java, sbom, wheels
+from .cache import FORMAT, Cache, Item, Layer, Made, key
 from .catalogue import HERE, Catalogue, Image
 from .closure import closure, index
-from .tree import MERGED, Tree
-
-BUNDLE = "etc/ssl/certs/ca-certificates.crt"
-STDLIB = "usr/lib/python3.11"
-_PASSWD = (
-    ("root", 0, "/root"),
-    ("speedscale", 2100, "/tmp"),
-    ("goproxy", 2102, "/tmp"),
-    ("nobody", 65534, "/nonexistent"),
-)
-_STDLIB_LEFT_OUT = (
-    "config-3.11-x86_64-linux-gnu", "config-3.11-aarch64-linux-gnu", "ensurepip", "idlelib", "lib2to3", "pydoc_data",
-    "sitecustomize.py", "test", "tkinter", "turtle.py", "turtledemo", "unittest/test", "distutils/tests", "venv",
-)  # fmt: skip
-_MODULES_LEFT_OUT = (
-    "_crypt", "_ctypes_test", "_curses", "_curses_panel", "_dbm", "_testbuffer", "_testcapi", "_testclinic",
-    "_testimportmultiple", "_testinternalcapi", "_testmultiphase", "_xxtestfuzz", "audioop", "nis", "ossaudiodev",
-    "readline", "xxlimited", "xxlimited_35",
-)  # fmt: skip
+from .tree import Tree
 
 
 @dataclass(frozen=True)
@@ -59,10 +41,12 @@ def of(image: Image, context: Context) -> Iterator[Layer]:
     if image.programs:
         below.append(_debian("python", context))
     below += [_debian(group, context) for group in image.debian]
+    if image.java:
+        below.append(_java(below[0], context))
     if image.programs:
         below.append(_distributions(image, context))
     yield from below
-    yield _own(image, context, below)
+    yield _demo(image, context, below) if image.java else _own(image, context, below)
 
 
 def _debian(group: str, context: Context) -> Layer:
@@ -75,41 +59,14 @@ def _debian(group: str, context: Context) -> Layer:
         for path, target in links.items():
             tree.link(path, target)
         if group == "core":
-            _core(tree)
+            base.core(tree)
         elif group == "python":
-            _python(tree)
+            base.python(tree)
         return Made(tree, [("deb", p.name, p.version, p.architecture) for p in packages])
 
-    return context.cache.layer(group, key(_code(), [p.sha256 for p in packages], links), make)
-
-
-def _core(tree: Tree) -> None:
-    """What maintainers' scripts and an installer make: links of /usr, users, certificates in one file."""
-    for name in MERGED:
-        tree.link(name, f"usr/{name}")
-        tree.folder(f"usr/{name}")
-    tree.file("etc/passwd", "".join(f"{n}:x:{i}:{i}:{n}:{h}:/usr/sbin/nologin\n" for n, i, h in _PASSWD).encode())
-    tree.file("etc/group", "".join(f"{name}:x:{number}:\n" for name, number, _ in _PASSWD).encode())
-    tree.file("etc/nsswitch.conf", b"passwd: files\ngroup: files\nhosts: files dns\n")
-    tree.folder("tmp", 0o1777)
-    tree.folder("var/tmp", 0o1777)
-    for name in ("dev", "proc", "root", "run", "sys"):
-        tree.folder(name)
-    roots = [entry.data for path, entry in tree if path.startswith("usr/share/ca-certificates/") and entry.data]
-    tree.file(BUNDLE, b"".join(roots))
-    tree.remove("usr/share/ca-certificates")
-    tree.remove("usr/sbin/update-ca-certificates")
-    tree.link("usr/lib/ssl/cert.pem", f"/{BUNDLE}")
-    tree.link("usr/lib/ssl/certs", "/etc/ssl/certs")
-
-
-def _python(tree: Tree) -> None:
-    for name in _STDLIB_LEFT_OUT:
-        tree.remove(f"{STDLIB}/{name}")
-    for path in [path for path, _ in tree if path.startswith(f"{STDLIB}/lib-dynload/")]:
-        if path.rpartition("/")[2].partition(".")[0] in _MODULES_LEFT_OUT:
-            tree.remove(path)
-    wheels.precompile(tree, [STDLIB])
+    return context.cache.layer(
+        group, key(_code("debian", "base", "bytecode"), [p.sha256 for p in packages], links), make
+    )
 
 
 def _distributions(image: Image, context: Context) -> Layer:
@@ -120,11 +77,60 @@ def _distributions(image: Image, context: Context) -> Layer:
     def make() -> Made:
         tree = Tree()
         packages = wheels.install(path, context.architecture, tree)
-        wheels.precompile(tree, [wheels.SITE])
+        bytecode.precompile(tree, [wheels.SITE])
         return Made(tree, packages)
 
-    inputs = key(_code(), path.read_text("utf-8"), context.architecture)
+    inputs = key(_code("wheels", "elf", "bytecode"), path.read_text("utf-8"), context.architecture)
     return context.cache.layer(f"distributions-{image.name}", inputs, make)
+
+
+def _java(core: Layer, context: Context) -> Layer:
+    demo = _demo_folder(context)
+    host, target = _jdk(context), context.debian.packages(context.catalogue.groups["jdk"])
+
+    def make() -> Made:
+        with tarfile.open(core.blob) as archive:
+            bundle = archive.extractfile(base.BUNDLE)
+            roots = bundle.read() if bundle else b""
+        tree = java.runtime(host, target, demo, roots)
+        return Made(tree, [("deb", p.name, p.version, p.architecture) for p in target])
+
+    inputs = key(_code("debian", "java"), [p.sha256 for p in (*host, *target)], java.sources(demo), core.digest)
+    return context.cache.layer("java", inputs, make)
+
+
+def _demo(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
+    demo, host = _demo_folder(context), _jdk(context)
+
+    def make() -> Made:
+        tree = java.application(host, demo, image.java)
+        packages = [("own", image.name, context.catalogue.version, "Apache-2.0")]
+        _bill(image, context, below, packages, tree)
+        return Made(tree, packages)
+
+    inputs = key(
+        _code("debian", "java", "sbom"),
+        image.title,
+        image.java,
+        java.sources(demo),
+        [p.sha256 for p in host],
+        [x.digest for x in below],
+    )
+    return context.cache.layer(f"own-{image.name}", inputs, make)
+
+
+def _demo_folder(context: Context) -> Path:
+    return context.catalogue.root / "runtime" / "images" / "java-demo"
+
+
+def _jdk(context: Context) -> list[debian.Package]:
+    """Return the JDK for this machine."""
+    return context.debian.of(debian.machine()).packages(context.catalogue.groups["jdk"])
+
+
+def _bill(image: Image, context: Context, below: Sequence[Layer], own: Sequence[Item], tree: Tree) -> None:
+    contents = [package for layer in below for package in layer.packages] + list(own)
+    tree.file(sbom.PATH, sbom.document(image, context.catalogue.version, context.architecture, contents))
 
 
 def _own(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
@@ -140,14 +146,22 @@ def _own(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
             wheels.program(program, entry, tree)
         for path, program in image.links:
             tree.link(path, f"/{wheels.BIN}/{program}")
-        wheels.precompile(tree, [wheels.SITE])
-        contents = [package for layer in below for package in layer.packages] + packages
-        tree.file(sbom.PATH, sbom.document(image, catalogue.version, context.architecture, contents))
+        bytecode.precompile(tree, [wheels.SITE])
+        _bill(image, context, below, packages, tree)
         return Made(tree, packages)
 
     prints = {member: wheels.fingerprint(context.member(member)) for member in members}
     projects = {member: catalogue.projects[member] for member in members}
-    inputs = key(_code(), image.name, image.title, programs, image.links, prints, projects, [x.digest for x in below])
+    inputs = key(
+        _code("wheels", "bytecode", "sbom"),
+        image.name,
+        image.title,
+        programs,
+        image.links,
+        prints,
+        projects,
+        [x.digest for x in below],
+    )
     return context.cache.layer(f"own-{image.name}", inputs, make)
 
 
@@ -162,9 +176,9 @@ def _members(image: Image, catalogue: Catalogue) -> tuple[str, ...]:
     return closure(wanted, modules).members
 
 
-def _code() -> str:
-    """Return the hash of this builder: what it makes differs when it does."""
-    digest = hashlib.sha256()
-    for path in sorted(HERE.glob("*.py")):
-        digest.update(json.dumps([path.name, path.read_text("utf-8")]).encode())
+def _code(*modules: str) -> str:
+    """Return the hash of the code that makes a layer: what it makes may differ when that does."""
+    digest = hashlib.sha256(FORMAT.encode())
+    for name in ("tree", *modules):
+        digest.update((HERE / f"{name}.py").read_bytes())
     return digest.hexdigest()

@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from .cache import Item
 from .catalogue import Image
 
 PATH = "usr/share/speedscale/sbom.cdx.json"
 
 
-def document(image: Image, version: str, architecture: str, packages: Sequence[tuple[str, str, str, str]]) -> bytes:
-    """Return the file. `packages` are (kind, name, version, licence; of Debian's: architecture)."""
+def document(image: Image, version: str, architecture: str, packages: Sequence[Item]) -> bytes:
+    """Return the file. `packages` are those of all layers."""
     components = [_component(*package) for package in sorted(set(packages))]
     body: dict[str, Any] = {
         "bomFormat": "CycloneDX",

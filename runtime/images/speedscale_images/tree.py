@@ -61,6 +61,14 @@ class Tree:
             raise KeyError(path)
         return data
 
+    def mode(self, path: str) -> int:
+        """Return the mode of an entry; KeyError when there is none."""
+        return self._entries[normal(path)].mode
+
+    def is_folder(self, path: str) -> bool:
+        """Return whether a folder is there."""
+        return path in self and self._entries[normal(path)].is_folder
+
     def remove(self, path: str) -> None:
         """Take out an entry and all below it."""
         path = normal(path)

@@ -1,22 +1,20 @@
-"""Python in an image: others' distributions by hash, our members, programs that start them, and bytecode.
+"""Python in an image: others' distributions by hash, our members, and the programs that start them.
 
 Called by `layers`. Distributions are installed by uv from a hashed file into a folder, for the image's platform and
 not for this machine's. Our members are their source trees beside the metadata that `importlib.metadata` reads: what a
-wheel of them holds. Bytecode is compiled here, in one process with a fixed hash seed, and is never checked against the
-source: a pod's file system is read-only and its times mean nothing.
+wheel of them holds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from typing import Any
 from speedscale_schemas.errors import ConfigError
 
 from . import elf
+from .cache import Item
 from .tree import Tree
 
 SITE = "usr/local/lib/python3.11/dist-packages"
@@ -37,7 +36,7 @@ sys.exit({function}())
 """
 
 
-def install(requirements: Path, architecture: str, tree: Tree) -> list[tuple[str, str, str, str]]:
+def install(requirements: Path, architecture: str, tree: Tree) -> list[Item]:
     """Put the distributions of a hashed requirements file into the tree; return what they are.
 
     Raises ConfigError when one has no wheel for the architecture or does not match its hash.
@@ -82,7 +81,7 @@ def _wanted(path: Path) -> bool:
     return path.suffix not in (".pyi", ".c", ".h", ".pyx", ".pxd", ".pxi", ".a", ".rst", ".md", ".proto", ".hash")
 
 
-def _known(metadata: Path) -> tuple[str, str, str, str]:
+def _known(metadata: Path) -> Item:
     fields = message_from_bytes(metadata.read_bytes())
     licence = fields.get("License-Expression") or fields.get("License") or ""
     return (
@@ -93,7 +92,7 @@ def _known(metadata: Path) -> tuple[str, str, str, str]:
     )
 
 
-def member(root: Path, project: Mapping[str, Any], tree: Tree) -> tuple[str, str, str, str]:
+def member(root: Path, project: Mapping[str, Any], tree: Tree) -> Item:
     """Put a member of the workspace into the tree: its package, and its metadata. Return what it is."""
     for path in sources(root):
         tree.file(f"{SITE}/{path.relative_to(root / 'src')}", path.read_bytes())
@@ -120,29 +119,6 @@ def program(name: str, entry: str, tree: Tree) -> None:
     """Put a program that starts an entry point (`module:function`)."""
     module, _, function = entry.partition(":")
     tree.file(f"{BIN}/{name}", _PROGRAM.format(module=module, function=function).encode(), 0o755)
-
-
-def precompile(tree: Tree, below: Iterable[str]) -> None:
-    """Add the bytecode of every Python file under the folders `below`. Raises ConfigError for one that is no Python."""
-    if sys.version_info[:2] != (3, 11):
-        raise ConfigError([f"bytecode for Python 3.11 is compiled by Python 3.11, this is {sys.version.split()[0]}"])
-    prefixes = tuple(f"{folder}/" for folder in below)
-    python = [(path, entry.data) for path, entry in tree if path.endswith(".py") and path.startswith(prefixes)]
-    with tempfile.TemporaryDirectory() as name:
-        for file, data in python:
-            place = Path(name) / file
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(data or b"")
-        command = [
-            *(sys.executable, "-s", "-P", "-W", "ignore", "-m", "compileall", "-q", "-j", "1"),
-            *("-s", name, "-p", "/", "--invalidation-mode", "unchecked-hash", name),
-        ]
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if ran.returncode != 0:
-            raise ConfigError([f"bytecode: {line}" for line in (ran.stdout + ran.stderr).splitlines()[-5:]])
-        for path in sorted(Path(name).rglob("*.pyc")):
-            tree.file(str(path.relative_to(name)), path.read_bytes())
 
 
 def fingerprint(root: Path) -> str:
