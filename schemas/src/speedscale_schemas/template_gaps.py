@@ -106,9 +106,27 @@ GAPS: Mapping[str, Gap] = {
         "Volume named `snapshot` with the snapshot's files.",
         {"name": "snapshot", "configMap": {"name": "snapshot-0b9ad1c7"}},
     ),
+    "collector_url": Gap(
+        "string",
+        "Where generator and responder bring their results, and fetch a snapshot that is no volume; empty without a"
+        " collector.",
+        "https://speedscale-collector-abstract-yucca.speedscale.svc",
+        r"|https://[a-z0-9.-]+",
+    ),
     # collector
-    "workload_kind": Gap("string", "Kind of the workload under test.", "Deployment", r"[A-Z][A-Za-z]*"),
-    "workload_name": Gap("string", "Name of the workload under test.", "checkout", _HOST_NAME),
+    "snapshot_source": Gap(
+        "string", "Where the collector has the snapshot from that pods ask it for.", "none", r"none|backend"
+    ),
+    "collector_snapshot_id": Gap(
+        "string", "Id of the snapshot, as the backend knows it.", "0b9ad1c7-52a5-5a43-93c1-a6a5a8d4d6b5", _ID
+    ),
+    "replay_namespaces": Gap(
+        "string", "Namespaces of the replay's generator and responders, separated by commas.", "shop,payments"
+    ),
+    "workload_kind": Gap(
+        "string", "Kind of the workload under test; empty for an address.", "Deployment", r"|[A-Z][A-Za-z]*"
+    ),
+    "workload_name": Gap("string", "Name of the workload under test.", "checkout", rf"|{_HOST_NAME}"),
     "workload_selector": Gap("string", "Label selector of its pods, as kubectl writes it.", "app=checkout"),
     # generator
     "generator_pods": Gap("integer", "Pods of the generator.", 2),

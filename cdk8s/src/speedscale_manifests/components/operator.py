@@ -26,7 +26,7 @@ from speedscale_manifests.objects import (
 )
 from speedscale_manifests.values import Values
 
-from . import backend, network, urls
+from . import backend, network, replay_collector, urls
 from .component import Component
 from .operator_config import operator_config
 
@@ -168,6 +168,8 @@ def network_policies(values: Values) -> list[Manifest]:
             network.to_api_server(values),
             # before an old CA is dropped, the leader sees that every replica shows the new certificate
             network.to_component(NAME, names.WEBHOOK_PORT),
+            # a replay's collector stands in this namespace, and is asked for the report
+            network.to_component(replay_collector.NAME, replay_collector.PORT),
             network.to_outside(values, *urls.ports(backend.url(values), values.http_proxy, values.https_proxy)),
             *backend.egress(values),
         ],

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from speedscale_manifests.objects import Manifest, env, names, pod_template, prune
+from speedscale_manifests.objects import Manifest, container, env, names, pod_template, prune, scratch
 from speedscale_manifests.values import Values
 from speedscale_schemas.templates import gap
+
+from . import senders
 
 COMPONENT_LABEL = "replay.speedscale.com/component"
 NAME_LABEL = "replay.speedscale.com/env-id"
 ID_LABEL = "replay.speedscale.com/id"
 METRICS_PORT = 4145
+FETCH = "speedscale-fetch"
 
 SNAPSHOTS = "/snapshots"
 RESULTS = "/results"
@@ -74,6 +77,37 @@ def dlp_key(values: Values) -> tuple[list[Manifest], list[Manifest], list[Manife
     return [env("DLP_KEY_PATH", DLP_KEY)], [{"name": "dlp-key", "mountPath": DLP_KEY, "readOnly": True}], [volume]
 
 
+def collector_env() -> list[Manifest]:
+    """Return where the replay's collector is, and what proves who is who there; `senders.collector_mount` has it."""
+    return [
+        env("COLLECTOR_CA_FILE", f"{senders.PATH}/ca.crt"),
+        env("COLLECTOR_TOKEN_FILE", f"{senders.PATH}/token"),
+        env("COLLECTOR_URL", gap("collector_url")),
+    ]
+
+
+def fetch(values: Values, resources: Mapping[str, Any]) -> Manifest:
+    """Return the init container that brings the snapshot; the controller takes it out where a volume has it already.
+
+    `resources` are the pod's main container's: the two never run at once, so it asks for nothing more.
+    """
+    mounts = [{"name": "snapshot", "mountPath": SNAPSHOTS}, senders.collector_mount(), scratch("tmp", "/tmp")[1]]
+    return container(
+        values,
+        FETCH,
+        "replay",
+        resources,
+        command=["speedscale-fetch"],
+        env=[
+            *collector_env(),
+            env("LOG_LEVEL", values.log_level),
+            env("SNAPSHOT_DIR", SNAPSHOTS),
+            env("SNAPSHOT_ID", gap("snapshot_id")),
+        ],
+        volumeMounts=mounts,
+    )
+
+
 def pod(
     values: Values,
     component: str,
@@ -119,12 +153,15 @@ def deployment(values: Values, component: str, template: Manifest, **rest: Any) 
     }
 
 
-def service(values: Values, component: str, name_: str, ports: Any) -> Manifest:
-    """Return a Service of a replay with an address of its own, which host aliases need."""
+def service(values: Values, component: str, name_: str, ports: Any, *, namespace: str = "") -> Manifest:
+    """Return a Service of a replay with an address of its own, which host aliases need.
+
+    `namespace`: where it is not that of the workload under test.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(values, component, name_=name_),
+        "metadata": metadata(values, component, name_=name_, namespace=namespace),
         "spec": {"type": "ClusterIP", "selector": selector(component), "ports": ports},
     }
 

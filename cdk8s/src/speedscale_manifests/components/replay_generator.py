@@ -13,7 +13,7 @@ from speedscale_manifests.objects import Manifest, container, env, scratch
 from speedscale_manifests.values import Values
 from speedscale_schemas.templates import gap, gap_text, seal
 
-from . import network, replay
+from . import network, replay, senders
 from .component import Component
 
 NAME = "generator"
@@ -50,6 +50,7 @@ def _pod(values: Values) -> Manifest:
         results_mount,
         home_mount,
         {"name": "snapshot", "mountPath": replay.SNAPSHOTS, "readOnly": True},
+        senders.collector_mount(),
         *key_mounts,
         gap("secret_mounts"),
     ]
@@ -58,11 +59,13 @@ def _pod(values: Values) -> Manifest:
         NAME,
         [_container(values, mounts, key_env)],
         restartPolicy="Never",
+        initContainers=[replay.fetch(values, values.replay_components.generator.resources)],
         volumes=[
             temporary,
             results,
             home,
             gap("snapshot_volume"),
+            senders.collector_volume(),
             *key_volumes,
             gap("secret_volumes"),
         ],
@@ -79,6 +82,7 @@ def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Ma
         command=["speedscale-generator"],
         env=[
             env("BUILD_TAG", gap("build_tag")),
+            *replay.collector_env(),
             env("CUSTOM_URL", gap("custom_urls")),
             *key_env,
             env("LOG_LEVEL", values.log_level),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from speedscale_manifests.objects import Manifest, container, env, http_probe, scratch
+from speedscale_manifests.objects import Manifest, container, env, field_env, http_probe, scratch
 from speedscale_manifests.values import Values
 from speedscale_schemas.templates import gap, seal
 
@@ -57,6 +57,7 @@ def _pod(values: Values) -> Manifest:
         results_mount,
         home_mount,
         {"name": "snapshot", "mountPath": replay.SNAPSHOTS, "readOnly": True},
+        senders.collector_mount(),
         senders.mount(f"{replay.HOME}/certs"),
         *key_mounts,
         gap("secret_mounts"),
@@ -65,11 +66,13 @@ def _pod(values: Values) -> Manifest:
         values,
         NAME,
         [_container(values, mounts, key_env)],
+        initContainers=[replay.fetch(values, values.replay_components.responder.resources)],
         volumes=[
             temporary,
             results,
             home,
             gap("snapshot_volume"),
+            senders.collector_volume(),
             senders.authority_volume(),
             *key_volumes,
             gap("secret_volumes"),
@@ -87,6 +90,7 @@ def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Ma
         command=["speedscale-responder"],
         env=[
             env("BUILD_TAG", gap("build_tag")),
+            *replay.collector_env(),
             *key_env,
             env("FAULTS", gap("faults")),
             env("LOG_LEVEL", values.log_level),
@@ -94,6 +98,7 @@ def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Ma
             env("MOCKS", gap("mocks")),
             env("ON_MISS", gap("on_miss")),
             env("OUT_DIR", replay.RESULTS),
+            field_env("POD_NAME", "metadata.name"),
             env("PROXY_OUT_PORT", PROXY_PORT),
             env("RESPONSE_SELECTION", gap("response_selection")),
             env("RESPONSE_TIMING", gap("response_timing")),

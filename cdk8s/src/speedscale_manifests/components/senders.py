@@ -17,6 +17,7 @@ from speedscale_schemas.templates import gap
 
 PATH = "/etc/ssl/speedscale"
 VOLUME = "speedscale-certs"
+COLLECTOR_VOLUME = "collector-identity"
 
 _READ_ONLY_FOR_ALL = 0o444  # our user is not the files' owner, and a group is not given in a user's pod
 
@@ -52,6 +53,16 @@ def interception_volume() -> Manifest:
 def authority_volume() -> Manifest:
     """Return the volume of a responder: root and the namespace's CA. Without it the pod waits."""
     return _volume(VOLUME, gap("certs_secret"), _AUTHORITY)
+
+
+def collector_volume() -> Manifest:
+    """Return the volume of a generator or responder: root and token. A pod starts without it, and brings no results."""
+    return _volume(COLLECTOR_VOLUME, gap("certs_secret"), _IDENTITY, optional=True)
+
+
+def collector_mount() -> Manifest:
+    """Return the mount of `collector_volume`."""
+    return {"name": COLLECTOR_VOLUME, "mountPath": PATH, "readOnly": True}
 
 
 def trust_volume() -> Manifest:

@@ -40,6 +40,8 @@ _SECRETS = {
     names.FORWARDER_CERTS: "The forwarder's `tls.crt` and `tls.key`, and `tokens`: the senders' tokens, one a line."
     " Made by the controller.",
     names.CLOUD_CERTS: "The backend's `tls.crt` and `tls.key`, and `ca.crt` for its clients. Made by the controller.",
+    names.COLLECTOR_CERTS: "A replay's collector: `tls.crt`, `tls.key`, and `tokens.json`: the namespace of each token,"
+    " by its SHA-256. Made by the controller.",
     names.WEBHOOK_CERTS: "The webhooks' `ca.crt`, `tls.crt` and `tls.key`. Made by the controller.",
     names.DLP_KEY: "Redaction keys, `<key id>: <base64>`. Made by the controller, unless `dlp.keySecret` names yours.",
     names.API_KEY_SECRET: "`SPEEDSCALE_API_KEY` and `SPEEDSCALE_APP_URL`. Yours, optional.",

@@ -28,6 +28,7 @@ JKS: Final = "speedscale-jks"
 DLP_KEY: Final = "speedscale-dlp-key"
 FORWARDER_CERTS: Final = "speedscale-forwarder-certs"
 CLOUD_CERTS: Final = "speedscale-cloud-certs"
+COLLECTOR_CERTS: Final = "speedscale-collector-certs"
 OWN_CERTS: Final = "speedscale-own-certs"
 """What CERTS is in a target namespace, for our own: there CERTS holds the root's key, which nothing but the operator
 mounts."""
@@ -68,7 +69,7 @@ def copied_secrets(values: Values) -> tuple[str, ...]:
 
 def own_secrets(values: Values) -> tuple[str, ...]:
     """Return every Secret that the installation itself uses, by name."""
-    kept = (WEBHOOK_CERTS, FORWARDER_CERTS, CLOUD_CERTS, OWN_CERTS)
+    kept = (WEBHOOK_CERTS, FORWARDER_CERTS, CLOUD_CERTS, COLLECTOR_CERTS, OWN_CERTS)
     return tuple(dict.fromkeys((*copied_secrets(values), *kept)))
 
 

@@ -15,6 +15,7 @@ OWN: Final = "speedscale-own-certs"
 """What CERTS is in a target namespace, for the installation's own."""
 FORWARDER: Final = "speedscale-forwarder-certs"
 BACKEND: Final = "speedscale-cloud-certs"
+COLLECTOR: Final = "speedscale-collector-certs"
 DLP_KEY: Final = "speedscale-dlp-key"
 JKS: Final = "speedscale-jks"
 
@@ -34,6 +35,7 @@ BUNDLE: Final = "ca-bundle.crt"
 TOKEN: Final = "token"
 TOKENS: Final = "tokens"
 SENDERS: Final = "senders.json"
+TOKEN_OWNERS: Final = "tokens.json"
 SIGNER: Final = "signer.crt"
 SIGNER_KEY: Final = "signer.key"
 PREVIOUS: Final = "previous.crt"
@@ -61,6 +63,7 @@ class Certificate(StrEnum):
     NAMESPACE = "namespace"
     FORWARDER = "forwarder"
     BACKEND = "backend"
+    COLLECTOR = "collector"
 
 
 def service_names(service: str, namespace: str) -> tuple[str, ...]:

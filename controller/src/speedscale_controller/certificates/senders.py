@@ -7,6 +7,7 @@ pod is left that began with it. Pure; a token is never part of a message.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -62,6 +63,17 @@ def accepted(ledger: Ledger) -> bytes:
     """Return every token that the forwarder accepts, sorted, one a line."""
     tokens = {text for sender in ledger.values() for text in (sender.token, sender.previous) if text}
     return "".join(f"{token}\n" for token in sorted(tokens)).encode()
+
+
+def owners(ledger: Ledger) -> bytes:
+    """Return the namespace of every accepted token, by the token's SHA-256, as JSON: the same bytes each time."""
+    found = {
+        hashlib.sha256(text.encode("ascii")).hexdigest(): name
+        for name, sender in ledger.items()
+        for text in (sender.token, sender.previous)
+        if text
+    }
+    return json.dumps(found, sort_keys=True, indent=1).encode() + b"\n"
 
 
 def renew(

@@ -1,4 +1,4 @@
-"""The interception root and the certificates of our servers: forwarder and backend.
+"""The interception root and the certificates of our servers: forwarder, backend and collectors.
 
 The root is made here, or taken as somebody else makes it; either way its key is read for signing and goes nowhere.
 What was last found stays at hand for the namespaces, which are looked at by the hundred; a change of the root's Secret
@@ -94,8 +94,16 @@ class Authority:
 
     def server(self, certificate: Certificate, has: Pair, service: str, switched: bool) -> tuple[Pair, Finding]:
         """Return the certificate that one of our servers should have, counted when it is a new one."""
+        return self._server(certificate, has, service_names(service, self._desk.own), switched)
+
+    def named(self, certificate: Certificate, has: Pair, names: tuple[str, ...], switched: bool) -> Pair:
+        """Return a server's certificate for exactly these names, counted when it is a new one."""
+        return self._server(certificate, has, names, switched)[0]
+
+    def _server(
+        self, certificate: Certificate, has: Pair, names: tuple[str, ...], switched: bool
+    ) -> tuple[Pair, Finding]:
         desk = self._desk
-        names = service_names(service, desk.own)
         pair, found = roots.server(has, self.root(), names, desk.now(), desk.entropy, switched=switched)
         if pair != has:
             desk.issued(certificate, found.reason)

@@ -14,6 +14,7 @@ from speedscale_controller.certificates import Certificate, Entropy
 from speedscale_controller.certificates.names import (
     BACKEND,
     CERTS,
+    COLLECTOR,
     DLP_KEY,
     FORWARDER,
     JKS,
@@ -34,6 +35,7 @@ from speedscale_schemas.errors import PermanentError
 
 from . import consumers, instance, needs
 from .authority import Authority
+from .collector import Collector
 from .desk import Desk, which
 from .forwarder import Forwarder
 from .instance import Instance
@@ -68,6 +70,7 @@ _CONCERNS = {
     CERTS: Key(Concern.ROOT),
     FORWARDER: Key(Concern.SENDERS),
     BACKEND: Key(Concern.BACKEND),
+    COLLECTOR: Key(Concern.COLLECTOR),
     DLP_KEY: Key(Concern.DLP),
 }
 SECRETS: Watched[str] = Watched(
@@ -102,6 +105,7 @@ class Identity:
         self._redaction = Redaction(desk)
         self._authority = Authority(desk, self._released, self.look_at_all)
         self._forwarder = Forwarder(desk, self._authority, self._wanted)
+        self._collector = Collector(desk, self._authority, self._forwarder)
         self._namespaces = Namespaces(desk, self._authority, self._forwarder, self._redaction)
         self._webhooks = Webhooks(desk, self._ask or self._shown)
         context.store(SECRETS).add_handler(lambda key, old, new: self._own_secret(key.name))
@@ -158,6 +162,9 @@ class Identity:
             case Concern.BACKEND:
                 self._authority.backend(self._namespaces.switched(self._wanted()))
                 return None
+            case Concern.COLLECTOR:
+                self._collector.reconcile(switched=self._namespaces.switched(self._wanted()))
+                return None
             case Concern.DLP:
                 self._redaction.reconcile()
                 return None
@@ -166,6 +173,8 @@ class Identity:
 
     def _senders(self) -> None:
         changed = self._forwarder.reconcile(switched=self._namespaces.switched(self._wanted()))
+        if changed:
+            self._add(Key(Concern.COLLECTOR))
         for namespace in sorted(changed | self._forwarder.ledger().keys()):
             if namespace in changed or self._need(namespace) is None:
                 self._add(Key(Concern.NAMESPACE, namespace))
@@ -185,7 +194,7 @@ class Identity:
             self._disown(namespace)
         if self._namespaces.standing.get(namespace) != before:
             self._measure()
-            for concern in (Concern.ROOT, Concern.SENDERS, Concern.BACKEND):
+            for concern in (Concern.ROOT, Concern.SENDERS, Concern.BACKEND, Concern.COLLECTOR):
                 self._add(Key(concern))
         return None
 
@@ -215,6 +224,7 @@ class Identity:
         """Accept no token of a namespace any more."""
         switched = self._namespaces.switched(self._wanted())
         self._forwarder.reconcile(switched=switched, without=frozenset({namespace}))
+        self._add(Key(Concern.COLLECTOR))
 
     def _measure(self) -> None:
         standing = self._namespaces.standing.values()

@@ -33,6 +33,7 @@ class Concern(StrEnum):
     ROOT = "root"
     SENDERS = "senders"
     BACKEND = "backend"
+    COLLECTOR = "collector"
     DLP = "dlp"
     NAMESPACE = "namespace"
 

@@ -58,7 +58,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The generator's Job. `age_s` since it was made; `started`: a pod of it runs or ran.
+    """The generator's Job. `age_s` since it was made, `ended_s` since it ended; `started`: a pod of it runs or ran.
 
     `summary` is merged of its pods' once it has ended; `cause` why pods do not start, or why it failed.
     """
@@ -66,8 +66,23 @@ class Job:
     age_s: float = 0.0
     started: bool = False
     ended: bool = False
+    ended_s: float = 0.0
     summary: Mapping[str, Any] | None = None
     cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What the collector says: `waiting` for what, or, once it is `done`, the summary over all pods and where the
+    report can be seen. `summary` is None where it could not judge.
+    """
+
+    done: bool = False
+    waiting: str = ""
+    summary: Mapping[str, Any] | None = None
+    url: str = ""
+    stored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +93,8 @@ class Observed:
     are why there is no plan. `present` are the replay's objects that exist, `foreign` those that bear one of its names
     and are not its own. `secrets_missing` are sentences. `patches` are wanted for the workloads, None until the
     Services have addresses. `components` are by name (`responder shop`). `given_up` are objects that may be missing
-    and could not be made. `trouble` is the last write that the API server refused.
+    and could not be made. `analysis` is what the collector says once there is something to ask, None without one to
+    ask. `trouble` is the last write that the API server refused.
     """
 
     waits_for: str = ""
@@ -97,6 +113,7 @@ class Observed:
     targets: Mapping[Ref, Target] = field(default_factory=dict)
     components: Mapping[str, Readiness] = field(default_factory=dict)
     job: Job | None = None
+    analysis: Analysis | None = None
     report_written: bool = False
     given_up: Mapping[Ref, str] = field(default_factory=dict)
     trouble: str = ""
@@ -105,13 +122,15 @@ class Observed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """`prepare_s`: how long until tests begin (TEST_PREP_TIMEOUT). `poll_s`: between two looks while something is
-    waited for. `stuck_s`: how long a deletion waits for what cannot be cleared away. `report_url`: where it is shown.
+    waited for. `stuck_s`: how long a deletion waits for what cannot be cleared away. `analyse_s`: how long an end waits
+    for the collector, `leave_s` how long a deletion does.
     """
 
     prepare_s: float = 600.0
     poll_s: float = 2.0
     stuck_s: float = 300.0
-    report_url: str = ""
+    analyse_s: float = 120.0
+    leave_s: float = 20.0
 
 
 # What is to be done
@@ -175,6 +194,7 @@ class WriteReport:
     state: str
     reason: str
     summary: Mapping[str, Any]
+    analysis: Analysis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def conclude(
 
     `results` are a summary; `why` is the failure in words where the summary is not the generator's.
     """
-    verdict = summary.verdict(results)
+    verdict, analysis = summary.verdict(results), seen.analysis
     message = f"Failed: {why}" if why else verdict.message
     result = Result.SUCCEEDED if verdict.passed and not why else Result.FAILED
     if verdict.passed and results.get("reason"):
@@ -53,7 +53,7 @@ def conclude(
         started=replay.status.started or timestamp(now),
         finished=replay.status.finished or timestamp(now),
         report_id=replay.report_id,
-        report_url=limits.report_url,
+        report_url=analysis.url if analysis is not None else "",
         generation=replay.generation,
     )
     mocks = status.get(Type.MOCKS_READY)
@@ -62,7 +62,7 @@ def conclude(
     status = status.told(Type.RUNNING, False, Phase.ANALYSED, why or verdict.detail, now)
     status = status.told(Type.READY, True, result, message, now)
     tell = Tell(result is Result.FAILED, result, message)
-    reports = (WriteReport(verdict.state, why or str(results.get("reason", "")), results),)
+    reports = (WriteReport(verdict.state, why or str(results.get("reason", "")), results, analysis),)
     return Decision(Phase.ANALYSED, status, (*reports, tell), 0.0)
 
 
@@ -98,9 +98,14 @@ def leave(replay: Replay, seen: Observed, now: datetime, limits: Limits) -> Deci
     reported = bool(status.started) and not status.concluded and (mode != "responder-only" or replay.needs_report)
     given_up = names.report_ref(replay.namespace, replay.report_id) in seen.given_up  # a namespace that goes takes none
     if reported and not seen.report_written and not given_up:
+        analysis = seen.analysis
+        if analysis is not None and not analysis.done and elapsed_s(replay.deleted, now) < limits.leave_s:
+            return Decision(phase, status, (), limits.poll_s)
         why = "the TrafficReplay was deleted"
         state = "Canceled" if mode != "responder-only" else "Passed"
-        return Decision(phase, status, (WriteReport(state, why, _canceled(why, state)),), 0.0)
+        analysed = analysis.summary if analysis is not None and analysis.done else None
+        results = _canceled(why, state) if analysed is None else {**analysed, "state": state, "reason": why}
+        return Decision(phase, status, (WriteReport(state, why, results, analysis),), 0.0)
     begun = bool(status.started) and not status.concluded
     actions = _clearing(replay, seen, all_=begun and _cleanup(replay, seen) == "all")
     if elapsed_s(replay.deleted, now) >= limits.stuck_s and (seen.trouble or not actions):

@@ -11,11 +11,11 @@ annotation (`memory`).
 | claim | Started | no other replay has its workloads; `startedTime` | wait for it | the other never ends |
 | fetch | SnapshotFetched | snapshot and plan are there, and remembered | remember | plan impossible |
 | credentials | CredentialsCopied | the pods' Secrets are there | wait | TEST_PREP_TIMEOUT |
-| collector | CollectorUp | its objects are there, or cannot be made | make them | never |
+| collector | CollectorUp | its objects are there, or cannot be made | make them | only if it has the snapshot |
 | responder | ResponderReady | its objects are there and ready | make them, wait | TEST_PREP_TIMEOUT, names taken |
 | mutate | WorkloadMutated | the workloads bear the replay's patch | remember, patch | refused |
 | ready | WorkloadReady | their pods are of the new template | wait; then `initializedTime` | TEST_PREP_TIMEOUT |
-| run | GeneratorRunning | the Job has ended | make it, once; wait | vanished, time-out, summary |
+| run | GeneratorRunning | the Job has ended, and is analysed | make it, once; wait | vanished, time-out, summary |
 
 The mocks are ready before the workload is changed: its pods start among mocks that answer. The end and what comes after
 it is in `ending`.
@@ -154,7 +154,7 @@ def _marked(case: Case, mark: Mark) -> Status:
     status, replay = case.replay.status, case.replay
     stamp = timestamp(case.now)
     if mark.field == "started":
-        status = replace(status, started=stamp, report_id=replay.report_id, report_url=case.limits.report_url)
+        status = replace(status, started=stamp, report_id=replay.report_id)
     else:
         plan = case.seen.plan
         status = replace(status, initialized=stamp, generation=replay.generation)
@@ -213,7 +213,8 @@ def _credentials(case: Case) -> Look:
 
 def _collector(case: Case) -> Look:
     objects = case.seen.objects
-    made = _missing(case, objects.collector if objects else (), vital=False)
+    vital = objects is not None and objects.collector_vital and not case.replay.status.initialized
+    made = _missing(case, objects.collector if objects else (), vital=vital)
     return Do(made, "starting the collector") if made else Done()
 
 
@@ -292,7 +293,7 @@ def _running(case: Case) -> Look:
     assert job is not None
     if job.ended:
         results = job.summary or summary.failed(job.cause or "the generator left no summary")
-        return Finish(results)
+        return _analysing(case, job.ended_s) or Finish(_judged(case, results))
     bound = deadline_s(replay)
     if bound is not None and job.age_s >= bound + 30:
         return Fail(f"the tests did not end within {_time(replay.timeout_s or 0)} (spec.timeout)")
@@ -307,6 +308,30 @@ def _running(case: Case) -> Look:
     return Wait(said, timed=False, reached=Phase.GENERATOR_RUNNING, after_s=poll)
 
 
+def _analysing(case: Case, since_s: float) -> Wait | None:
+    """Wait for the collector's analysis, where there is a collector, and not for ever."""
+    analysis, limits = case.seen.analysis, case.limits
+    if analysis is None or analysis.done or since_s >= limits.analyse_s:
+        return None
+    after_s = min(limits.poll_s, max(1.0, limits.analyse_s - since_s))
+    reached = Phase.GENERATOR_RUNNING if case.seen.job is not None else None
+    return Wait(f"the report is being made: waiting for {analysis.waiting}", False, reached, after_s)
+
+
+def _judged(case: Case, results: Mapping[str, Any]) -> dict[str, Any]:
+    analysis = case.seen.analysis
+    return summary.judged(results, analysis.summary if analysis is not None and analysis.done else None)
+
+
+def is_over(replay: Replay, seen: Observed, now: datetime) -> bool:
+    """Return whether there is something to be analysed: the tests have ended, or mocks were served long enough."""
+    if seen.job is not None:
+        return seen.job.ended
+    mode = seen.plan.mode if seen.plan is not None else replay.memory.mode
+    served_s = elapsed_s(replay.status.initialized, now)
+    return mode == "responder-only" and bool(replay.timeout_s) and served_s >= (replay.timeout_s or 0)
+
+
 def _without_tests(case: Case) -> Wait | Finish:
     """What becomes of a replay that sends no tests: it serves mocks until it is deleted, or ends at once."""
     replay, plan = case.replay, case.seen.plan
@@ -314,7 +339,8 @@ def _without_tests(case: Case) -> Wait | Finish:
         served_s = elapsed_s(replay.status.initialized, case.now)
         if replay.timeout_s and served_s >= replay.timeout_s:
             why = f"mocks were served for {_time(replay.timeout_s)} (spec.timeout)"
-            return Finish({**_NOTHING, "reason": why})
+            waits = _analysing(case, served_s - replay.timeout_s)
+            return waits or Finish({**_judged(case, _NOTHING), "state": "Passed", "reason": why})
         left = None if not replay.timeout_s else max(1.0, replay.timeout_s - served_s)
         poll = case.limits.poll_s * _RESTING
         told = "mocks are served until the replay is deleted" if left is None else "mocks are served"

@@ -20,8 +20,11 @@ from .plan import Plan
 
 Manifest = dict[str, Any]
 Templates = Callable[[str], Sequence[Mapping[str, Any]]]
+SNAPSHOT_SIZE: Final = "16Gi"
+"""Most that a snapshot of the backend may take of a node's disk, a pod."""
 GRACE_S: Final = 120
 """What a generator may take beyond the replay's time-out, to write what it has measured."""
+FETCH: Final = "speedscale-fetch"
 SECRETS: Final = "/var/lib/speedscale/secrets"
 """Where generator and responder look for `<name>/<key>`: below their home folder."""
 
@@ -31,22 +34,28 @@ class Place:
     """What objects depend on besides the plan.
 
     `snapshots` are by namespace: the volume, the name in it, and the ConfigMap that has to be made there (or None).
-    `suffixes` are of the Services' names by namespace.
+    `suffixes` are of the Services' names by namespace. `remote`: the snapshot is the backend's, and pods get it through
+    the collector.
     """
 
     own_namespace: str
     snapshots: Mapping[str, tuple[Manifest, str, Manifest | None]]
     suffixes: Mapping[str, str] = field(default_factory=dict)
     pull_secrets: tuple[str, ...] = ()
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objects:
-    """What a replay makes, by component; `responders` by namespace."""
+    """What a replay makes, by component; `responders` by namespace.
+
+    `collector_vital`: pods' snapshot comes through it.
+    """
 
     collector: tuple[Manifest, ...]
     responders: Mapping[str, tuple[Manifest, ...]]
     generator: tuple[Manifest, ...]
+    collector_vital: bool = False
 
     @property
     def all(self) -> tuple[Manifest, ...]:
@@ -58,7 +67,7 @@ def build(replay: Replay, plan: Plan, place: Place, templates: Templates) -> Obj
     """Return the objects; ConfigError when a template and the table of gaps are not of one version."""
     workload = next((p.workload.ref for p in plan.parts if p.workload.ref), None)
     collector: tuple[Manifest, ...] = ()
-    if workload is not None and (plan.config.get("cluster") or {}).get("logsCollected", True):
+    if collects(plan, place.remote):
         collector = _ordered(_component("collector", replay, plan, place, templates, place.own_namespace, workload))
     responders = {}
     for namespace in plan.responders:
@@ -71,7 +80,27 @@ def build(replay: Replay, plan: Plan, place: Place, templates: Templates) -> Obj
         home = plan.generator_namespace
         made = list(_component("generator", replay, plan, place, templates, home, workload))
         generator = _ordered([*([] if home in responders else _copy(replay, place, home)), *made])
-    return Objects(collector=collector, responders=responders, generator=generator)
+    return Objects(collector=collector, responders=responders, generator=generator, collector_vital=place.remote)
+
+
+def collects(plan: Plan, remote: bool) -> bool:
+    """Return whether a replay has a collector: unless the test config wants none; always where pods' snapshot needs it.
+
+    Without anything of ours in the cluster (an address under test, and nothing mocked) there is nobody to follow; there
+    are results.
+    """
+    return remote or bool((plan.config.get("cluster") or {}).get("logsCollected", True))
+
+
+def collector_host(replay: Replay, own_namespace: str) -> str:
+    """Return the host name of a replay's collector."""
+    name = names.object_name(replay.name, replay.namespace, own_namespace)
+    return f"speedscale-collector-{name}.{own_namespace}.svc"
+
+
+def spaces(plan: Plan) -> tuple[str, ...]:
+    """Return the namespaces in which pods of the replay run."""
+    return tuple(sorted({*plan.responders, *([plan.generator_namespace] if plan.sends else [])}))
 
 
 def replicas(plan: Plan) -> int:
@@ -132,8 +161,12 @@ def _component(
     values = _values(replay, plan, place, namespace, workload)
     if component == "collector" and workload is not None:
         values["namespace"] = workload.namespace  # it stands in ours, and watches there
+    elif component == "collector":
+        values["namespace"] = plan.generator_namespace
     for template in templates(component):
         manifest = fill(template, {k: v for k, v in values.items() if k in GAPS})
+        if not place.remote:
+            manifest = without_fetch(manifest)
         if manifest["kind"] != "Service" or manifest["spec"].get("ports"):
             yield manifest
 
@@ -153,8 +186,14 @@ def _values(replay: Replay, plan: Plan, place: Place, namespace: str, workload: 
         "namespace": namespace,
         "owner_references": [owner(replay)] if at_home else None,
         "report_id": replay.report_id,
-        "snapshot_id": snapshot[1] if snapshot else plan.snapshot,
-        "snapshot_volume": snapshot[0] if snapshot else {"name": "snapshot", "emptyDir": {}},
+        "collector_snapshot_id": plan.snapshot,
+        "collector_url": f"https://{collector_host(replay, place.own_namespace)}"
+        if collects(plan, place.remote)
+        else "",
+        "replay_namespaces": ",".join(spaces(plan)) or namespace,
+        "snapshot_id": snapshot[1] if snapshot else f"{plan.snapshot}.tar" if place.remote else plan.snapshot,
+        "snapshot_source": "backend" if place.remote else "none",
+        "snapshot_volume": snapshot[0] if snapshot else {"name": "snapshot", "emptyDir": {"sizeLimit": SNAPSHOT_SIZE}},
         "test_config_id": str(config.get("id", replay.test_config_id)),
         "test_config": dict(config),
         "build_tag": replay.build_tag,
@@ -182,6 +221,17 @@ def _values(replay: Replay, plan: Plan, place: Place, namespace: str, workload: 
         "response_selection": "cycle",
         "faults": "",
     }
+
+
+def without_fetch(manifest: Manifest) -> Manifest:
+    """Return a pod's workload without the init container that fetches the snapshot: a volume has it already."""
+    template = (manifest.get("spec") or {}).get("template")
+    if not isinstance(template, Mapping) or "initContainers" not in template["spec"]:
+        return manifest
+    pod = dict(template["spec"])
+    kept = [container for container in pod.pop("initContainers") if container["name"] != FETCH]
+    pod |= {"initContainers": kept} if kept else {}
+    return {**manifest, "spec": {**manifest["spec"], "template": {**template, "spec": pod}}}
 
 
 def _secrets(plan: Plan) -> tuple[list[Manifest], list[Manifest]]:

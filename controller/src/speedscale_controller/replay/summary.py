@@ -64,6 +64,19 @@ def merge(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def judged(pods: Mapping[str, Any], analysed: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the summary that counts, of what the pods left and what the collector made of all results.
+
+    The collector's is of all measurements together. But a run that broke is not made whole by it: then the pods' own
+    word stands, with the collector's numbers.
+    """
+    if analysed is None:
+        return dict(pods)
+    if pods["state"] in ("Error", "Canceled"):
+        return {**analysed, "state": pods["state"], "reason": pods.get("reason", "")}
+    return dict(analysed)
+
+
 def verdict(summary: Mapping[str, Any]) -> Verdict:
     """Return what a summary means for the replay."""
     state, reason = str(summary["state"]), str(summary.get("reason", ""))

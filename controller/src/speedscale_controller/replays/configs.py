@@ -1,4 +1,6 @@
-"""Test configs: a ConfigMap `speedscale-testconfig-<id>` beside the replay or the operator, else a built-in one.
+"""Test configs: a ConfigMap `speedscale-testconfig-<id>` beside the replay or the operator, else one of the backend.
+
+A built-in one is never looked for elsewhere.
 
 Called by `seeing`. A config that breaks its schema is refused with every problem.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from speedscale_kube import Client, Ref
 from speedscale_schemas import builtins
@@ -18,7 +20,17 @@ KIND = "test-config"
 KEY = "testconfig.json"
 
 
-def find(client: Client, id_: str, namespace: str, own_namespace: str) -> Mapping[str, Any]:
+class Source(Protocol):
+    """A backend with test configs (`snapshots.Backend`)."""
+
+    @property
+    def url(self) -> str: ...
+    def test_config(self, id_: str) -> Mapping[str, Any] | None: ...
+
+
+def find(
+    client: Client, id_: str, namespace: str, own_namespace: str, backend: Source | None = None
+) -> Mapping[str, Any]:
     """Return a test config by its id; ConfigError names what there is, or what is wrong with it."""
     if id_ not in builtins.names(KIND):
         for place in dict.fromkeys((namespace, own_namespace)):
@@ -26,6 +38,9 @@ def find(client: Client, id_: str, namespace: str, own_namespace: str) -> Mappin
             found = client.find(ref)
             if found is not None:
                 return _read(found, str(ref))
+        remote = backend.test_config(id_) if backend is not None else None
+        if backend is not None and remote is not None:
+            return _checked(remote, f"backend {backend.url}: test config {id_}")
     return builtins.document(KIND, id_)
 
 
@@ -37,6 +52,10 @@ def _read(obj: Mapping[str, Any], where: str) -> Mapping[str, Any]:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError([f"{where}: {KEY}: no JSON: {error}"]) from error
+    return _checked(document, where)
+
+
+def _checked(document: Any, where: str) -> Mapping[str, Any]:
     problems = [str(problem) for problem in check(KIND, document, source=where)]
     if problems:
         raise ConfigError(problems)

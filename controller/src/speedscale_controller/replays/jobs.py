@@ -36,6 +36,14 @@ def read(job: Mapping[str, Any], pods: Pods, age_s: float) -> Job:
     return Job(age_s=age_s, started=True, ended=True, summary=_summary(job, messages, failed, cause), cause=cause)
 
 
+def ended_at(job: Mapping[str, Any]) -> str:
+    """Return when a Job ended; empty where it has not, or does not say."""
+    status = job.get("status") or {}
+    ends = [c for c in status.get("conditions") or () if c.get("type") in ("Complete", "Failed", "FailureTarget")]
+    times = sorted(str(c.get("lastTransitionTime") or "") for c in ends if c.get("status") == "True")
+    return str(status.get("completionTime") or (times[0] if times else ""))
+
+
 def _summary(
     job: Mapping[str, Any], messages: Mapping[str, tuple[str, str]], failed: Mapping[str, Any] | None, cause: str
 ) -> dict[str, Any]:

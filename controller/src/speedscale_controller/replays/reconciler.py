@@ -8,7 +8,7 @@ TrafficReplays, of what replays made, and of the workloads under test.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from speedscale_schemas.errors import ConfigError, PermanentError, TransientErro
 from . import orphans
 from .acting import Hands, Turn
 from .annotated import WORKLOADS, Annotated
+from .asking import Collectors
 from .seeing import Eyes, Remarks
 
 API_VERSION, KIND = "speedscale.com/v1", "TrafficReplay"
@@ -92,8 +93,8 @@ class Replays:
 
     name = "replays"
 
-    def __init__(self, *, poll_s: float = 2.0) -> None:
-        self._poll_s = poll_s
+    def __init__(self, *, poll_s: float = 2.0, collectors: Callable[[Client], Collectors] = Collectors) -> None:
+        self._poll_s, self._collectors = poll_s, collectors
         self._notes: OrderedDict[str, _Notes] = OrderedDict()
 
     def watches(self, settings: Settings) -> Sequence[Watched[Any]]:
@@ -142,7 +143,7 @@ class Replays:
         """Take what a look needs, without watches; a test may then call `reconcile` itself."""
         self._context = context
         self._by_uid = {}
-        self._eyes = Eyes(context.client, lambda: context.settings, context.bundle)
+        self._eyes = Eyes(context.client, lambda: context.settings, context.bundle, self._collectors(context.client))
         self._hands = Hands(context.client, self._eyes, lambda: context.recorder)
         self._orphans = orphans.Orphans(lambda: context.client, lambda: context.settings, self._hands)
 
@@ -173,7 +174,7 @@ class Replays:
             self._notes.popitem(last=False)
         now = self._context.now()
         observed = self._eyes.look(replay, self._others(), now, Remarks(notes.trouble, notes.given_up))
-        decision = decide(replay, observed, now, self._limits(replay))
+        decision = decide(replay, observed, now, self._limits())
         turn = Turn(replay, obj, observed, now)
         try:
             for action in decision.actions:
@@ -208,10 +209,9 @@ class Replays:
             for obj in self._client.list(API_VERSION, KIND, space):
                 yield Replay.read(obj)
 
-    def _limits(self, replay: Replay) -> Limits:
+    def _limits(self) -> Limits:
         settings = self._context.settings
-        url = f"{settings.app_url.rstrip('/')}/reports/{replay.report_id}" if settings.app_url else ""
-        return Limits(prepare_s=settings.test_prep_timeout_s, poll_s=self._poll_s, report_url=url)
+        return Limits(prepare_s=settings.test_prep_timeout_s, poll_s=self._poll_s, analyse_s=settings.analyse_timeout_s)
 
     def _count(self, replay: Replay, status: Status, phase: Phase) -> None:
         metrics = self._context.metrics

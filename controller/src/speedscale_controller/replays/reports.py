@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from speedscale_controller.replay import Replay, names
-from speedscale_controller.replay.decision import Observed, WriteReport
+from speedscale_controller.replay.decision import Analysis, Observed, WriteReport
 from speedscale_controller.replay.status import timestamp
 from speedscale_kube import Ref
 
@@ -40,7 +40,8 @@ def config_map(replay: Replay, seen: Observed, report: WriteReport, now: datetim
         "workloads": [str(ref) for ref in replay.targets],
         "tests": len(plan.tests) if plan else None,
         "mocks": {str(p.workload): list(p.mocks) for p in plan.parts} if plan else {},
-        "notes": [*(plan.notes if plan else replay.notes), *_troubles(seen)],
+        "notes": [*(plan.notes if plan else replay.notes), *_troubles(seen), *_analysed(report.analysis)],
+        "url": report.analysis.url if report.analysis is not None else "",
     }
     return {
         "apiVersion": "v1",
@@ -62,6 +63,13 @@ def superfluous(found: Iterable[Mapping[str, Any]]) -> list[Ref]:
     """Return the oldest reports of a namespace beyond those that are kept."""
     newest = sorted(found, key=lambda o: str(o["metadata"].get("creationTimestamp", "")), reverse=True)
     return [Ref("v1", "ConfigMap", o["metadata"]["namespace"], o["metadata"]["name"]) for o in newest[KEPT:]]
+
+
+def _analysed(analysis: Analysis | None) -> tuple[str, ...]:
+    """Return what the collector has to say, or why it could not."""
+    if analysis is None or analysis.done:
+        return analysis.notes if analysis is not None else ()
+    return (f"the collector made no report in time: {analysis.waiting}; numbers are the generator pods' own",)
 
 
 def _troubles(seen: Observed) -> list[str]:

@@ -17,19 +17,29 @@ from speedscale_controller.injection import Leave, Skip
 from speedscale_controller.injection import decide as injected
 from speedscale_controller.replay import Memory, Replay, WorkloadPatch, routing
 from speedscale_controller.replay import names as names_
-from speedscale_controller.replay.decision import Job, Observed, Target
+from speedscale_controller.replay.decision import Analysis, Job, Observed, Target
 from speedscale_controller.replay.holding import is_wanted, waits_for
-from speedscale_controller.replay.objects import Objects, Place, build, needed_secrets, service_name
+from speedscale_controller.replay.machine import is_over
+from speedscale_controller.replay.objects import Objects, Place, build, needed_secrets, service_name, spaces
 from speedscale_controller.replay.plan import Plan, Surroundings, plan
 from speedscale_controller.replay.readiness import Readiness, readiness, rolled_out
 from speedscale_controller.replay.status import elapsed_s
 from speedscale_controller.settings import Settings
-from speedscale_controller.snapshots import LATEST, Found, SnapshotError, SnapshotIndex, Snapshots
+from speedscale_controller.snapshots import (
+    LATEST,
+    Backend,
+    BackendAwayError,
+    Found,
+    SnapshotError,
+    SnapshotIndex,
+    Snapshots,
+)
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError
 from speedscale_schemas.errors import ConfigError, PermanentError
 
-from . import configs, jobs, pods
+from . import backends, configs, jobs, pods
+from .asking import Collectors
 from .facts import FactsReader
 
 INVENTORY = (
@@ -40,7 +50,7 @@ INVENTORY = (
     ("v1", "ConfigMap"),
 )
 """Kinds of objects that a replay makes."""
-SNAPSHOT_S, SNAPSHOTS = 60.0, 4
+SNAPSHOT_S, SNAPSHOTS, CONFIGS = 60.0, 4, 100
 """How long a snapshot is remembered, and how many are; one may be 64 MiB."""
 
 
@@ -55,10 +65,19 @@ class Remarks:
 class Eyes:
     """Looks at one replay at a time; one thread. `settings` and `bundle` give what counts now."""
 
-    def __init__(self, client: Client, settings: Callable[[], Settings], bundle: Callable[[], Bundle | None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        settings: Callable[[], Settings],
+        bundle: Callable[[], Bundle | None],
+        collectors: Collectors | None = None,
+    ) -> None:
         self._client, self._settings, self._bundle = client, settings, bundle
+        self._collectors = collectors or Collectors(client)
+        self._backends = backends.Backends(client)
         self._facts = FactsReader(client)
         self._snapshots: OrderedDict[tuple[str, str], tuple[datetime, Found, SnapshotIndex]] = OrderedDict()
+        self._configs: OrderedDict[tuple[str, str], tuple[datetime, Mapping[str, Any]]] = OrderedDict()
 
     def look(self, replay: Replay, others: Iterable[Replay], now: datetime, remarks: Remarks = Remarks()) -> Observed:
         """Return what is seen. TransientError and PermanentError are the API server's."""
@@ -72,11 +91,14 @@ class Eyes:
             memory=replay.memory,
         )
         if replay.deleted or replay.status.concluded:
+            reported = bool(replay.deleted) and self._reported(replay)
+            asked = bool(replay.deleted and replay.status.started) and not (replay.status.concluded or reported)
             return replace(
                 seen,
                 wanted=is_wanted(replay, others),
                 targets=self._targets(replay, {}),
-                report_written=bool(replay.deleted) and self._reported(replay),
+                report_written=reported,
+                analysis=self._analysis(replay, there, canceled=True) if asked else None,
             )
         first = waits_for(replay, others) if not replay.status.started else None
         if first is not None:
@@ -84,7 +106,10 @@ class Eyes:
             return replace(seen, waits_for=told, waits_for_ever=first.mode == "responder-only")
         if not replay.status.started:
             return seen
-        return self._active(replay, replace(seen, job=self._job(there, now)), there, now)
+        seen = self._active(replay, replace(seen, job=self._job(there, now)), there, now)
+        if not is_over(replay, seen, now):
+            return seen
+        return replace(seen, analysis=self._analysis(replay, there, canceled=False))
 
     def patched(self, ref: Ref, patch: WorkloadPatch | None) -> tuple[Object | None, Object | None, str]:
         """Return a workload as it is, as it should be (None: as it is), and why it cannot be changed."""
@@ -109,6 +134,9 @@ class Eyes:
             return replace(seen, not_yet=f"there is no {', no '.join(gone)}")
         try:
             planned, found, problems = self._planned(replay, live, settings, now)
+        except BackendAwayError as error:  # what runs already goes on without it
+            targets = self._targets(replay, replay.memory.patches)
+            return replace(seen, not_yet=f"waiting for the backend: {error}", targets=targets)
         except SnapshotError as error:
             return replace(seen, problems=(error.detail,))
         except ConfigError as error:
@@ -138,12 +166,13 @@ class Eyes:
     def _planned(
         self, replay: Replay, live: Mapping[Ref, Object | None], settings: Settings, now: datetime
     ) -> tuple[Plan | None, Found, tuple[str, ...]]:
-        snapshots = Snapshots.of(self._client, settings.namespace, settings.snapshot_dir)
+        backend = self._backends.of(settings)
+        snapshots = Snapshots.of(self._client, settings.namespace, settings.snapshot_dir, backend)
         id_ = replay.memory.snapshot or snapshots.resolve(replay.snapshot_id, replay.namespace)
         if replay.snapshot_id != LATEST:
             id_ = replay.snapshot_id
         found, index = self._snapshot(snapshots, id_, replay.namespace, now)
-        config = configs.find(self._client, replay.test_config_id, replay.namespace, settings.namespace)
+        config = self._config(replay, settings, backend, now)
         spaces = {ref.namespace for ref in replay.targets if settings.watches(ref.namespace)}
         around = Surroundings(
             workloads=live,
@@ -153,6 +182,23 @@ class Eyes:
         )
         made, problems = plan(replay, index, config, around)
         return made, found, problems
+
+    def _config(self, replay: Replay, settings: Settings, backend: Backend | None, now: datetime) -> Mapping[str, Any]:
+        """Return the test config; one of the backend is remembered for a while, as snapshots are."""
+        key, id_ = (replay.namespace, replay.uid), replay.test_config_id
+        known = self._configs.get(key)
+        if known is not None and now < known[0]:
+            return known[1]
+        try:
+            found = configs.find(self._client, id_, replay.namespace, settings.namespace, backend)
+        except BackendAwayError:
+            if known is None:
+                raise
+            found = known[1]
+        self._configs[key] = (now + timedelta(seconds=SNAPSHOT_S if backend is not None else 0), found)
+        while len(self._configs) > CONFIGS:
+            self._configs.popitem(last=False)
+        return found
 
     def _snapshot(self, snapshots: Snapshots, id_: str, namespace: str, now: datetime) -> tuple[Found, SnapshotIndex]:
         """Return a snapshot and its index; what an id means never changes, so it is not read with every look."""
@@ -176,9 +222,8 @@ class Eyes:
         settings: Settings,
         bundle: Bundle,
     ) -> Objects:
-        spaces = {*planned.responders, *([planned.generator_namespace] if planned.sends else [])}
         snapshots = {}
-        for space in sorted(spaces):
+        for space in () if found.remote else spaces(planned):
             name = f"speedscale-snapshot-{names_.object_name(replay.name, replay.namespace, space)}"
             manifest, copied = found.beside(space, name)
             snapshots[space] = (*found.volume(manifest), dict(manifest) if copied else None)
@@ -187,6 +232,7 @@ class Eyes:
             snapshots=snapshots,
             suffixes=suffixes,
             pull_secrets=settings.image_pull_secrets,
+            remote=found.remote,
         )
         return build(replay, planned, place, bundle.template)
 
@@ -222,8 +268,10 @@ class Eyes:
 
     def _components(self, objects: Objects, there: Mapping[Ref, Object]) -> dict[str, Readiness]:
         found: dict[str, Readiness] = {}
-        for namespace, manifests in objects.responders.items():
+        groups = [*objects.responders.values(), *([objects.collector] if objects.collector_vital else [])]
+        for manifests in groups:
             for manifest in manifests:
+                namespace = manifest["metadata"]["namespace"]
                 live = there.get(_ref(manifest))
                 if manifest["kind"] != "Deployment" or live is None:
                     continue
@@ -276,8 +324,24 @@ class Eyes:
         for obj in there.values():
             if obj["kind"] == "Job":
                 age = elapsed_s(str(obj["metadata"].get("creationTimestamp", "")), now)
-                return jobs.read(obj, pods.of(self._client, obj), age)
+                found = jobs.read(obj, pods.of(self._client, obj), age)
+                return replace(found, ended_s=elapsed_s(jobs.ended_at(obj), now))
         return None
+
+    def _analysis(self, replay: Replay, there: Mapping[Ref, Object], *, canceled: bool) -> Analysis | None:
+        """Return what the replay's collector says; None where there is none."""
+        if canceled and replay.memory.mode == "responder-only" and not replay.needs_report:
+            return None
+        counts = dict.fromkeys(("collector", "generator", "responder"), 0)
+        for obj in there.values():
+            component = str((obj["metadata"].get("labels") or {}).get(names_.COMPONENT, "")).removeprefix("speedscale-")
+            if obj["kind"] in ("Deployment", "Job") and component in counts:
+                spec = obj["spec"]
+                counts[component] += int(spec.get("replicas" if obj["kind"] == "Deployment" else "completions") or 1)
+        if not counts["collector"]:
+            return None
+        own, numbers = self._settings().namespace, (counts["generator"], counts["responder"])
+        return self._collectors.ask(replay, own, generators=numbers[0], responders=numbers[1], canceled=canceled)
 
     def _reported(self, replay: Replay) -> bool:
         ref = Ref("v1", "ConfigMap", replay.namespace, names_.report_name(replay.report_id))

@@ -42,6 +42,7 @@ class Settings:
     instance_id: str  # the vendor's; ours lives in ConfigMap speedscale-operator-state
     api_key: str = field(repr=False)
     app_url: str
+    backend_ca_file: str  # empty: see the schema
     api_key_secret: str
     dlp_key_secret: str
     dlp_config: str  # empty when redaction is turned off
@@ -50,6 +51,7 @@ class Settings:
     deploy_demo: str
     facts_interval_s: float
     test_prep_timeout_s: float
+    analyse_timeout_s: float
     control_plane_timeout_s: float
     certificates_mode: str  # controller, cert-manager, manual
     create_jks: bool
@@ -97,6 +99,7 @@ class Settings:
 _TIMES = {
     "TELEMETRY_INTERVAL": "facts_interval_s",
     "TEST_PREP_TIMEOUT": "test_prep_timeout_s",
+    "ANALYSE_TIMEOUT": "analyse_timeout_s",
     "CONTROL_PLANE_TIMEOUT": "control_plane_timeout_s",
 }
 
@@ -115,6 +118,7 @@ _PLAIN = {
     "INSTANCE_ID": "instance_id",
     "SPEEDSCALE_API_KEY": "api_key",
     "SPEEDSCALE_APP_URL": "app_url",
+    "BACKEND_CA_FILE": "backend_ca_file",
     "DLP_KEY_SECRET_NAME": "dlp_key_secret",
     "SPEEDSCALE_FILTER_RULE": "filter_rule",
     "WITH_INSPECTOR": "with_inspector",

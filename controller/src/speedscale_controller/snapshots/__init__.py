@@ -3,6 +3,7 @@
 Called by the replays' reconciler and by `speedctl infra`. `config_map` makes one of a snapshot's files.
 """
 
+from .backend import Backend, BackendAwayError, in_cluster
 from .config_map import MAX_BYTES, config_map, config_map_name, volume
 from .index import SnapshotIndex, Traffic, placeholders, read_index
 from .sources import LATEST, Found, SnapshotError, Snapshots, SnapshotSource
@@ -10,6 +11,8 @@ from .sources import LATEST, Found, SnapshotError, Snapshots, SnapshotSource
 __all__ = [
     "LATEST",
     "MAX_BYTES",
+    "Backend",
+    "BackendAwayError",
     "Found",
     "SnapshotError",
     "SnapshotIndex",
@@ -18,6 +21,7 @@ __all__ = [
     "Traffic",
     "config_map",
     "config_map_name",
+    "in_cluster",
     "placeholders",
     "read_index",
     "volume",

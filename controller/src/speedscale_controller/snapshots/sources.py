@@ -1,7 +1,7 @@
 """Where snapshots come from: ConfigMaps in the replay's and the installation's namespace, a folder of the operator.
 
 Called by the replays' reconciler. A source answers with the files or with nothing; what it has but cannot be used is an
-error that names it. Later a backend is one more source. `latest` is the newest that any source has.
+error that names it. The backend (`backend`) is asked last. `latest` is the newest that any source has.
 """
 
 from __future__ import annotations
@@ -34,15 +34,26 @@ class SnapshotError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A snapshot: its id, where it lies, its files by name. `config_map` is the ConfigMap it is in, if it is in one."""
+    """A snapshot: its id, where it lies, its files by name. `config_map` is the ConfigMap it is in, if it is in one.
+
+    `indexed` is the index of one whose files are not here but in the backend: pods get it through the collector.
+    """
 
     id: str
     where: str
     files: Mapping[str, bytes]
     config_map: Mapping[str, Any] | None = None
+    indexed: SnapshotIndex | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether pods have to ask the replay's collector for it."""
+        return self.indexed is not None
 
     def index(self) -> SnapshotIndex:
         """Return what is in it; SnapshotError when it is no whole snapshot, or another one than its name says."""
+        if self.indexed is not None:
+            return self.indexed
         try:
             made = read_index(self.files, self.where)
         except ConfigError as error:
@@ -165,9 +176,12 @@ class Snapshots:
         self._sources = tuple(sources)
 
     @classmethod
-    def of(cls, client: Client, own_namespace: str, folder: str = "") -> Snapshots:
-        """Return the usual ones: ConfigMaps, then the folder where there is one."""
-        return cls([ConfigMaps(client, own_namespace), *([Folder(Path(folder))] if folder else [])])
+    def of(
+        cls, client: Client, own_namespace: str, folder: str = "", backend: SnapshotSource | None = None
+    ) -> Snapshots:
+        """Return the usual ones: ConfigMaps, then the folder and the backend where there is one."""
+        folders = [Folder(Path(folder))] if folder else []
+        return cls([ConfigMaps(client, own_namespace), *folders, *([backend] if backend is not None else [])])
 
     def resolve(self, id_: str, namespace: str) -> str:
         """Return the id that is meant: `latest` is the newest of all; SnapshotError when there is none."""
@@ -188,6 +202,7 @@ class Snapshots:
         near = nearest(id_, known) or known[:5]
         raise SnapshotError(
             f"snapshot {id_}: no ConfigMap {config_map_name(id_)} in namespace {namespace} or the operator's"
+            + (", nor in the backend" if any(hasattr(source, "url") for source in self._sources) else "")
             + (f"; there is {', '.join(near)}" if near else "; there is none at all")
         )
 

@@ -78,7 +78,8 @@ def test_everything_of_a_replay_is_called_after_it_and_bears_its_marks() -> None
     made = objects(replay())
     assert names(made.collector) == [
         ("NetworkPolicy", OWN, made.collector[0]["metadata"]["name"]),
-        ("Deployment", OWN, made.collector[1]["metadata"]["name"]),
+        ("Service", OWN, made.collector[1]["metadata"]["name"]),
+        ("Deployment", OWN, made.collector[2]["metadata"]["name"]),
     ]
     assert names(made.responders["shop"]) == [
         ("NetworkPolicy", "shop", "speedscale-responder-yucca"),
@@ -150,6 +151,45 @@ def test_services_get_another_name_where_theirs_is_taken(suffix: str) -> None:
 
 def test_logs_are_not_collected_where_the_config_says_so() -> None:
     assert objects(replay(), cluster={"logsCollected": False}).collector == ()
+
+
+def environment(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {e["name"]: e.get("value") for e in manifest["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+
+def test_pods_bring_results_to_their_collector_in_whatever_namespace_they_are() -> None:
+    made = objects(replay())
+    service = next(m for m in made.collector if m["kind"] == "Service")["metadata"]
+    url = f"https://{service['name']}.{service['namespace']}.svc"
+    assert environment(made.generator[-1])["COLLECTOR_URL"] == url
+    assert environment(made.responders["shop"][-1])["COLLECTOR_URL"] == url
+    assert environment(made.collector[-1])["REPLAY_NAMESPACES"] == "shop"
+    without = objects(replay(), cluster={"logsCollected": False})
+    assert environment(without.generator[-1])["COLLECTOR_URL"] == ""
+
+
+def test_a_snapshot_that_is_a_volume_is_not_fetched() -> None:
+    made = objects(replay())
+    for manifest in (made.generator[-1], made.responders["shop"][-1]):
+        assert "initContainers" not in manifest["spec"]["template"]["spec"]
+    assert environment(made.collector[-1])["SNAPSHOT_SOURCE"] == "none"
+    assert not made.collector_vital
+
+
+def test_a_snapshot_of_the_backend_comes_through_the_collector_whatever_the_config_says() -> None:
+    place = Place(own_namespace=OWN, snapshots={}, remote=True)
+    made = build(replay(), planned(replay(), cluster={"logsCollected": False}), place, BUNDLE.template)
+    assert made.collector_vital
+    assert environment(made.collector[-1])["SNAPSHOT_SOURCE"] == "backend"
+    id_ = environment(made.collector[-1])["SNAPSHOT_ID"]
+    for manifest in (made.generator[-1], made.responders["shop"][-1]):
+        pod = manifest["spec"]["template"]["spec"]
+        (fetch,) = pod["initContainers"]
+        told = {e["name"]: e.get("value") for e in fetch["env"]}
+        assert told["SNAPSHOT_ID"] == f"{id_}.tar"
+        assert environment(manifest)["SNAPSHOT_ID"].endswith(f"{id_}.tar")
+        assert {"name": "snapshot", "emptyDir": {"sizeLimit": "16Gi"}} in pod["volumes"]
+    assert all(m["kind"] != "ConfigMap" for m in made.all)
 
 
 def test_the_longest_names_fit() -> None:

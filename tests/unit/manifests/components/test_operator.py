@@ -126,9 +126,11 @@ def test_who_may_call_it_and_whom_it_may_call(build: Build) -> None:
         [53, 5353, 53, 5353],
         [443, 6443],
         [9443],
+        [8443],
         [443, 4318],
     ]
     assert spec["egress"][2]["to"][0]["podSelector"]["matchLabels"]["app"] == "speedscale-operator"
+    assert spec["egress"][3]["to"][0]["podSelector"]["matchLabels"]["app"] == "speedscale-collector"
 
 
 def test_metrics_are_for_those_who_are_named(build: Build) -> None:
@@ -142,8 +144,8 @@ def test_metrics_are_for_those_who_are_named(build: Build) -> None:
 def test_a_proxy_and_a_backend_of_ours_are_reached(build: Build) -> None:
     spec = build(operator.COMPONENT, https_proxy="http://proxy:3129", backend={"enabled": True}).one("NetworkPolicy")
     egress = spec["spec"]["egress"]
-    assert 3129 in [port["port"] for port in egress[3]["ports"]]
-    assert egress[4]["to"][0]["podSelector"]["matchLabels"]["app"] == "speedscale-cloud"
+    assert 3129 in [port["port"] for port in egress[4]["ports"]]
+    assert egress[5]["to"][0]["podSelector"]["matchLabels"]["app"] == "speedscale-cloud"
 
 
 def test_everything_of_it_is_in_git_in_both_profiles(build: Build) -> None:

@@ -75,7 +75,7 @@ def test_secrets_are_ours_by_name(build: Build) -> None:
     copies = ["speedscale-certs", "speedscale-apikey", "speedscale-jks", "speedscale-dlp-key"]
     assert on_secrets(objects.one("ClusterRole")) == [(copies, ["get", "patch", "delete"]), ([], ["create"])]
     ((own, _),) = on_secrets(objects.one("Role"))
-    kept = ["webhook", "forwarder", "cloud", "own"]
+    kept = ["webhook", "forwarder", "cloud", "collector", "own"]
     assert own == [*copies, *(f"speedscale-{name}-certs" for name in kept)]
 
 

@@ -134,7 +134,7 @@ def test_services_accept_their_environment(environment: Build, component: str, t
         for name, m in templates(tree)
         if name == component
         for c in containers(fill(m, examples()))
-        if not c["name"].startswith("speedscale-initproxy")
+        if not c["name"].startswith(("speedscale-initproxy", "speedscale-fetch"))
     ]
     found = environment(box)
     unknown = set(found) - set(validation.schema(f"settings/{service}")["properties"])
@@ -142,9 +142,23 @@ def test_services_accept_their_environment(environment: Build, component: str, t
     settings.parse(service, found)
 
 
+@pytest.mark.parametrize("component", ["generator", "responder"])
+def test_the_snapshot_is_fetched_to_where_it_is_read(environment: Build, component: str) -> None:
+    manifest = next(fill(m, examples()) for n, m in templates({}) if n == component and containers(m))
+    fetch, main = containers(manifest)
+    found = environment(fetch)
+    assert settings.parse("fetch", found)["COLLECTOR_URL"] == examples()["collector_url"]
+    assert set(found) <= set(validation.schema("settings/fetch")["properties"])
+    snapshot = {m["name"]: m for box in (fetch, main) for m in box["volumeMounts"] if m["mountPath"] == "/snapshots"}
+    assert list(snapshot) == ["snapshot"]
+    assert "readOnly" not in next(m for m in fetch["volumeMounts"] if m["name"] == "snapshot")
+    assert next(m for m in main["volumeMounts"] if m["name"] == "snapshot")["readOnly"] is True
+    assert found["SNAPSHOT_DIR"] == "/snapshots"
+
+
 def test_what_the_generator_is_told(environment: Build) -> None:
     (job,) = [fill(m, examples()) for _, m in templates({}) if m["kind"] == "Job"]
-    values = settings.parse("generator", environment(containers(job)[0]))
+    values = settings.parse("generator", environment(containers(job)[-1]))
     assert values["TEST_CONFIG"] == {"id": "standard"}
     assert values["LOW_DATA"] == "true"
     assert values["CUSTOM_URL"] == ["http://checkout.shop.svc:8080"]
@@ -173,10 +187,10 @@ def test_names_labels_and_selectors_belong_to_one_replay() -> None:
 
 def test_services_of_the_responder_are_called_as_documented_unless_the_names_are_taken() -> None:
     plain = [fill(m, examples())["metadata"]["name"] for n, m in templates({}) if m["kind"] == "Service"]
-    assert plain == ["responder-http", "responder-https", "speedscale-redis-abstract-yucca"]
+    assert plain[1:] == ["responder-http", "responder-https", "speedscale-redis-abstract-yucca"]
     taken = {**examples(), "service_suffix": "-abstract-yucca"}
     other = [fill(m, taken)["metadata"]["name"] for n, m in templates({}) if m["kind"] == "Service"]
-    assert other[:2] == ["responder-http-abstract-yucca", "responder-https-abstract-yucca"]
+    assert other[1:3] == ["responder-http-abstract-yucca", "responder-https-abstract-yucca"]
 
 
 def test_replay_pods_stand_beside_the_workload_but_the_collector_does_not() -> None:
