@@ -407,7 +407,8 @@ def _ways(rng: random.Random, node: Schema, path: Path) -> Iterator[tuple[str, s
     if sort == "integer" and "maximum" in node:
         yield "too large", "", node["maximum"] + rng.randint(1, 9)
     if node.get("uniqueItems") and kind(resolve(node["items"])) == "string":
-        item = "SYS_TIME" if path[-1] in ("add", "drop") else "same"
+        # One that is right by itself, or there would be a second problem in the same place.
+        item = "SYS_TIME" if path[-1] in ("add", "drop") else "10.0.0.0/16" if path[-1] == "apiServerCidrs" else "same"
         yield "an item twice", "", [item, item]
     if node.get("propertyNames"):
         yield "no valid key", rng.choice(("-bad", "a b", "é", "x/y/z")), "v"
