@@ -160,7 +160,7 @@ class Clusters:
         actor: Mapping[str, Any],
         wait_s: float,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield a command's answers in order; the last is its `end` or `error`. Closing it early cancels the command."""
+        """Yield a command's answers in order, last its `end` or `error`; closing it early cancels the command."""
         identity = f"c-{uuid.uuid4().hex}"
         link = self._links.get(cluster)
         if link is None:

@@ -74,7 +74,7 @@ class Backend:
         self.metrics_port = endpoints.start()
         try:
             async with contextlib.AsyncExitStack() as stack:
-                services = await self._services(stack)
+                services = self.services = await self._services(stack)
                 await self._serve(services, stack)
         finally:
             await asyncio.to_thread(endpoints.stop)
