@@ -103,22 +103,17 @@ class Work:
         if plan.chains:
             report.digests[place] = marking.of_plan(plan)
             report.rules += sum(len(chain.rules) for chain in plan.chains) - 1
+            return
+        before = marking.find(plan, live)
+        if text and before is not None and before.made:  # a table that came with our rules goes with them
+            self.backend.drop_empty(plan.family, plan.table)
 
     def _take_back(self, plan: TablePlan, live: Table) -> None:
-        if marking.find(plan, live) is None:
-            self.remove(lambda family, *_: [_nothing(plan)] if family is plan.family else [], Report(self.backend.name))
-
-    def remove(self, planner: Planner, report: Report) -> None:
-        """Take out what is ours and nothing else; a table that came with our rules goes with them."""
-        for plan, live in self.read(lambda *given: [_nothing(p) for p in planner(*given)], report):
-            text = transition.restore(plan, live)
-            if not text:
-                continue
-            mark = marking.find(plan, live)
-            self.backend.restore(plan.family, text)
-            if mark is not None and mark.made:
-                self.backend.drop_empty(plan.family, plan.table)
-            report.changed.append(f"{plan.family} {plan.table}")
+        """Undo the first writing of a table; rules that were ours before stay as they are now."""
+        if plan.chains and marking.find(plan, live) is None:
+            nothing = TablePlan(plan.family, plan.table, plan.owned)
+            there = self.backend.tables(plan.family).get(plan.table, Table())
+            self._write_one(nothing, there, Report(self.backend.name), anew=False)
 
     def check(self, planner: Planner, report: Report) -> None:
         """Fill in how the rules differ from what was written, and from what would be written now."""
@@ -143,7 +138,3 @@ class Work:
             text = transition.restore(plan, live, anew=anew and bool(plan.chains))
             parts.append(f"# {plan.family} {plan.table}{'' if text else ': nothing to change'}\n{text}")
         return "".join(parts)
-
-
-def _nothing(plan: TablePlan) -> TablePlan:
-    return TablePlan(plan.family, plan.table, plan.owned)

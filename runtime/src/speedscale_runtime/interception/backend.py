@@ -6,7 +6,6 @@ what to do. `legacy` opens a raw socket, which needs NET_RAW; `nft` needs NET_AD
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -62,7 +61,7 @@ class Backend:
 
     def drop_empty(self, family: Family, table: str) -> bool:
         """Take away a table that does nothing; only nftables can, and only with its own program."""
-        nft = shutil.which("nft")
+        nft = _path("nft")
         if self.name != "nft" or nft is None or not self.tables(family).get(table, Table()).empty:
             return False
         kind = "ip" if family is Family.V4 else "ip6"
@@ -70,29 +69,41 @@ class Backend:
         return done.returncode == 0
 
 
-def choose(wish: str) -> Backend:
+def choose(wish: str, notes: list[str]) -> Backend:
     """Return the back end: as wished, else legacy where this network has rules of it already, else nft."""
     if wish != "auto":
         return Backend(wish)
-    if legacy_rules():
-        return Backend("legacy")
-    return Backend("nft" if shutil.which("iptables-nft-restore") else "legacy")
+    there = legacy_rules()
+    if there is None:
+        notes.append("there are tables of legacy iptables here, which cannot be seen without the capability NET_RAW")
+    found = "legacy" if there or _path("iptables-nft-restore") is None else "nft"
+    return Backend(found)
 
 
-def legacy_rules(proc: Path = Path("/proc/net")) -> bool:
-    """Return whether this network has rules of the legacy back end, as far as we may see."""
+def legacy_rules(proc: Path = Path("/proc/net")) -> bool | None:
+    """Return whether this network has rules of the legacy back end, None where that cannot be seen."""
+    unseen = False
     for family, name in ((Family.V4, "ip_tables_names"), (Family.V6, "ip6_tables_names")):
-        with contextlib.suppress(OSError, PermanentError):
-            if (proc / name).read_text("ascii").strip():
-                tables = Backend("legacy").tables(family)
-                if not all(table.empty for table in tables.values()):
-                    return True
-    return False
+        try:
+            there = (proc / name).read_text("ascii").strip()
+            tables = Backend("legacy").tables(family) if there else {}
+        except OSError:
+            continue  # this kernel has no such tables
+        except PermanentError:
+            unseen = True
+            continue
+        if not all(table.empty for table in tables.values()):
+            return True
+    return None if unseen else False
+
+
+def _path(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def _run(backend: Backend, family: Family, verb: str, text: str, *flags: str) -> str:
     program = f"{_STEM[family]}-{backend.name}-{verb}"
-    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    path = _path(program)
     if path is None:
         raise PermanentError(Cause.NO_PROGRAM, f"{program} is not installed in this image")
     try:

@@ -88,8 +88,9 @@ def _carry_out(program: Program, prepared: Prepared, args: argparse.Namespace) -
         raise PermanentError(
             Cause.NODE_NETWORK, "the pod's address is its node's (hostNetwork): these rules would be the node's"
         )
-    work = Work(choose(settings.backend), program.label, Network.read())
-    report = Report(work.backend.name, notes=list(prepared.notes))
+    notes = list(prepared.notes)
+    work = Work(choose(settings.backend, notes), program.label, Network.read())
+    report = Report(work.backend.name, notes=notes)
     if args.print:
         sys.stdout.write(work.show(prepared.planner, report, anew=prepared.anew))
         _tell(report)
@@ -101,10 +102,7 @@ def _carry_out(program: Program, prepared: Prepared, args: argparse.Namespace) -
             sys.stdout.write(f"{line}\n")
         log.info("rules_checked", backend=report.backend, digests=report.digests, changed=bool(report.differences))
         return 1 if report.differences else 0
-    if args.remove:
-        work.remove(prepared.planner, report)
-    else:
-        work.write(prepared.planner, report, anew=prepared.anew)
+    work.write(prepared.planner, report, anew=prepared.anew)
     _tell(report)
     state = _state(report, removing=args.remove)
     log.info(f"rules_{state}", backend=report.backend, digests=report.digests, rules=report.rules)
