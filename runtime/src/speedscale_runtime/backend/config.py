@@ -42,6 +42,7 @@ class Settings:
     metrics_port: int
     status_file: str
     api_key: str = field(repr=False)
+    api_key_file: str
     api_key_labels: Mapping[str, str]
     url: str
     max_batch_bytes: int
@@ -85,6 +86,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         metrics_port=v["METRICS_HTTP_PORT"],
         status_file=v["STATUS_FILE"],
         api_key=v["SPEEDSCALE_API_KEY"].strip(),
+        api_key_file=v["SPEEDSCALE_API_KEY_FILE"],
         api_key_labels=v["BOOTSTRAP_KEY_LABELS"],
         url=url if "://" in url or not url else f"https://{url}",
         max_batch_bytes=v["CLOUD_MAX_BATCH_BYTES"],
@@ -104,6 +106,11 @@ def parse(environ: Mapping[str, str]) -> Settings:
     )
 
 
+def usable(key: str) -> bool:
+    """Say whether a text can be an API key."""
+    return len(key) >= _KEY_MIN_CHARS and key.isascii() and key.isprintable() and " " not in key
+
+
 def _problems(v: Mapping[str, Any]) -> list[str]:
     problems = []
     cert, key = v["CLOUD_TLS_CERT_FILE"], v["CLOUD_TLS_KEY_FILE"]
@@ -120,7 +127,7 @@ def _problems(v: Mapping[str, Any]) -> list[str]:
                 f" certificate CLOUD_HOST has to be a loopback address, not {v['CLOUD_HOST']}"
             )
     given = v["SPEEDSCALE_API_KEY"].strip()
-    if given and (len(given) < _KEY_MIN_CHARS or not given.isascii() or not given.isprintable()):
+    if given and not usable(given):
         problems.append(
             f"environment: SPEEDSCALE_API_KEY: (hidden): expected at least {_KEY_MIN_CHARS} printable ASCII characters"
         )

@@ -45,12 +45,12 @@ class Key:
 
 
 class Keys:
-    """All keys; `clock` gives the time of day in seconds."""
+    """All keys; `environment` gives the one of the environment, empty for none; `clock` the time of day in seconds."""
 
     def __init__(
         self,
         database: Database,
-        environment: str,
+        environment: Callable[[], str],
         labels: Mapping[str, str],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -58,8 +58,7 @@ class Keys:
         self._by_hash: dict[str, Key] = {}
         self._used: dict[str, str] = {}  # id → when, since it was last written
         self._last_used: dict[str, str | None] = {}
-        self._environment = Key(ENVIRONMENT, ENVIRONMENT, SCOPES, dict(labels)) if environment else None
-        self._environment_hash = _hash(environment) if environment else ""
+        self._environment, self._given = Key(ENVIRONMENT, ENVIRONMENT, SCOPES, dict(labels)), environment
 
     async def open(self) -> None:
         """Read the stored keys."""
@@ -77,7 +76,7 @@ class Keys:
             raise Refused(Reason.UNAUTHENTICATED, "expected Authorization: Bearer <API key>")
         hashed = _hash(given.strip())
         found = self._by_hash.get(hashed)
-        if found is None and self._environment is not None and hmac.compare_digest(hashed, self._environment_hash):
+        if found is None and (given := self._given()) and hmac.compare_digest(hashed, _hash(given)):
             found = self._environment
         if found is None:
             raise Refused(Reason.UNAUTHENTICATED, "this API key is not known; was it revoked?")
@@ -86,7 +85,7 @@ class Keys:
 
     def listed(self) -> list[dict[str, Any]]:
         """Return all keys as clients see them."""
-        known = [*([self._environment] if self._environment else []), *self._by_hash.values()]
+        known = [*([self._environment] if self._given() else []), *self._by_hash.values()]
         return [self._shown(key) for key in sorted(known, key=lambda k: (k.created_at or "", k.id))]
 
     async def create(self, name: str, scopes: Sequence[str], labels: Mapping[str, str]) -> dict[str, Any]:
@@ -103,7 +102,7 @@ class Keys:
 
     async def revoke(self, identity: str) -> None:
         """Revoke a key at once; Refused for one that is not there, or of the environment."""
-        if identity == ENVIRONMENT and self._environment is not None:
+        if identity == ENVIRONMENT and self._given():
             raise Refused(Reason.CONFLICT, "this key comes from SPEEDSCALE_API_KEY; change the Secret")
         hashed = next((h for h, key in self._by_hash.items() if key.id == identity), None)
         if hashed is None:

@@ -13,6 +13,8 @@ import shutil
 import signal
 import ssl
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -21,12 +23,13 @@ from prometheus_client import CollectorRegistry
 from speedscale_runtime.spool import Committer, Limits, SegmentLog, SpoolLocked
 from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints
+from speedscale_runtime.telemetry.watched import Watched, read_text
 from speedscale_schemas.errors import ConfigError
 
 from . import objects, wirelog
 from .audit import Audit
 from .clusters import Clusters
-from .config import Settings
+from .config import Settings, usable
 from .database import Database
 from .documents import Documents
 from .http import Face, Services
@@ -114,7 +117,7 @@ class Backend:
         stack.push_async_callback(traffic.close)
         committer.start()
         stack.push_async_callback(asyncio.to_thread, committer.stop)
-        keys = Keys(database, settings.api_key, settings.api_key_labels)
+        keys = Keys(database, _given_key(settings), settings.api_key_labels)
         await keys.open()
         stack.push_async_callback(keys.write_use)
         services = Services(
@@ -245,6 +248,21 @@ class Backend:
             log.info("journal_recovered", records=found.records, pairs=found.pairs, torn_bytes=found.torn_bytes)
         for file, offset, size in found.damage:
             log.error("journal_damaged", file=file, offset=offset, bytes=size)
+
+
+def _given_key(settings: Settings) -> Callable[[], str]:
+    """Return what gives the key of the environment: of a file that may come late and change, or of a variable."""
+    if not settings.api_key_file:
+        return lambda: settings.api_key
+
+    def load(path: Path) -> str:
+        key = read_text(path)
+        if not usable(key):
+            raise ValueError("no API key")
+        return key
+
+    watched = Watched(settings.api_key_file, load)
+    return lambda: watched.get() or ""
 
 
 def _open_journal(settings: Settings) -> SegmentLog:

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 import orjson
 
+from speedscale_runtime.telemetry.watched import Watched, read_text
 from speedscale_schemas.errors import PeerError, PermanentError, TransientError
 
 from .target import Target
@@ -69,6 +70,7 @@ class Transport:
         self.target = target
         self._agent, self._retries, self._sleep = agent, retries, sleep
         self._trust = Trust(target.ca_file)
+        self._key = Watched(target.key_file, _key) if target.key_file is not None else None
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -114,7 +116,7 @@ class Transport:
         context = self._trust.context() if self.target.url.startswith("https:") else True
         with contextlib.ExitStack() as stack:
             body: Any = request.data
-            headers = dict(request.headers or {})
+            headers = {**self._authorization(), **(request.headers or {})}
             if request.json is not None:
                 body = orjson.dumps(request.json)
                 headers.setdefault("Content-Type", "application/json")
@@ -144,6 +146,7 @@ class Transport:
         try:
             async with self._ready().ws_connect(
                 self.target.url + quote(path, safe="/"),
+                headers=self._authorization(),
                 ssl=context,
                 proxy=proxy_of(self.target.url),
                 max_msg_size=message_max_bytes,
@@ -159,7 +162,6 @@ class Transport:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers={
-                    "Authorization": f"Bearer {self.target.key}",
                     "User-Agent": self._agent,
                     "Accept-Encoding": "identity",
                 },
@@ -170,6 +172,12 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+    def _authorization(self) -> dict[str, str]:
+        key = self._key.get() if self._key is not None else self.target.key
+        if not key:
+            raise TransientError(f"no API key yet in {self.target.key_file}", 2.0)
+        return {"Authorization": f"Bearer {key}"}
 
     async def _repeated(self, once: Callable[[], Awaitable[T]], retries: Retries) -> T:
         pause = retries.first_s
@@ -182,6 +190,13 @@ class Transport:
                 await self._sleep(max(error.retry_after_s, random.uniform(pause / 2, pause)))
                 pause = min(pause * 2, retries.longest_s)
         raise AssertionError("a loop of at least one attempt")
+
+
+def _key(path: Path) -> str:
+    key = read_text(path)
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("a key is printable ASCII without spaces")
+    return key
 
 
 def proxy_of(url: str) -> str | None:

@@ -7,51 +7,29 @@ the request fails as transient, else the last good one stays.
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from speedscale_runtime.telemetry.watched import Watched
 from speedscale_schemas.errors import TransientError
-
-_LOOK_S = 1.0
 
 
 class Trust:
-    """Contexts for one CA file (None: the system's roots); `clock` is monotonic seconds."""
+    """The context in force for one CA file (None: the system's roots)."""
 
-    def __init__(self, ca_file: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file, self._clock = ca_file, clock
-        self._context: ssl.SSLContext | None = None
-        self._seen: object = None
-        self._looked = float("-inf")
+    def __init__(self, ca_file: Path | None) -> None:
+        self._file = Watched(ca_file, _load) if ca_file is not None else None
+        self._public: ssl.SSLContext | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Return the context in force; TransientError while the CA file is missing or unusable."""
-        now = self._clock()
-        if self._context is not None and (self._file is None or now - self._looked < _LOOK_S):
-            return self._context
-        self._looked = now
+        """Return it; TransientError while the CA file is missing or unusable."""
         if self._file is None:
-            self._context = ssl.create_default_context()
-            return self._context
-        stamp = _stamp(self._file)
-        if self._context is None or (stamp is not None and stamp != self._seen):
-            self._load(stamp)
-        assert self._context is not None
-        return self._context
-
-    def _load(self, stamp: object) -> None:
-        try:
-            self._context = ssl.create_default_context(cafile=str(self._file))
-            self._seen = stamp
-        except (ssl.SSLError, OSError) as error:
-            if self._context is None:
-                raise TransientError(f"BACKEND_CA_FILE: {self._file}: {error}", 2.0) from error
+            self._public = self._public or ssl.create_default_context()
+            return self._public
+        found = self._file.get()
+        if found is None:
+            raise TransientError(f"BACKEND_CA_FILE: {self._file.path}: {self._file.reason}", 2.0)
+        return found
 
 
-def _stamp(path: Path) -> object:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _load(path: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(path))

@@ -15,10 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from speedscale_runtime import home as homes
+from speedscale_runtime.cloud.target import Target, target_of
 from speedscale_schemas import settings
 from speedscale_schemas.errors import ConfigError
 
 GRPC_PORT = 4317
+_RECORD_MAX_BYTES = {"files": 4 << 20, "otlp": 4 << 20, "backend": 16 << 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class ExporterSpec:
     compression: str
     max_record_bytes: int
     timeout_s: float
+    target: Target | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
     problems: list[str] = []
     home = homes.folder(v)
     specs = v["EXPORTERS"] or {"recording": {"type": "files"}}
-    exporters = tuple(_exporter(name, spec, home, environ, problems) for name, spec in sorted(specs.items()))
+    exporters = tuple(_exporter(name, spec, home, v, environ, problems) for name, spec in sorted(specs.items()))
     _listening(v, problems)
     if v["SPOOL_SEGMENT_BYTES"] * 2 > v["SPOOL_MAX_BYTES"]:
         problems.append(
@@ -126,7 +129,12 @@ def _listening(v: Mapping[str, Any], problems: list[str]) -> None:
 
 
 def _exporter(
-    name: str, spec: Mapping[str, Any], home: Path, environ: Mapping[str, str], problems: list[str]
+    name: str,
+    spec: Mapping[str, Any],
+    home: Path,
+    v: Mapping[str, Any],
+    environ: Mapping[str, str],
+    problems: list[str],
 ) -> ExporterSpec:
     place = f"environment: EXPORTERS.{name}"
     endpoint = str(spec.get("otel_endpoint", ""))
@@ -134,6 +142,7 @@ def _exporter(
     if kind == "otlp":
         endpoint = _endpoint(endpoint, place, problems)
     path = str(spec.get("path", ""))
+    timeout_s = float(spec.get("timeout_s", 10))
     return ExporterSpec(
         name=name,
         kind=kind,
@@ -148,9 +157,28 @@ def _exporter(
             *_header_files(str(spec.get("headers_path", "")), place, problems),
         ),
         compression=str(spec.get("compression", "none")),
-        max_record_bytes=int(spec.get("max_record_bytes", 4 * 1024 * 1024)),
-        timeout_s=float(spec.get("timeout_s", 10)),
+        max_record_bytes=int(spec.get("max_record_bytes", _RECORD_MAX_BYTES[kind])),
+        timeout_s=timeout_s,
+        target=_backend(place, v, timeout_s, problems) if kind == "backend" else None,
     )
+
+
+def _backend(place: str, v: Mapping[str, Any], timeout_s: float, problems: list[str]) -> Target | None:
+    """Return the backend of the environment; one that is not named is a problem."""
+    try:
+        found = target_of(
+            v["SPEEDSCALE_APP_URL"],
+            v["SPEEDSCALE_API_KEY"],
+            v["BACKEND_CA_FILE"],
+            key_file=v["SPEEDSCALE_API_KEY_FILE"],
+            timeout_s=timeout_s,
+        )
+    except ConfigError as error:
+        problems += [f"{place}: {problem}" for problem in error.problems]
+        return None
+    if found is None:
+        problems.append(f"{place}: SPEEDSCALE_APP_URL: missing; this exporter sends to the backend that it names")
+    return found
 
 
 def _endpoint(text: str, place: str, problems: list[str]) -> str:

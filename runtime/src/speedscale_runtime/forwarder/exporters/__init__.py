@@ -17,6 +17,7 @@ __all__ = ["KINDS", "Exporter", "Item", "Sent", "create"]
 KINDS: Mapping[str, tuple[str, str]] = {
     "files": ("files", "FilesExporter"),
     "otlp": ("otlp", "OtlpExporter"),
+    "backend": ("backend", "BackendExporter"),
 }
 
 
