@@ -31,7 +31,7 @@ from .store import Part
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is analysed: how many generator and responder pods there are, what was brought, and what is missing.
+    """What is analysed: how many generator pods there are, what was brought, and sentences about what is missing.
 
     `state` is how the replay ended, as the operator says; `started` is RFC 3339.
     """
@@ -59,7 +59,7 @@ def make(case: Case, settings: Settings, follower: Follower, rings: Rings) -> Ma
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     follower.look()
-    notes = [*follower.notes(), *(f"{who} has brought no results" for who in case.missing)]
+    notes = [*follower.notes(), *case.missing]
     notes += _beside(folder, settings, follower, rings)
     results, mocks = _files(case.parts, RESULTS_NAME, notes), _files(case.mocks, MOCKS_NAME, notes)
     if mocks:

@@ -81,11 +81,12 @@ class Desk:
         parts, mocks = self._store.parts(Kind.GENERATOR), self._store.parts(Kind.RESPONDER)
         of = (question, tuple(parts), tuple(mocks))
         if self._task is None or (self._of != of and self._task.done()):
+            stale = [f"{who}: what it answered last may be missing" for who in waiting if who.startswith("the newest")]
             case = analysis.Case(
                 question.generators,
                 tuple(parts[: question.generators]),
                 tuple(mocks),
-                tuple(missing),
+                (*(f"{who} has brought no results" for who in missing), *stale),
                 question.state,
                 question.started,
             )
@@ -109,7 +110,7 @@ class Desk:
         absent = max(0, question.responders - len(mocks))
         missing = [*generators, *([f"{absent} of {question.responders} responder pods"] if absent else [])]
         old = [part for part in mocks if part.at < (self._asked or 0.0)]
-        return missing, [*missing, *(f"the newest of {part.name}" for part in old)]
+        return missing, [*missing, *(f"the newest results of {part.name}" for part in old)]
 
     async def _make(self, case: analysis.Case) -> dict[str, Any]:
         settings = self._settings

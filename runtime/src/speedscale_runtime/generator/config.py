@@ -46,6 +46,11 @@ class Settings:
     metrics_host: str
     metrics_port: int | None
     log_level: str
+    collector_url: str
+    collector_ca_file: Path
+    collector_token_file: Path
+    collector_timeout_s: float
+    index: int
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:
@@ -89,6 +94,11 @@ def from_environ(environ: Mapping[str, str]) -> Settings:
         metrics_host=values["METRICS_HOST"],
         metrics_port=None if values["METRICS_PORT"] < 0 else values["METRICS_PORT"],
         log_level=values["LOG_LEVEL"],
+        collector_url=values["COLLECTOR_URL"],
+        collector_ca_file=Path(values["COLLECTOR_CA_FILE"]),
+        collector_token_file=Path(values["COLLECTOR_TOKEN_FILE"]),
+        collector_timeout_s=float(values["COLLECTOR_TIMEOUT_S"]),
+        index=values["JOB_COMPLETION_INDEX"],
     )
 
 

@@ -21,6 +21,7 @@ from speedscale_schemas.errors import ConfigError
 from .config import parse
 from .loader import Loaded
 from .metrics import ResponderCollector
+from .uploading import Uploading
 
 
 def main() -> int:
@@ -58,6 +59,7 @@ async def _serve(loaded: Loaded) -> None:
         raise ConfigError([f"cannot listen: {error}"]) from error
     registry = CollectorRegistry()
     ResponderCollector(registry, loaded.counts, loaded.mocks, loaded.results, loaded.matcher)
+    uploading = Uploading(settings, registry, loaded.results.flush)
     endpoints = None
     ports = dict(responder.ports)
     if settings.metrics_port >= 0:
@@ -74,8 +76,10 @@ async def _serve(loaded: Loaded) -> None:
     log.info("responder ready", **status)
     if settings.status_file is not None:
         statusfile.write(settings.status_file, status)
+    bringing = loop.create_task(uploading.run())
     await stopped.wait()
     await responder.stop()
+    await uploading.close(bringing)
     if endpoints is not None:
         endpoints.stop()
     log.info("responder stopped", **loaded.results.totals(loaded.mocks))

@@ -51,6 +51,11 @@ class Settings:
     status_file: Path | None
     seed: int
     build_tag: str
+    collector_url: str
+    collector_ca_file: Path
+    collector_token_file: Path
+    collector_interval_s: float
+    pod: str
 
 
 def parse(environ: Mapping[str, str]) -> Settings:
@@ -97,6 +102,11 @@ def parse(environ: Mapping[str, str]) -> Settings:
         status_file=_path(values["STATUS_FILE"]),
         seed=values["SEED"],
         build_tag=values["BUILD_TAG"],
+        collector_url=values["COLLECTOR_URL"],
+        collector_ca_file=Path(values["COLLECTOR_CA_FILE"]),
+        collector_token_file=Path(values["COLLECTOR_TOKEN_FILE"]),
+        collector_interval_s=float(values["COLLECTOR_INTERVAL_S"]),
+        pod=values["POD_NAME"],
     )
 
 
