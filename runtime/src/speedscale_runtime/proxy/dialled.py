@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 EARLY_MAX = 65536
 _TLS_HANDSHAKE = 0x16
+_HOST_MAX = 260  # a name and a port; what is longer is none
 
 
 class DialledFlow(Flow):
@@ -204,8 +205,8 @@ class DialledFlow(Flow):
             found = next((v for n, v in exchange.request_headers if len(n) == 4 and n.lower() == b"host"), b"")
             if found != self._host_field:
                 self._host_field = found
-                where = split(found, 80) if found else None
-                self._call(where[0] if where else self._name())
+                where = split(found, 80) if 0 < len(found) <= _HOST_MAX and found.isascii() else None
+                self._call(where[0].lower() if where else self._name())
         super().on_exchange(exchange)
 
     def become_opaque(self, cause: Opaque) -> None:

@@ -23,6 +23,7 @@ from .outbox import Outbox
 from .reverse_names import ReverseNames
 
 if TYPE_CHECKING:
+    from .diagnostics import Diary
     from .intercept import Interceptor
     from .relay import End, Flow
 
@@ -54,6 +55,11 @@ class Hub:
         self.own = Own()
         self.transparent = settings.proxy_type == "transparent"
         self.names = ReverseNames(loop) if settings.host_resolution != "none" and self.transparent else None
+        self.diary: Diary | None = None
+        if settings.diagnostics_dir:
+            from .diagnostics import Diary
+
+            self.diary = Diary(settings.diagnostics_dir)
         self._interceptors: dict[Side, Interceptor] = {}
 
     def next_number(self) -> int:
@@ -123,3 +129,5 @@ class Hub:
         """End what runs beside the connections."""
         if self.names is not None:
             self.names.close()
+        if self.diary is not None:
+            self.diary.close()

@@ -312,6 +312,8 @@ class Flow:
         recordable = self.opaque is not None and self.opaque is not Opaque.UPGRADED
         if recordable and (facts.bytes_in or facts.bytes_out):
             hub.outbox.add_opaque(facts, self.started_ns, now_ns)
+        if hub.diary is not None:
+            hub.diary.note(facts, self.opaque, self.exchanges, now_ns)
         client, server = self.client, self.server
         client.tap = None
         if server is not None:

@@ -27,8 +27,9 @@ class StandIn:
         self._listeners: list[socket.socket] = []
         for port in ports:
             try:
-                sock = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-            except OSError:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                sock = socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+            except (OSError, ValueError):  # ValueError: no IPv6 on this machine
                 continue
             sock.setblocking(False)
             self._listeners.append(sock)

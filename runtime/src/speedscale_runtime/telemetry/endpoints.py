@@ -7,6 +7,7 @@ numbers elsewhere passes what writes them as text instead, and does not pay for 
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +38,8 @@ class Endpoints:
         json_routes: Mapping[str, Write] | None = None,
     ) -> None:
         write = metrics if callable(metrics) else _writer(metrics)
-        self._server = ThreadingHTTPServer((host, port), _handler(write, ready, json_routes or {}))
+        server = _BothFamilies if ":" in host else ThreadingHTTPServer
+        self._server = server((host, port), _handler(write, ready, json_routes or {}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="endpoints")
 
@@ -51,6 +53,16 @@ class Endpoints:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _BothFamilies(ThreadingHTTPServer):
+    """For an IPv6 address; `::` takes IPv4 as well, whatever the machine's default is."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(self.server_address[0] != "::"))
+        super().server_bind()
 
 
 def _writer(registry: CollectorRegistry) -> Write:

@@ -120,6 +120,8 @@ def test_every_variable_of_the_sidecars_template_is_understood() -> None:
 
     bundle = Path(__file__).parents[4] / "dist/operator/configmap-speedscale-bundle-sidecar.yaml"
     text = bundle.read_text().split("initContainers:")[0]
-    names = {line.split("name: ", 1)[1] for line in text.splitlines() if "- name: " in line and line.split()[-1].isupper()}
+    names = {
+        line.split("name: ", 1)[1] for line in text.splitlines() if "- name: " in line and line.split()[-1].isupper()
+    }
     assert len(names) > 25
     assert names <= set(schema("settings/goproxy")["properties"])

@@ -75,3 +75,14 @@ def test_routes_of_the_service_and_no_others(get: Get) -> None:
     assert get("/stats") == (200, "application/json", b'{"a":1}')
     status, _, text = get("/nothing")
     assert (status, text) == (404, b"not found; try /metrics, /healthz, /readyz, /stats\n")
+
+
+@pytest.mark.parametrize(("host", "asked"), [("::1", ("::1",)), ("::", ("127.0.0.1", "::1"))])
+def test_in_a_pod_with_an_ipv6_address(service: Service, host: str, asked: tuple[str, ...]) -> None:
+    endpoints = Endpoints(service.registry, lambda: "", host=host, port=0)
+    port = endpoints.start()
+    for address in asked:
+        shown = f"[{address}]" if ":" in address else address
+        with urllib.request.urlopen(f"http://{shown}:{port}/healthz") as answer:
+            assert answer.read() == b"ok\n"
+    endpoints.stop()
