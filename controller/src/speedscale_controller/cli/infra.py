@@ -17,6 +17,7 @@ examples:
   speedctl infra snapshot push ./snapshots/checkout -n shop
   speedctl infra replay start --snapshot-id latest --workload deployment/cart -n shop --wait --cancel-on-exit
   speedctl infra replay list -A
+  speedctl infra adopt 6d0c…                                   what an operator that is gone managed is this one's
 
 Exit codes: 0 good, 1 the check or the replay failed, 2 wrong use, or the cluster does not allow it.
 """
@@ -31,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _sidecar(actions)
     _replay(actions)
     _snapshot(actions)
+    _adopt(actions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -229,3 +231,19 @@ def _snapshot(actions: Any) -> None:
     add_namespace_flag(listing)
     add_installation_flag(listing)
     add_output_flag(listing)
+
+
+def _adopt(actions: Any) -> None:
+    parser = _action(
+        actions,
+        "adopt",
+        "adopt",
+        "run",
+        "take over the sidecars and Secrets of an operator that is gone",
+        "speedctl infra adopt 0f7d2f6c-7a3b-4c53-9d0e-3b8a52a1c9d4",
+    )
+    parser.add_argument(
+        "instance_id", metavar="ID", help="as its workloads bear it: annotation operator.speedscale.com/managed-by"
+    )
+    add_installation_flag(parser)
+    add_output_flag(parser)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from speedscale_controller.bundle import Bundle, BundleError
 from speedscale_controller.certificates.names import OPERATOR, OVERRIDE, REPLAY_WEBHOOKS, STATE
+from speedscale_controller.facts import Identity
 from speedscale_controller.settings import Settings, compose
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError
@@ -42,11 +43,21 @@ class Installed:
     operator: Object | None = None
     settings: Settings | None = None
     bundle: Bundle | None = None
-    instance_id: str = ""
+    identity: Identity = field(default_factory=Identity)
     settings_problems: tuple[str, ...] = ()
     bundle_problems: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     config_maps: Mapping[str, Object] = field(default_factory=dict)
+
+    @property
+    def instance_id(self) -> str:
+        """Our id, empty until the operator made it."""
+        return self.identity.id
+
+    def owns(self, mark: str) -> bool:
+        """Say whether a workload that bears this `managed-by` is this installation's."""
+        others = self.identity.taken_over(self.settings) if self.settings else self.identity.adopted
+        return bool(mark) and (mark == self.identity.id or mark in others)
 
 
 def namespaces(client: Client) -> tuple[str, ...]:
@@ -122,8 +133,8 @@ def assemble(
         bundle = Bundle.read(bundles)
     except BundleError as error:
         wrong = tuple(error.problems)
-    instance = _data(maps, STATE).get(INSTANCE_ID, "")
-    return Installed(namespace, operator, settings, bundle, instance, told, wrong, unknown, maps)
+    identity = Identity.of(maps.get(STATE))
+    return Installed(namespace, operator, settings, bundle, identity, told, wrong, unknown, maps)
 
 
 def alive(operator: Mapping[str, Any] | None) -> bool:

@@ -81,8 +81,7 @@ class Surroundings:
         return assemble(
             settings,
             bundle,
-            instance_id=self._installed.instance_id,
-            adopt=(settings.instance_id,),
+            identity=self._installed.identity,
             namespace=self._namespace(namespace, settings.watches(namespace)),
             cluster=self._observed(),
             patch=patch,

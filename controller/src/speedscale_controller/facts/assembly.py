@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from speedscale_controller.bundle import Bundle
 from speedscale_controller.injection import Cluster, Facts, Installation, Namespace, ReplayPatch
 from speedscale_controller.replay import WorkloadPatch
 from speedscale_controller.settings import Settings
+
+from .collections import Identity
 
 
 def assemble(
     settings: Settings,
     bundle: Bundle | None,
     *,
-    instance_id: str,
-    adopt: Iterable[str],
+    identity: Identity,
     namespace: Namespace,
     cluster: Cluster,
     patch: WorkloadPatch | None,
 ) -> Facts:
-    """Return the facts of a workload; `adopt` are ids whose workloads count as ours, `patch` a running replay's."""
+    """Return the facts of a workload; `identity` is who we are and whom we took over, `patch` a running replay's."""
     return Facts(
         template=None if bundle is None else bundle.sidecar,
         installation=Installation(
             namespace=settings.namespace,
-            instance_id=instance_id,
-            adopt=frozenset(filter(None, adopt)),
+            instance_id=identity.id,
+            adopt=identity.taken_over(settings),
             sidecar_config=settings.sidecar_config,
             disable_smartdns=settings.disable_smartdns,
             log_level=settings.log_level,

@@ -59,14 +59,19 @@ class Identity:
     id: str = ""
     adopted: frozenset[str] = frozenset()
 
+    @classmethod
+    def of(cls, state: Object | None) -> Identity:
+        """Return what ConfigMap `speedscale-operator-state` says; nobody where it is not there."""
+        data = (state or {}).get("data") or {}
+        return cls(str(data.get(INSTANCE_ID, "")).strip(), frozenset(str(data.get(ADOPTED, "")).split()))
 
-def _identity(obj: Object) -> Identity:
-    data = obj.get("data") or {}
-    return Identity(str(data.get(INSTANCE_ID, "")).strip(), frozenset(str(data.get(ADOPTED, "")).split()))
+    def taken_over(self, settings: Settings) -> frozenset[str]:
+        """Return the ids of others whose workloads are ours: adopted by command, or named by value `instanceId`."""
+        return (self.adopted | {settings.instance_id}) - {self.id, ""}
 
 
 _INDEX = (("namespace", _by_namespace),)
-IDENTITY: Watched[Identity] = Watched("identity", "v1", "ConfigMap", _identity, scope=Scope.OWN, names=(STATE,))
+IDENTITY: Watched[Identity] = Watched("identity", "v1", "ConfigMap", Identity.of, scope=Scope.OWN, names=(STATE,))
 QUOTAS: Watched[InNamespace] = Watched("quotas", "v1", "ResourceQuota", _quota, indexes=_INDEX)
 LIMITS: Watched[InNamespace] = Watched("limits", "v1", "LimitRange", _limits, indexes=_INDEX)
 REPLAYS: Watched[Hold] = Watched("holds", trafficreplay.API_VERSION, trafficreplay.KIND, hold)

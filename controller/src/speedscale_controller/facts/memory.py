@@ -77,12 +77,10 @@ class Memory:
         """Return the facts of one workload."""
         settings, bundle = self._settings(), self._bundle()
         patch = self._in_force.get((namespace, kind, name))
-        identity = self.identity
         return assemble(
             settings,
             bundle,
-            instance_id=identity.id,
-            adopt=identity.adopted - {identity.id},
+            identity=self.identity,
             namespace=self._namespace(namespace, settings),
             cluster=self._cluster,
             patch=patch,

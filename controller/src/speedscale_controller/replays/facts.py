@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from speedscale_controller.bundle import Bundle
-from speedscale_controller.certificates.names import INSTANCE_ID, STATE
-from speedscale_controller.facts import assemble, server_version
+from speedscale_controller.certificates.names import STATE
+from speedscale_controller.facts import Identity, assemble, server_version
 from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.replay import WorkloadPatch
 from speedscale_controller.settings import Settings
@@ -30,12 +30,11 @@ class FactsReader:
 
     def read(self, namespace: str, settings: Settings, bundle: Bundle | None, patch: WorkloadPatch | None) -> Facts:
         """Return the facts of a workload in a namespace under a replay's patch, or under none."""
-        state = self._client.find(Ref("v1", "ConfigMap", settings.namespace, STATE)) or {}
+        state = self._client.find(Ref("v1", "ConfigMap", settings.namespace, STATE))
         return assemble(
             settings,
             bundle,
-            instance_id=str((state.get("data") or {}).get(INSTANCE_ID, "")),
-            adopt=(settings.instance_id,),
+            identity=Identity.of(state),
             namespace=self._namespace(namespace, settings),
             cluster=self._server(),
             patch=patch,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speedscale_controller.facts import assemble
+from speedscale_controller.facts import Identity, assemble
 from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.settings import Settings
 
@@ -13,8 +13,7 @@ def facts(**environ: str) -> Facts:
     return assemble(
         Settings.parse({"POD_NAMESPACE": "speedscale", **environ}),
         None,
-        instance_id="ours",
-        adopt=("theirs", ""),
+        identity=Identity.of({"data": {"INSTANCE_ID": "ours\n", "ADOPTED_INSTANCE_IDS": "theirs\nours"}}),
         namespace=Namespace(name="shop"),
         cluster=Cluster(),
         patch=None,
@@ -29,4 +28,7 @@ def test_java_stores_are_mounted_only_where_they_are_made(text: str, expected: b
 def test_who_we_are_and_whom_we_took_over() -> None:
     found = facts()
     assert (found.installation.instance_id, found.installation.adopt) == ("ours", frozenset({"theirs"}))
+    found = facts(INSTANCE_ID="the-values")
+    assert found.installation.adopt == frozenset({"theirs", "the-values"})
+    assert facts(INSTANCE_ID="ours").installation.adopt == frozenset({"theirs"})
     assert (found.template, found.replay, found.namespace.name) == (None, None, "shop")

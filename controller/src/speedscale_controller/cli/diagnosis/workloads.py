@@ -84,15 +84,13 @@ def abandoned(facts: Facts) -> Result:
             "speedctl uninstall takes them out, exactly; or install the operator again",
             [_name(one) for one in injected],
         )
-    known = {there.instance_id, there.settings.instance_id if there.settings else ""} - {""}
-    if not known:
+    if not there.instance_id:
         return skipped(f"the operator has no {INSTANCE_ID} yet")
-    others = [f"{_name(one)}: managed by {one.managed_by}" for one in injected if one.managed_by not in known]
+    others = [f"{_name(one)}: managed by {one.managed_by}" for one in injected if not there.owns(one.managed_by)]
     if others:
         return warn(
             "workloads have a sidecar of another installation",
-            "the other operator takes them out; if it is gone, set the value instanceId to its id to take them over, or"
-            " take the annotation operator.speedscale.com/managed-by off",
+            "the other operator takes them out; if it is gone, `speedctl infra adopt ID` takes them over",
             others,
         )
     return ok(f"{len(injected)} sidecars are this operator's" if alive(there.operator) else "known to this operator")

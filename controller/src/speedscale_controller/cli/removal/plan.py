@@ -100,12 +100,12 @@ def _stop(there: Inventory) -> Iterator[Step]:
 
 def injected(there: Inventory, options: Options) -> tuple[list[Object], list[Object]]:
     """Return the workloads whose sidecar we take out, and those that are another operator's."""
-    own = there.installed.instance_id if there.installed else ""
+    known = there.installed if there.installed and there.installed.instance_id else None
     ours: list[Object] = []
     others: list[Object] = []
     for obj in there.workloads:
         managed_by = str(annotations_of(obj).get(n.MANAGED_BY, ""))
-        foreign = bool(own and managed_by and managed_by != own and not options.force)
+        foreign = bool(known and managed_by and not known.owns(managed_by) and not options.force)
         (others if foreign else ours).append(obj)
     return ours, others
 
