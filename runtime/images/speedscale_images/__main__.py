@@ -25,12 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
         table = catalogue.load()
         images = table.select([name for word in args.images for name in word.replace(",", " ").split()])
         store = cache.Cache(args.cache)
-        with store.locked():
-            builder = build.Builder(table, store, args.arch, refresh=args.refresh)
-            if args.root:
-                return _unpack(builder, images, args.root)
-            built = [builder.build(image, args.out) for image in images]
-            store.prune()
+        builder = build.Builder(table, store, args.arch, refresh=args.refresh)
+        if args.root:
+            return _unpack(builder, images, args.root)
+        built = [builder.build(image, args.out) for image in images]
+        store.prune()
     except ConfigError as error:
         for problem in error.problems:
             print(f"images: {problem}", file=sys.stderr)

@@ -11,12 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speedscale_schemas.errors import ConfigError
+
 from . import java, layers, oci
 from .cache import Cache, Layer
 from .catalogue import Catalogue, Image
 from .debian import Debian
 
 REGISTRY = "localhost/speedscale"
+NEVER = ("pip", "setuptools", "wheel")
+TOOLS = (
+    *("ar", "as", "cc", "clang", "cpp", "g++", "gcc", "ld", "make", "npm", "npx", "pip", "pip3", "uv"),
+    *("apt", "apt-get", "bash", "dash", "dpkg", "perl", "sh", "su", "sudo"),
+)
+"""Programs that no image holds: who breaks in finds no shell and no compiler."""
 _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -44,7 +52,7 @@ class Builder:
     """Builds images of one architecture."""
 
     def __init__(self, catalogue: Catalogue, cache: Cache, architecture: str, *, refresh: bool = False) -> None:
-        packages = Debian(catalogue.suite, architecture, cache.place)
+        packages = Debian(catalogue.suite, architecture, cache)
         if refresh:
             packages.refresh()
         self._catalogue = catalogue
@@ -53,6 +61,8 @@ class Builder:
     def build(self, image: Image, folder: Path) -> Built:
         """Write `<folder>/<image>.tar`. Raises ConfigError with what is missing or wrong."""
         found = tuple(layers.of(image, self._context))
+        if wrong := problems(image, found):
+            raise ConfigError(wrong)
         folder.mkdir(parents=True, exist_ok=True)
         version = f"v{self._catalogue.version}"
         reference = f"{REGISTRY}/{image.name}:{version}"
@@ -66,6 +76,20 @@ class Builder:
         for layer in layers.of(image, self._context):
             with tarfile.open(layer.blob) as archive:
                 archive.extractall(folder, filter="fully_trusted")  # we wrote it
+
+
+def problems(image: Image, found: Sequence[Layer]) -> list[str]:
+    """Return what is wrong with an image made of these layers: what it must not hold, and libraries that it lacks."""
+    distributions = {item[1] for layer in found for item in layer.packages if item[0] != "deb"}
+    refused = sorted(distributions & {*image.without, *NEVER})
+    tools = sorted({name for layer in found for name in layer.programs} & set(TOOLS))
+    there = {name for layer in found for name in layer.libraries}
+    lacking = sorted({name for layer in found for name in layer.needs} - there)
+    return [
+        *(f"image {image.name} holds the distribution {name}, which images.toml refuses" for name in refused),
+        *(f"image {image.name} holds {name}: nothing is built, installed or typed in there" for name in tools),
+        *(f"image {image.name} lacks {name}: add the Debian package that brings it to a group" for name in lacking),
+    ]
 
 
 def configuration(image: Image, version: str) -> dict[str, Any]:

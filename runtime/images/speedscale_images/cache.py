@@ -18,10 +18,11 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
+from . import elf
 from .tree import Tree
 
 KEEP_DAYS = 21
-FORMAT = "1"
+FORMAT = "2"
 """Part of every key: changes with what is written here."""
 _LEVEL = 6  # of gzip: 9 costs three times as long for two per cent
 
@@ -40,7 +41,13 @@ class Layer:
     diff_id: str
     size: int
     unpacked: int
-    packages: tuple[Item, ...] = ()
+    packages: tuple[Item, ...]
+    programs: tuple[str, ...]
+    """Names of executable files, for what must not be in an image."""
+    libraries: tuple[str, ...]
+    """Names of shared libraries in it."""
+    needs: tuple[str, ...]
+    """Names of shared libraries that its programs and libraries are linked with."""
 
 
 @dataclass
@@ -63,16 +70,17 @@ def key(*parts: Any) -> str:
 
 
 class Cache:
-    """Layers in a folder; one process builds at a time."""
+    """Layers in a folder; each is made by one process at a time, and the others wait for it."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
         (place / "layers").mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Wait until no other build uses this cache."""
-        with (self.place / "lock").open("w") as file:
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold what `name` names (a layer, the packages) alone among builds with this cache."""
+        (self.place / "locks").mkdir(exist_ok=True)
+        with (self.place / "locks" / name).open("w") as file:
             flock(file, LOCK_EX)
             yield
 
@@ -80,18 +88,31 @@ class Cache:
         """Return the layer made from `inputs` (a `key`), making it when it is not there."""
         described = self.place / "layers" / f"{name}-{inputs}.json"
         blob = described.with_suffix(".tar.gz")
-        if not (described.is_file() and blob.is_file()):
-            self._make(name, described, blob, make())
-        for path in (described, blob):
-            os.utime(path)
+        with self.locked(name):
+            if not (described.is_file() and blob.is_file()):
+                self._make(name, described, blob, make())
+            for path in (described, blob):
+                os.utime(path)
         values = json.loads(described.read_text("utf-8"))
-        return Layer(**{**values, "packages": tuple(tuple(p) for p in values["packages"])}, blob=blob)
+        lists = {name: tuple(values[name]) for name in ("programs", "libraries", "needs")}
+        return Layer(**{**values, **lists, "packages": tuple(tuple(p) for p in values["packages"])}, blob=blob)
 
     def _make(self, name: str, described: Path, blob: Path, made: Made) -> None:
         tar = made.tree.tar()
         packed = gzip.compress(tar, _LEVEL, mtime=0)
-        content = sum(len(entry.data or b"") for _, entry in made.tree)
-        layer = Layer(name, blob, _digest(packed), _digest(tar), len(packed), content, tuple(sorted(made.packages)))
+        content = {path.rpartition("/")[2]: entry for path, entry in made.tree if not entry.is_folder}
+        layer = Layer(
+            name=name,
+            blob=blob,
+            digest=_digest(packed),
+            diff_id=_digest(tar),
+            size=len(packed),
+            unpacked=sum(len(entry.data or b"") for _, entry in made.tree),
+            packages=tuple(sorted(made.packages)),
+            programs=tuple(sorted(path.rpartition("/")[2] for path, _ in made.tree if "bin" in path.split("/")[:-1])),
+            libraries=tuple(sorted(file for file in content if ".so" in file)),
+            needs=tuple(sorted({need for _, entry in made.tree for need in elf.needs(entry.data or b"")})),
+        )
         _write(blob, packed)
         values = {k: v for k, v in asdict(layer).items() if k != "blob"}
         _write(described, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode())

@@ -5,6 +5,7 @@ Called by all of this package. Reads the table and the members' pyproject files;
 
 from __future__ import annotations
 
+import fnmatch
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,14 @@ class Catalogue:
     groups: Mapping[str, tuple[str, ...]]
     links: Mapping[str, Mapping[str, str]]
     never: tuple[str, ...]
+    left_out: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    def unwanted(self, path: str) -> bool:
+        """Return whether a file of a distribution stays out of images, by its path below dist-packages."""
+        if any(fnmatch.fnmatchcase(path, pattern) for pattern in self.kept):
+            return False
+        return any(fnmatch.fnmatchcase(path, pattern) for pattern in self.left_out)
 
     def folder(self, image: Image) -> Path:
         """Return the folder of an image's Containerfile and requirements."""
@@ -92,7 +101,9 @@ def load(root: Path = ROOT) -> Catalogue:
     suite, links = debian.pop("suite"), debian.pop("links")
     groups = {name: tuple(packages) for name, packages in debian.items()}
     images = {name: _image(name, entry, groups) for name, entry in table["image"].items()}
-    return Catalogue(root, images, suite, groups, links, tuple(table["python"]["never"]))
+    return Catalogue(
+        root, images, suite, groups, links, *(tuple(table["python"][name]) for name in ("never", "left_out", "kept"))
+    )
 
 
 def _image(name: str, entry: Mapping[str, Any], groups: Mapping[str, tuple[str, ...]]) -> Image:

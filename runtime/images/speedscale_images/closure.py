@@ -1,9 +1,10 @@
 """Which modules programs import: read from their source, not by running them.
 
 Called by `requirements` (what an image must hold) and by the tests. An import counts wherever it stands, also inside a
-function, because a pod comes to it sooner or later; what stands under `if TYPE_CHECKING` does not. Three more are
+function, because a pod comes to it sooner or later; what stands under `if TYPE_CHECKING` does not. Four more are
 followed: a string that names one of our modules (`-m speedscale_controller.manager`), a string that is code which
-imports one (`python -c`), and a module that calls `import_module`: it counts as importing all of its package.
+imports one (`python -c`), a name given to `find_spec`, `resources.files` or `import_module`, and a module that gives
+`import_module` anything else: it counts as importing all of its package.
 Nothing is imported here.
 """
 
@@ -24,6 +25,7 @@ SOURCES = {
 }
 """Our packages and the members of the workspace that they come from."""
 
+_BY_NAME = ("files", "find_spec", "import_module")
 _READ: dict[Path, tuple[str, ...]] = {}  # one run reads a source once; bounded by the number of our modules
 
 
@@ -113,11 +115,13 @@ def _imports(name: str, modules: Mapping[str, Path]) -> Iterator[str]:
         yield from _of_node(node, package)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _of_text(node.value, modules)
-        elif isinstance(node, ast.Call) and "import_module" in (
-            getattr(node.func, "id", ""),
-            getattr(node.func, "attr", ""),
-        ):
-            yield from (module for module in modules if module.rpartition(".")[0] == package)
+        elif isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+            given = getattr(node.args[0], "value", None) if node.args else None
+            if called in _BY_NAME and isinstance(given, str):
+                yield from [given] if given.replace(".", "").isidentifier() else []
+            elif called == "import_module":
+                yield from (module for module in modules if module.rpartition(".")[0] == package)
 
 
 def _of_node(node: ast.AST, package: str) -> Iterator[str]:

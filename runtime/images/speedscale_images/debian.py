@@ -22,6 +22,7 @@ from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError
 
+from .cache import Cache
 from .tree import Tree
 
 STATUS = "var/lib/dpkg/status.d"
@@ -79,10 +80,11 @@ class Package:
 class Debian:
     """Packages of one suite and architecture, kept in a folder of the cache."""
 
-    def __init__(self, suite: str, architecture: str, cache: Path) -> None:
+    def __init__(self, suite: str, architecture: str, cache: Cache) -> None:
         """`architecture` is Debian's name for it (`amd64`)."""
         self.suite, self.architecture, self._cache = suite, architecture, cache
-        self._folder = cache / "debian" / f"{suite}-{architecture}"
+        self._name = f"{suite}-{architecture}"
+        self._folder = cache.place / "debian" / self._name
 
     def of(self, architecture: str) -> Debian:
         """Return the same for another architecture."""
@@ -93,9 +95,9 @@ class Debian:
 
         Raises ConfigError when apt is missing, has no source of this suite, or does not know a package.
         """
-        missing = [name for name in names if not self._kept(name)]
-        if missing:
-            self._download(missing)
+        with self._cache.locked(self._name):
+            if missing := [name for name in names if not self._kept(name)]:
+                self._download(missing)
         return [self._package(self._kept(name)[0]) for name in sorted(names)]
 
     def refresh(self) -> None:

@@ -20,6 +20,8 @@ from .catalogue import HERE, Catalogue, Image
 from .closure import closure, index
 from .tree import Tree
 
+_CODE = {path.stem: path.read_bytes() for path in HERE.glob("*.py")}  # as it was when it was imported
+
 
 @dataclass(frozen=True)
 class Context:
@@ -76,11 +78,12 @@ def _distributions(image: Image, context: Context) -> Layer:
 
     def make() -> Made:
         tree = Tree()
-        packages = wheels.install(path, context.architecture, tree)
+        packages = wheels.install(path, context.architecture, context.catalogue.unwanted, tree)
         bytecode.precompile(tree, [wheels.SITE])
         return Made(tree, packages)
 
-    inputs = key(_code("wheels", "elf", "bytecode"), path.read_text("utf-8"), context.architecture)
+    rules = [context.catalogue.left_out, context.catalogue.kept]
+    inputs = key(_code("wheels", "elf", "bytecode"), path.read_text("utf-8"), context.architecture, rules)
     return context.cache.layer(f"distributions-{image.name}", inputs, make)
 
 
@@ -180,5 +183,5 @@ def _code(*modules: str) -> str:
     """Return the hash of the code that makes a layer: what it makes may differ when that does."""
     digest = hashlib.sha256(FORMAT.encode())
     for name in ("tree", *modules):
-        digest.update((HERE / f"{name}.py").read_bytes())
+        digest.update(_CODE[name])
     return digest.hexdigest()

@@ -14,7 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,10 @@ sys.exit({function}())
 """
 
 
-def install(requirements: Path, architecture: str, tree: Tree) -> list[Item]:
+def install(requirements: Path, architecture: str, unwanted: Callable[[str], bool], tree: Tree) -> list[Item]:
     """Put the distributions of a hashed requirements file into the tree; return what they are.
 
+    `unwanted` says of a path below dist-packages whether it stays out.
     Raises ConfigError when one has no wheel for the architecture or does not match its hash.
     """
     with tempfile.TemporaryDirectory() as name:
@@ -54,7 +55,7 @@ def install(requirements: Path, architecture: str, tree: Tree) -> list[Item]:
         found = [_known(path) for path in sorted(target.glob("*.dist-info/METADATA"))]
         for path in sorted(target.rglob("*")):
             relative = path.relative_to(target)
-            if path.is_file() and _wanted(relative):
+            if path.is_file() and _wanted(relative) and not unwanted(str(relative)):
                 mode = 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
                 data = path.read_bytes()
                 tree.file(f"{SITE}/{relative}", elf.strip(data) if ".so" in path.suffixes else data, mode)
