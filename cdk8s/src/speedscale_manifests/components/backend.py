@@ -23,12 +23,12 @@ from speedscale_manifests.objects import (
     proxy_env,
     scratch,
     secret_env,
-    secret_keys_env,
     service,
     service_account,
     volume,
 )
 from speedscale_manifests.values import Values
+from speedscale_schemas.annotations.quantities import amount
 
 from . import network, urls
 from .component import Component
@@ -39,6 +39,8 @@ PORT = 8443
 METRICS_PORT = 4145
 STATE = "/var/lib/speedscale"
 
+KEY_FILE = "SPEEDSCALE_API_KEY"
+_KEY_PATH = "/var/run/secrets/speedscale/apikey"
 _CERTS_PATH = "/var/run/secrets/speedscale/cloud"
 _TRUST_PATH = "/var/run/secrets/speedscale/backend-ca"
 _READ_ONLY_FOR_ALL = 0o444
@@ -82,6 +84,27 @@ def trust_mount(values: Values) -> list[Manifest]:
     return [{"name": "backend-ca", "mountPath": _TRUST_PATH, "readOnly": True}] if _ours(values) else []
 
 
+def key_env() -> Manifest:
+    """Return where a component finds the API key that `key_mount` mounts."""
+    return env("SPEEDSCALE_API_KEY_FILE", f"{_KEY_PATH}/{KEY_FILE}")
+
+
+def key_volume(values: Values) -> Manifest:
+    """Return the volume with the API key alone; the Secret may come late, and the key may change."""
+    source: Manifest = {
+        "secretName": names.api_key_secret(values),
+        "items": [{"key": KEY_FILE, "path": KEY_FILE}],
+        "optional": True,
+        "defaultMode": _READ_ONLY_FOR_ALL,
+    }
+    return {"name": "apikey", "secret": source}
+
+
+def key_mount() -> Manifest:
+    """Return the mount of `key_volume`."""
+    return {"name": "apikey", "mountPath": _KEY_PATH, "readOnly": True}
+
+
 def _ours(values: Values) -> bool:
     return enabled(values) and not values.app_url
 
@@ -112,13 +135,14 @@ def _pod(values: Values) -> Manifest:
         temporary_mount,
         {"name": "state", "mountPath": STATE},
         {"name": "certs", "mountPath": _CERTS_PATH, "readOnly": True},
+        key_mount(),
     ]
     return pod_template(
         values,
         NAME,
         [_container(values, mounts)],
         service_account=names.app_name(NAME),
-        volumes=[temporary, store, certs],
+        volumes=[temporary, store, certs, key_volume(values)],
         terminationGracePeriodSeconds=45,
     )
 
@@ -139,10 +163,13 @@ def _container(values: Values, mounts: list[Manifest]) -> Manifest:
             env("LOG_LEVEL", values.log_level),
             env("METRICS_HOST", "0.0.0.0"),
             env("METRICS_HTTP_PORT", METRICS_PORT),
+            env("RETENTION_DAYS", values.backend.retention.days),
+            env("SPEEDSCALE_APP_URL", url(values)),
+            key_env(),
+            env("TRAFFIC_MAX_BYTES", int(amount(values.backend.retention.max_size))),
             *_object_store(values),
             *proxy_env(values),
         ],
-        envFrom=[secret_keys_env(names.api_key_secret(values))],
         ports=[
             {"name": "https", "containerPort": PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},

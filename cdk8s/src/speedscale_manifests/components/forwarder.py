@@ -32,8 +32,8 @@ from speedscale_manifests.objects import (
 )
 from speedscale_manifests.values import Values
 
+from . import backend, network, urls
 from . import forwarder_config as config
-from . import network, urls
 from .component import Component
 
 NAME = "forwarder"
@@ -108,6 +108,9 @@ def _pod(values: Values, settings: Manifest) -> Manifest:
     for number, secret in enumerate(config.header_secrets(values)):
         volumes.append(_secret(f"headers-{number}", secret))
         mounts.append({"name": f"headers-{number}", "mountPath": config.headers_path(secret), "readOnly": True})
+    if backend.url(values):
+        volumes += [backend.key_volume(values), *backend.trust_volume(values)]
+        mounts += [backend.key_mount(), *backend.trust_mount(values)]
     return pod_template(
         values,
         NAME,
@@ -152,6 +155,7 @@ def _environment(values: Values) -> list[Manifest]:
         env("SPEEDSCALE_HOME", config.HOME),
         env("SPOOL_DIR", f"{config.STATE}/spool"),
         *([env("DLP_KEY_PATH", config.DLP_KEY)] if values.dlp.enabled else []),
+        *([backend.key_env(), *backend.client_env(values)] if backend.url(values) else []),
         *proxy_env(values),
     ]
 
@@ -178,14 +182,14 @@ def _policy(values: Values) -> list[Manifest]:
         values,
         NAME,
         ingress=[senders(config.PORT), *network.metrics(values, config.METRICS_PORT)],
-        egress=[network.to_dns(), network.to_outside(values, *_outside_ports(values))],
+        egress=[network.to_dns(), network.to_outside(values, *_outside_ports(values)), *backend.egress(values)],
     )
 
 
 def _outside_ports(values: Values) -> list[int]:
     """Return the ports of exporters and proxies, which need not be among `networkPolicies.backendPorts`."""
     endpoints = [spec["otel_endpoint"] for spec in values.forwarder.exporters.values()]
-    return urls.ports(*endpoints, values.http_proxy, values.https_proxy)
+    return urls.ports(*endpoints, backend.url(values), values.http_proxy, values.https_proxy)
 
 
 COMPONENT = Component(name=NAME, chart="forwarder", identity=identity, managed=managed)

@@ -15,6 +15,8 @@ from speedscale_manifests.values import Values, plain
 from speedscale_schemas.annotations.quantities import amount
 from speedscale_schemas.errors import ConfigError
 
+from . import backend
+
 PORT = 8888
 METRICS_PORT = 4145
 DRAIN_S = 30
@@ -26,6 +28,7 @@ SECRETS = "/var/run/secrets/speedscale"
 IDENTITY = f"{SECRETS}/forwarder"
 DLP_KEY = f"{SECRETS}/dlp-key"
 
+BACKEND_EXPORTER = "speedscale-backend"
 FILTERS = f"{names.FORWARDER}-filters"
 DLP_RULES = f"{names.FORWARDER}-dlp"
 
@@ -45,14 +48,14 @@ def header_secrets(values: Values) -> tuple[str, ...]:
 
 
 def exporters(values: Values) -> dict[str, Any]:
-    """Return EXPORTERS: the user's, or a recording on the volume where there is none.
+    """Return EXPORTERS: the backend where there is one, and the user's; else a recording on the volume.
 
-    With an exporter of the user's nothing is recorded besides: it would fill the volume that the spool needs.
+    With another one nothing is recorded besides: it would fill the volume that the spool needs.
     """
-    given = values.forwarder.exporters
-    if not given:
-        return {"recording": {"type": "files", "path": RECORDINGS, "format": "jsonl"}}
-    return {name: _exporter(spec) for name, spec in sorted(given.items())}
+    found = {name: _exporter(spec) for name, spec in values.forwarder.exporters.items()}
+    if backend.url(values):
+        found[BACKEND_EXPORTER] = {"type": "backend"}
+    return dict(sorted(found.items())) or {"recording": {"type": "files", "path": RECORDINGS, "format": "jsonl"}}
 
 
 def _exporter(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def spool_bytes(values: Values) -> int:
                 " give at least 1Mi, and rather 2Gi: it holds what was accepted while an exporter is away"
             ]
         )
-    return size * (4 if values.forwarder.exporters else 2) // 5
+    return size * (4 if values.forwarder.exporters or backend.url(values) else 2) // 5
 
 
 def settings(values: Values) -> Manifest:

@@ -403,6 +403,24 @@ class ReplayComponents:
 
 
 @dataclass(frozen=True, slots=True)
+class BackendRetention:
+    """How long stored traffic is kept."""
+
+    days: int
+    """Traffic that was received longer ago (days) is deleted; 0 keeps it."""
+    max_size: str
+    """Most of it; beyond that the oldest goes. Snapshots and reports need room besides. 0 means no bound."""
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> BackendRetention:
+        """Name the parts of a checked tree."""
+        return cls(
+            days=tree["days"],
+            max_size=tree["maxSize"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class BackendS3:
     """Object store in the place of local files."""
 
@@ -436,6 +454,8 @@ class Backend:
     """Requests and limits of the backend."""
     persistence: Persistence
     """Volume of the backend's database and files."""
+    retention: BackendRetention
+    """How long stored traffic is kept."""
     s3: BackendS3
     """Object store in the place of local files."""
 
@@ -446,6 +466,7 @@ class Backend:
             enabled=tree["enabled"],
             resources=tree["resources"],
             persistence=Persistence.of(tree["persistence"]),
+            retention=BackendRetention.of(tree["retention"]),
             s3=BackendS3.of(tree["s3"]),
         )
 
