@@ -8,6 +8,7 @@ from typing import Any
 
 from .printing import add_output_flag
 from .reaching import add_cluster_flags, add_installation_flag, add_namespace_flag
+from .via import CLOUD, add_via_flags
 
 _EXAMPLES = """\
 examples:
@@ -18,6 +19,8 @@ examples:
   speedctl infra replay start --snapshot-id latest --workload deployment/cart -n shop --wait --cancel-on-exit
   speedctl infra replay list -A
   speedctl infra adopt 6d0c…                                   what an operator that is gone managed is this one's
+  speedctl infra workloads -n shop --via cloud --cluster production
+  speedctl infra command logs namespace=shop pod=cart-6d5f7c9b8-x2x7q follow=true
 
 Exit codes: 0 good, 1 the check or the replay failed, 2 wrong use, or the cluster does not allow it.
 """
@@ -33,10 +36,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _replay(actions)
     _snapshot(actions)
     _adopt(actions)
+    _command(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the action; return its exit code."""
+    if getattr(args, "via", "") == CLOUD:
+        from . import infra_cloud
+
+        return infra_cloud.run(args)
     module = importlib.import_module(f"speedscale_controller.cli.infra_{args.module}")
     return int(getattr(module, args.function)(args))
 
@@ -52,6 +60,7 @@ def _action(actions: Any, name: str, module: str, function: str, help: str, epil
     )
     parser.set_defaults(module=module, function=function)
     add_cluster_flags(parser)
+    add_via_flags(parser)
     return parser
 
 
@@ -247,3 +256,23 @@ def _adopt(actions: Any) -> None:
     )
     add_installation_flag(parser)
     add_output_flag(parser)
+
+
+def _command(actions: Any) -> None:
+    from speedscale_schemas.inspector import COMMANDS
+
+    what = "give a cluster's inspector a command through the backend; items come as JSON, one a line"
+    parser = actions.add_parser(
+        "command",
+        help=what,
+        description=what,
+        epilog="example:\n  speedctl infra command list-pods namespace=shop labels=app=cart\n\n"
+        "Arguments of each command: docs/reference/inspector-command.md\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(module="cloud", function="ask")
+    parser.add_argument("command", metavar="COMMAND", choices=tuple(COMMANDS), help=", ".join(COMMANDS))
+    parser.add_argument("arguments", metavar="NAME=VALUE", nargs="*", help="text, or JSON where it is no text")
+    parser.add_argument("--cluster", metavar="NAME", default="", help="which one (default: the only one connected)")
+    parser.add_argument("--timeout", metavar="TIME", default="", help="of the whole (default: the command's own)")

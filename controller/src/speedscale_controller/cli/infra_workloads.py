@@ -31,7 +31,7 @@ def _run(client: Client, args: argparse.Namespace) -> int:
         say("no installation was found: what would become of annotated workloads cannot be said")
     for problem in (*there.settings_problems, *there.bundle_problems) if there else ():
         say(f"the installation in {there.namespace if there else ''} is not whole: {problem}")
-    emit(args, _data(there, found, unread), _text(found, args.all_namespaces))
+    emit(args, _data(there, found, unread), described(found, args.all_namespaces))
     return 0
 
 
@@ -56,7 +56,8 @@ def _data(there: installed.Installed | None, found: Sequence[Captured], unread: 
     }
 
 
-def _text(found: Iterable[Captured], several: bool) -> str:
+def described(found: Iterable[Captured], several: bool) -> str:
+    """Return workloads as a table; `several`: of several namespaces."""
     rows = [_row(one, several) for one in found]
     head = ["WORKLOAD", "STATE", "REPLAY", "WHY"]
     return table(["NAMESPACE", *head] if several else head, rows) if rows else "no workloads"

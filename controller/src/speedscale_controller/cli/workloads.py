@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from speedscale_controller.facts import NATIVE_SIDECARS, assemble, virtual
+from speedscale_controller.facts import assemble, cluster_of
 from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.replay import WorkloadPatch, hold, in_force
 from speedscale_kube import Client, Object, Ref
@@ -104,10 +104,7 @@ class Surroundings:
 
     def _observed(self) -> Cluster:
         if self._cluster is None:
-            version = minor_version(self._client.version())
-            kubelets = [minor_version(_kubelet(node)) for node in self._all("v1", "Node", "") if not virtual(node)]
-            native = min([version, *kubelets]) >= NATIVE_SIDECARS if kubelets else None
-            self._cluster = Cluster(version=version, native_sidecars=native)
+            self._cluster = cluster_of(self._client.version(), self._all("v1", "Node", ""))
         return self._cluster
 
     def _replays(self) -> Mapping[Ref, WorkloadPatch]:
@@ -131,7 +128,3 @@ def minor_version(text: str) -> tuple[int, int]:
     major, _, rest = text.removeprefix("v").partition(".")
     minor = "".join(c for c in rest.partition(".")[0] if c.isdigit())
     return (int(major), int(minor)) if major.isdigit() and minor else (0, 0)
-
-
-def _kubelet(node: Object) -> str:
-    return str(((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion", ""))

@@ -210,12 +210,18 @@ class CloudClient:
         """Return one cluster."""
         return await self._get(f"/v1/clusters/{name}")
 
-    async def command(self, cluster: str, command: str, arguments: Mapping[str, Any]) -> AsyncIterator[Json]:
+    async def command(
+        self, cluster: str, command: str, arguments: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> AsyncIterator[Json]:
         """Give the inspector a command; yield its answers (schema `inspector-answer`) as they come.
 
-        Leaving the loop early cancels the command. PermanentError `not_connected` when no inspector is there.
+        Leaving the loop early cancels the command. `timeout_s` is how long the whole may take (None: the command's
+        own time). An error before the first item is raised: TransientError `not_connected`, PermanentError `forbidden`
+        and so on; a later one is the last answer.
         """
-        body = {"command": command, "arguments": dict(arguments)}
+        body: Json = {"command": command, "arguments": dict(arguments)}
+        if timeout_s is not None:
+            body["timeoutS"] = timeout_s
         headers = {"Accept": "application/x-ndjson"}
         request = Request("POST", f"/v1/clusters/{cluster}/commands", json=body, headers=headers)
         async with self._transport.open(request) as response:
