@@ -20,7 +20,14 @@ _SETTINGS = "SPEEDSCALE_GOPROXY_SETTINGS"  # supervisor.SETTINGS
 
 
 def main() -> int:
-    """Start the proxy with the settings in the environment; 2 with every problem on stderr when they are wrong."""
+    """Start the proxy with the settings in the environment; 2 with every problem on stderr when they are wrong.
+
+    With the argument `wait`, only wait for one that starts (`hold`).
+    """
+    if sys.argv[1:] == ["wait"]:
+        from . import hold
+
+        return hold.main()
     try:
         settings = config.parse(os.environ)
     except ConfigError as error:
