@@ -1,4 +1,4 @@
-"""The requirements of our images, made of requirements.lock and of what their programs import; called by `gen`."""
+"""The Containerfiles and requirements of our images, from their table, the lock and the programs; called by `gen`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "runtime" / "images"))
 
-from speedscale_images import catalogue, requirements
+from speedscale_images import catalogue, containerfile, requirements
 
 
 def files() -> Iterator[tuple[str, str]]:
     """Yield path from the root, and text; an image that would hold too much ends it with a message."""
+    table = catalogue.load()
+    yield from containerfile.files(table)
     try:
-        yield from requirements.files(catalogue.load())
+        yield from requirements.files(table)
     except requirements.Refused as error:
         raise SystemExit(f"gen: {error}") from error

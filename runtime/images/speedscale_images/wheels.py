@@ -23,6 +23,7 @@ from speedscale_schemas.errors import ConfigError
 
 from . import elf
 from .cache import Item
+from .debian import machine
 from .tree import Tree
 
 SITE = "usr/local/lib/python3.11/dist-packages"
@@ -45,9 +46,9 @@ def install(requirements: Path, architecture: str, unwanted: Callable[[str], boo
     with tempfile.TemporaryDirectory() as name:
         target = Path(name)
         command = [
-            *(_uv(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
-            *("--python", sys.executable, "--python-version", "3.11", "--python-platform", PLATFORMS[architecture]),
-            *("--link-mode", "copy", "--target", str(target), "--requirement", str(requirements)),
+            *_installer(architecture),
+            *("--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
+            *("--target", str(target), "--requirement", str(requirements)),
         ]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode != 0:
@@ -62,12 +63,16 @@ def install(requirements: Path, architecture: str, unwanted: Callable[[str], boo
     return found
 
 
-def _uv() -> str:
+def _installer(architecture: str) -> tuple[str, ...]:
+    """Return uv's command, for any architecture, or where it is missing pip's, which is for this machine's alone."""
     beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.is_file() else shutil.which("uv")
-    if found is None:
-        raise ConfigError(["uv is not here; make setup installs it"])
-    return found
+    uv = str(beside) if beside.is_file() else shutil.which("uv")
+    if uv is not None:
+        platform = ("--python-version", "3.11", "--python-platform", PLATFORMS[architecture])
+        return (uv, "pip", "install", "--python", sys.executable, *platform, "--link-mode", "copy")
+    if architecture != machine():
+        raise ConfigError([f"an image for {architecture} needs uv on this machine; make setup installs it"])
+    return (sys.executable, "-m", "pip", "install", "--no-compile", "--no-cache-dir", "--no-warn-script-location")
 
 
 def _wanted(path: Path) -> bool:
