@@ -125,7 +125,8 @@ class Shop(Program):
         """Return status and JSON of an answer."""
         url = f"http://localhost:{port or self.port}{path}"
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data=data, method=method)
+        kind = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, data=data, method=method, headers=kind)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=30) as answer:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from speedscale_controller.certificates.names import INSTANCE_ID, STATE
 from speedscale_controller.facts import Memory, namespaces
 from speedscale_controller.injection import Facts
 from speedscale_controller.reconciling import Scope, Watched
@@ -74,7 +75,15 @@ class Known:
             if any(trouble.watch == self._namespaces_watched.name for trouble in self._watches.troubles()):
                 return "namespaces cannot be read (is the right to watch them missing?)"
             return f"namespace {namespace} is not known yet"
-        return ""
+        return self.nobody()
+
+    def nobody(self) -> str:
+        """Return why it is not known who we are, empty when it is.
+
+        Without an id a workload that is ours would look like another operator's, and one that becomes ours would be
+        marked as nobody's, and changed again a moment later.
+        """
+        return "" if self._memory.identity.id else f"ConfigMap {STATE} with our {INSTANCE_ID} was not read yet"
 
     def facts(self, namespace: str, kind: str, name: str) -> Facts:
         """Return the facts of one workload; ask `missing` first."""

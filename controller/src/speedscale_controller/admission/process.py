@@ -181,6 +181,7 @@ class Admission:
             certificate,
             Check("CA bundles", certificate.ok and not untrusted, untrusted),
             Check("facts", not waiting, f"being read: {', '.join(waiting)}" if waiting else ""),
+            Check("identity", not self._known.nobody(), self._known.nobody()),
             Check("bundle", not problem, problem),
             Check("admission answers", not answers, answers),
         ]

@@ -7,22 +7,21 @@ live (replays, `speedctl`) puts facts together by `assemble`, too.
 """
 
 from .assembly import assemble
-from .cluster import NATIVE_SIDECARS, observe, server_version, virtual
+from .cluster import cluster_of, observe, server_version
 from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, watched
 from .memory import Memory
 
 __all__ = [
     "IDENTITY",
     "LIMITS",
-    "NATIVE_SIDECARS",
     "QUOTAS",
     "REPLAYS",
     "Identity",
     "Memory",
     "assemble",
+    "cluster_of",
     "namespaces",
     "observe",
     "server_version",
-    "virtual",
     "watched",
 ]

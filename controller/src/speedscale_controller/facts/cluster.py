@@ -18,14 +18,12 @@ _log = structlog.get_logger("speedscale_controller")
 def observe(client: Client, before: Cluster) -> Cluster:
     """Read the server's version and the nodes' kubelets anew; `before` when they cannot be read."""
     try:
-        version = server_version(client.version())
-        native = _native(version, _kubelets(client))
+        now = _live(client)
     except (TransientError, PermanentError, PeerError) as error:
         _log.warning("cluster_not_observed", error=str(error))
         return before
-    now = Cluster(version=version, native_sidecars=native)
     if now != before:
-        _log.info("cluster_observed", version=".".join(map(str, version)), native_sidecars=now.has_native_sidecars)
+        _log.info("cluster_observed", version=".".join(map(str, now.version)), native_sidecars=now.has_native_sidecars)
     return now
 
 
@@ -38,13 +36,28 @@ def server_version(text: str) -> tuple[int, int]:
         return (1, 25)
 
 
-def _kubelets(client: Client) -> tuple[tuple[int, int], ...]:
-    """Return the versions of the nodes' kubelets, as far as nodes tell; none where nodes may not be read."""
+def cluster_of(version: str, nodes: Iterable[Object]) -> Cluster:
+    """Return what a cluster can: the server's version as it says it, and all nodes, as far as they tell theirs.
+
+    A node that has just joined says nothing yet; it counts when it does.
+    """
+    server = server_version(version)
+    return Cluster(version=server, native_sidecars=_native(server, _kubelets(nodes)))
+
+
+def _live(client: Client) -> Cluster:
+    """Return what the cluster can, page by page; by the server alone where nodes may not be read."""
+    version = client.version()
     try:
-        nodes = [node for page in client.pages("v1", "Node") for node in page.items if not virtual(node)]
+        return cluster_of(version, (node for page in client.pages("v1", "Node") for node in page.items))
     except ForbiddenError:
-        return ()
-    told = (((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") for node in nodes)
+        return cluster_of(version, ())
+
+
+def _kubelets(nodes: Iterable[Object]) -> tuple[tuple[int, int], ...]:
+    told = (
+        ((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") for node in nodes if not virtual(node)
+    )
     return tuple(server_version(str(version)) for version in told if version)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 
 from speedscale_controller.drift import Patience
-from speedscale_controller.facts import Memory, namespaces, watched
+from speedscale_controller.facts import IDENTITY, Identity, Memory, namespaces, watched
 from speedscale_controller.injection import Inject, Verdict, decide, patch
 from speedscale_controller.reconciling import Context, Watched
 from speedscale_controller.settings import Settings
@@ -60,6 +60,7 @@ class Workloads:
         for kind, store in self._stores.items():
             store.add_handler(self._handler(kind))
         context.store(namespaces(context.settings)).add_handler(self._namespace_changed)
+        context.store(IDENTITY).add_handler(self._identity_changed)
         context.on_bundle(self._everything)
         context.every(RESYNC_S, self.name, self._look_again)
 
@@ -167,6 +168,11 @@ class Workloads:
             for place, one in store.items():
                 if one.namespace == key.name:
                     self._queue.add(Place(kind, *place))
+
+    def _identity_changed(self, key: Key, old: Identity | None, new: Identity | None) -> None:
+        """Look at all that was another operator's until now: its id was adopted."""
+        if old != new:
+            self._everything()
 
     def _look_again(self) -> None:
         self._memory.observe(self._context.client)

@@ -9,7 +9,8 @@ import pytest
 
 from speedscale_controller.admission import facts as module
 from speedscale_controller.admission.facts import WEBHOOKS, Known, trust
-from speedscale_controller.facts import namespaces
+from speedscale_controller.certificates.names import STATE
+from speedscale_controller.facts import IDENTITY, namespaces
 from speedscale_controller.reconciling.live import BUNDLE, LiveBundle, LiveSettings
 from speedscale_controller.reconciling.watches import Trouble, Watches
 from speedscale_controller.telemetry import Metrics
@@ -67,7 +68,9 @@ def test_what_is_missing_is_named(world: World, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(world.watches, "troubles", lambda: (trouble,))
     assert "is the right to watch them missing?" in world.known.missing("shop")
     world.namespace("shop")
-    assert world.known.missing("shop") == ""
+    assert "INSTANCE_ID was not read yet" in world.known.missing("shop")
+    world.put(IDENTITY, {"metadata": {"name": STATE, "namespace": "own"}, "data": {"INSTANCE_ID": "ours"}})
+    assert world.known.missing("shop") == world.known.nobody() == ""
 
 
 def test_the_template_comes_with_the_bundle(world: World) -> None:
