@@ -314,6 +314,12 @@ GAPS: Mapping[str, Gap] = {
             "capture-node-traffic",
         ),
     ),
+    "mesh": Gap(
+        "string",
+        "Service mesh that the pods will be in: its rules may be written after ours, and order decides who meets whom.",
+        "istio",
+        r"none|istio|istio-ambient|linkerd",
+    ),
     "responder_routes": Gap(
         "object",
         "What is sent to the responder (routing nat): host:port by host:port.",

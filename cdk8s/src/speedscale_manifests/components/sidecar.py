@@ -3,8 +3,9 @@
 `speedscale-goproxy` runs as 2102 without capabilities. Of the init containers the controller takes those that a
 workload needs: `-iptables` (transparent mode) and `-responder` (routing nat in a replay) write rules and are the only
 ones with NET_ADMIN; root, because a capability that is added to another user is not effective; with nftables behind
-iptables NET_ADMIN is enough, and NET_RAW, which only the legacy back end asks for, is not given. `-smartdns` lets
-answers of DNS servers be seen, and is here only where the values grant that.
+iptables NET_ADMIN is enough, and NET_RAW, which only the legacy back end asks for, is not given. Where capture's rules
+cannot be written the pod starts without capture; without a replay's routes it does not start, since it would call the
+real services. Observing answers of DNS servers needs a capability of the proxy and no init container.
 
 Never in the way: the sidecar's Secrets are optional mounts, so that a pod starts where they are missing or late
 (traffic is then passed on and counted, not recorded), and there is no liveness probe, because a restart would cut
@@ -197,11 +198,15 @@ def _init_containers(values: Values) -> list[Manifest]:
     """Return those that this kind of cluster runs; without `-iptables` the controller refuses transparent mode."""
     if values.preset in _NO_NET_ADMIN:
         return []
-    rules = [env("CAPTURE_RULES", gap_text("capture_rules")), env("ISTIO_CNI", gap_text("istio_cni"))]
+    rules = [
+        env("CAPTURE_RULES", gap_text("capture_rules")),
+        env("ISTIO_CNI", gap_text("istio_cni")),
+        env("MESH", gap("mesh")),
+        env("METRICS_HTTP_PORT", gap_text("metrics_port")),
+        env("ON_FAILURE", "pass"),
+    ]
     routes = [env("RESPONDER_ROUTES", gap_text("responder_routes"))]
     kinds: list[tuple[str, list[Manifest]]] = [("iptables", rules), ("responder", routes)]
-    if _sees_dns(values):
-        kinds.insert(1, ("smartdns", []))
     return [_init(values, kind, extra) for kind, extra in kinds]
 
 

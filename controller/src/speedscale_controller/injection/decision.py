@@ -186,6 +186,7 @@ def _with(case: _Case, *, sidecar: bool) -> _Target | gates.Refusal:
         parsed,
         facts,
         fitted.manifest(),
+        meshes,
         sidecar=sidecar,
         native=native,
         trust=plan.mounts,

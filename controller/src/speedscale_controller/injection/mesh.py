@@ -33,6 +33,11 @@ class Meshes:
     linkerd: bool
     ports: Mapping[int, str]
 
+    @property
+    def name(self) -> str:
+        """Return the gap `mesh`."""
+        return "istio" if self.istio else "istio-ambient" if self.ambient else "linkerd" if self.linkerd else "none"
+
 
 def meshes(template: Mapping[str, Any], namespace: Namespace) -> Meshes:
     """Return the meshes of a pod template in a namespace."""

@@ -16,6 +16,7 @@ from speedscale_schemas.templates import fill
 
 from . import names, workload
 from .facts import Facts
+from .mesh import Meshes
 
 Object = dict[str, Any]
 
@@ -41,6 +42,7 @@ def build(
     parsed: Parsed,
     facts: Facts,
     resources: Mapping[str, Any],
+    meshes: Meshes,
     *,
     sidecar: bool,
     native: bool,
@@ -48,7 +50,7 @@ def build(
 ) -> Parts:
     """Return the parts; ConfigError where the template and the table of gaps are not of one version."""
     assert facts.template is not None
-    values = _values(obj, parsed.sidecar, facts, resources, native=native)
+    values = _values(obj, parsed.sidecar, facts, resources, native=native) | {"mesh": meshes.name}
     filled = _filled(facts.template["template"], values)
     spec = filled["spec"]
     settings = parsed.sidecar

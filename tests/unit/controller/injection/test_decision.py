@@ -392,6 +392,25 @@ def test_istio_leaves_health_and_metrics_alone(own: str | None, expected: str, s
     assert name not in str(elsewhere.object)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "mesh"),
+    [
+        ({}, "none"),
+        ({"labels": {"istio-injection": "enabled"}}, "istio"),
+        ({"labels": {"istio.io/dataplane-mode": "ambient"}}, "istio-ambient"),
+        ({"annotations": {"linkerd.io/inject": "enabled"}}, "linkerd"),
+    ],
+)
+def test_the_program_that_redirects_knows_of_the_mesh(
+    namespace: dict[str, Any], mesh: str, shop: Any, facts_of: Any
+) -> None:
+    wish = shop.workload(inject="true", **{"proxy-in-port": "5143", "proxy-out-port": "5140"})
+    verdict = decide(wish, facts_of(**namespace))
+    assert isinstance(verdict, Inject), verdict
+    env = shop.container_of(verdict.object, "speedscale-initproxy-iptables")["env"]
+    assert {"name": "MESH", "value": mesh} in env
+
+
 def test_ambient_is_told_of(shop: Any, facts_of: Any) -> None:
     verdict = decide(shop.workload(inject="true"), facts_of(labels={"istio.io/dataplane-mode": "ambient"}))
     assert any("ambient" in warning for warning in verdict.warnings)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from speedscale_manifests.components.sidecar import COMPONENT
+from speedscale_schemas import settings, validation
 from speedscale_schemas.templates import examples, fill
 
 Build = Callable[..., Any]
@@ -60,6 +61,22 @@ def test_init_containers_may_write_rules_and_nothing_else(pod: Build, environmen
         assert environment(container)["PROXY_UID"] == "2102"
 
 
+def test_the_programs_accept_what_they_are_told(pod: Build, container_of: Build, environment: Build) -> None:
+    made = pod()
+    for name, service in (("iptables", "initproxy-iptables"), ("responder", "initproxy-responder")):
+        found = environment(container_of(made, f"speedscale-initproxy-{name}"))
+        assert set(found) <= set(validation.schema(f"settings/{service}")["properties"])
+        settings.parse(service, {key: str(value) for key, value in found.items() if value is not None})
+
+
+def test_without_capture_a_pod_starts_and_without_its_routes_a_replay_s_does_not(
+    pod: Build, container_of: Build, environment: Build
+) -> None:
+    made = pod()
+    assert environment(container_of(made, "speedscale-initproxy-iptables"))["ON_FAILURE"] == "pass"
+    assert "ON_FAILURE" not in environment(container_of(made, "speedscale-initproxy-responder"))
+
+
 def test_privileged_by_values_only(pod: Build) -> None:
     for container in pod(privilegedSidecars=True)["initContainers"]:
         context = container["securityContext"]
@@ -75,7 +92,7 @@ def test_dns_is_observed_by_values_only(pod: Build, container_of: Build, tree: d
     context = container_of(made, "speedscale-goproxy")["securityContext"]
     assert (context["capabilities"].get("add") == ["NET_RAW"]) is seen
     assert context["allowPrivilegeEscalation"] is seen
-    assert ("speedscale-initproxy-smartdns" in [c["name"] for c in made["initContainers"]]) is seen
+    assert "speedscale-initproxy-smartdns" not in [c["name"] for c in made["initContainers"]]
 
 
 def test_the_chart_s_switch_turns_it_off(pod: Build, container_of: Build) -> None:
