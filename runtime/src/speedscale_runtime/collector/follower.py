@@ -137,7 +137,7 @@ class Follower:
             ref = Ref("v1", "Pod", self._workload.namespace, pod["metadata"]["name"])
             for status in (pod.get("status") or {}).get("containerStatuses") or ():
                 state = status.get("state") or {}
-                if state.get("running") or state.get("terminated"):
+                if "running" in state or "terminated" in state:
                     missing |= not self._read_log(ref, str(status["name"]))
         if missing:
             self._notes["rings"] = "logs of some containers are missing: there are too many containers"
