@@ -59,14 +59,14 @@ class Backend:
     def __init__(self) -> None:
         self.hellos: list[Manifest] = []
         self.url = ""
-        self._loop = asyncio.new_event_loop()
         self._answers: dict[str, asyncio.Queue[Manifest]] = {}
         self._socket: web.WebSocketResponse | None = None
         self._connected = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.problems: list[str] = []
 
     def start(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self.call(self._listen())
 
