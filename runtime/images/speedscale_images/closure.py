@@ -138,7 +138,11 @@ def _of_text(text: str, modules: Mapping[str, Path]) -> Iterator[str]:
         module = text.partition(":")[0]
         yield from (found for found in (module, f"{module}.__main__") if found in modules)
     elif text.startswith(("import speedscale_", "from speedscale_")):
-        for node in _walk(ast.parse(text)):
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:  # a sentence
+            return
+        for node in _walk(tree):
             yield from _of_node(node, "")
 
 
