@@ -108,6 +108,7 @@ def replays(programs: Programs, payments: Any, pki: Pki, recorded: Path, folder:
     shop = programs(
         "server",
         DEPENDENCY_URL=f"https://localhost:{payments.port}",
+        DEPENDENCY_TIMEOUT_MS=30_000,
         JAVA_TOOL_OPTIONS=f"-Djavax.net.ssl.trustStore={pki.jks} -Djavax.net.ssl.trustStorePassword=changeit",
     )
     command = [*SPEEDCTL, "replay", "--in", str(recorded), "--test-against", f"http://localhost:{shop.port}"]

@@ -41,7 +41,7 @@ def test_it_is_the_users_deployment_that_the_chart_made(build: Build, container_
     assert box["command"] == ["/operator"]
     assert box["resources"] == {
         "limits": {"cpu": "500m", "memory": "512Mi"},
-        "requests": {"cpu": "100m", "memory": "128Mi"},
+        "requests": {"cpu": "100m", "memory": "192Mi"},
     }
     assert box["envFrom"] == [
         {"configMapRef": {"name": "speedscale-operator"}},
