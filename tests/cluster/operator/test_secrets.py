@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -108,6 +110,13 @@ def test_what_namespaces_get(kube: Client, namespace: str, shop: str, tmp_path: 
     tokens = forwarder["tokens"].decode().split()
     assert sorted(tokens) == sorted([target["token"].decode(), own["token"].decode()])
     assert all(len(token) == 43 for token in tokens)
+    owners = {hashlib.sha256(one["token"]).hexdigest(): name for one, name in ((target, shop), (own, namespace))}
+    collector = bench.data("speedscale-collector-certs")
+    assert json.loads(collector["tokens.json"]) == owners
+    names = [f"speedscale-collector-any.{namespace}.svc"]
+    assert not x509.check(
+        collector["tls.crt"], bench.time, key=collector["tls.key"], issuer=root["ca.crt"], names=names
+    )
     for which, service in ((FORWARDER, "speedscale-forwarder"), ("speedscale-cloud-certs", "speedscale-cloud")):
         data = bench.data(which)
         names = [f"{service}.{namespace}.svc"]
@@ -181,7 +190,9 @@ def test_what_a_namespace_has_is_mended(kube: Client, namespace: str, shop: str,
 
 
 @pytest.mark.fault("own Secrets are deleted", end="made again")
-@pytest.mark.parametrize("name", [FORWARDER, CERTS, OWN, "speedscale-cloud-certs", "speedscale-dlp-key"])
+@pytest.mark.parametrize(
+    "name", [FORWARDER, CERTS, OWN, "speedscale-cloud-certs", "speedscale-collector-certs", "speedscale-dlp-key"]
+)
 def test_own_secrets_that_are_deleted_are_made_again(kube: Client, namespace: str, shop: str, name: str) -> None:
     workload(kube, shop)
     bench = Bench(kube, namespace)

@@ -33,6 +33,8 @@ API_VERSION, KIND = "speedscale.com/v1", "TrafficReplay"
 TURNS: Final = 50
 """Most looks in a row before others get their turn."""
 REMEMBERED: Final = 1000
+LEAVE_S: Final = 20.0
+"""Longest that a deletion waits for the report."""
 LAST_S: Final = 60.0
 """Longest wait after a refusal."""
 MEASURE_S: Final = 15.0
@@ -211,7 +213,13 @@ class Replays:
 
     def _limits(self) -> Limits:
         settings = self._context.settings
-        return Limits(prepare_s=settings.test_prep_timeout_s, poll_s=self._poll_s, analyse_s=settings.analyse_timeout_s)
+        analyse_s = settings.analyse_timeout_s
+        return Limits(
+            prepare_s=settings.test_prep_timeout_s,
+            poll_s=self._poll_s,
+            analyse_s=analyse_s,
+            leave_s=min(LEAVE_S, analyse_s),
+        )
 
     def _count(self, replay: Replay, status: Status, phase: Phase) -> None:
         metrics = self._context.metrics
