@@ -51,6 +51,11 @@ class Backend:
 
     name: str
 
+    @property
+    def program(self) -> str:
+        """Return the one program that is all of them; images need not have their other names."""
+        return f"xtables-{self.name}-multi"
+
     def tables(self, family: Family) -> dict[str, Table]:
         """Return the tables that there are; looking makes none."""
         return saved.parse(_run(self, family, "save", ""))
@@ -76,7 +81,7 @@ def choose(wish: str, notes: list[str]) -> Backend:
     there = legacy_rules()
     if there is None:
         notes.append("there are tables of legacy iptables here, which cannot be seen without the capability NET_RAW")
-    found = "legacy" if there or _path("iptables-nft-restore") is None else "nft"
+    found = "legacy" if there or _path(Backend("nft").program) is None else "nft"
     return Backend(found)
 
 
@@ -102,13 +107,13 @@ def _path(program: str) -> str | None:
 
 
 def _run(backend: Backend, family: Family, verb: str, text: str, *flags: str) -> str:
-    program = f"{_STEM[family]}-{backend.name}-{verb}"
-    path = _path(program)
+    applet, program = f"{_STEM[family]}-{verb}", f"{_STEM[family]}-{backend.name}-{verb}"
+    path = _path(backend.program)
     if path is None:
-        raise PermanentError(Cause.NO_PROGRAM, f"{program} is not installed in this image")
+        raise PermanentError(Cause.NO_PROGRAM, f"{backend.program} (iptables) is not installed in this image")
     try:
         done = subprocess.run(
-            [path, *flags], input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, env=_environment()
+            [path, applet, *flags], input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, env=_environment()
         )
     except subprocess.TimeoutExpired:
         raise PermanentError(Cause.TIMEOUT, f"{program} did not end within {_TIMEOUT_S} s") from None

@@ -37,6 +37,7 @@ _CHAINS: Final[Mapping[str, Mesh]] = {
     "ISTIO_PRERT": Mesh.AMBIENT,
     "ISTIO_INBOUND": Mesh.ISTIO,
     "ISTIO_IN_REDIRECT": Mesh.ISTIO,
+    "ISTIO_OUTPUT": Mesh.ISTIO,
     "ISTIO_REDIRECT": Mesh.ISTIO,
     "PROXY_INIT_REDIRECT": Mesh.LINKERD,
     "PROXY_INIT_OUTPUT": Mesh.LINKERD,
