@@ -141,7 +141,8 @@ def parse(environ: Mapping[str, str]) -> Settings:
     in_pod = bool(v["APP_POD_NAME"])
     transparent = v["PROXY_TYPE"] == "transparent"
     every = "::" if ":" in v["STATUS_POD_IP"] else "0.0.0.0"
-    until = v["DRAIN_UNTIL"] or ("application" if in_pod else "connections")
+    outlives = in_pod and v["SIDECAR_RESTART_POLICY"] != "Always"
+    until = v["DRAIN_UNTIL"] or ("application" if outlives else "connections")
     return Settings(
         log_level=v["LOG_LEVEL"],
         identity=_identity(v),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 Tables = tuple[str, ...]
 TABLES = ("/proc/self/net/tcp", "/proc/self/net/tcp6")
+MESH_UID = 1337  # Istio's proxy, which itself waits for connections to end
 _LIVE = frozenset(("01", "02", "08", "0A"))  # connected, connecting, half closed, listening; the rest may be orphans
 
 
 def application_there(own_uid: int, own_ports: frozenset[int], tables: Tables = TABLES) -> bool:
-    """Return whether another user than ours has a TCP socket that listens or is connected; False where unreadable.
+    """Return whether an application's user has a TCP socket that listens or is connected; False where unreadable.
 
     Sockets on `own_ports` do not count: a connection that nobody has accepted yet belongs to user 0.
     """
@@ -26,7 +27,7 @@ def _others(table: str, own_uid: int, own_ports: frozenset[int]) -> bool:
             next(lines, None)
             for line in lines:
                 fields = line.split(None, 8)
-                if len(fields) < 9 or fields[3] not in _LIVE or int(fields[7]) == own_uid:
+                if len(fields) < 9 or fields[3] not in _LIVE or int(fields[7]) in (own_uid, MESH_UID):
                     continue
                 if int(fields[1].rpartition(":")[2], 16) not in own_ports:
                     return True

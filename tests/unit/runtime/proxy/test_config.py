@@ -110,6 +110,8 @@ def test_a_pod_is_served_until_its_application_is_gone() -> None:
     pod, bare = config.parse({"APP_POD_NAME": "shop-1"}), config.parse({})
     assert (pod.drain_until, pod.drain_timeout_s, pod.spill_max_bytes) == ("application", 20.0, 64 << 20)
     assert (bare.drain_until, bare.drain_timeout_s, bare.spill_max_bytes) == ("connections", 10.0, 0)
+    native = config.parse({"APP_POD_NAME": "shop-1", "SIDECAR_RESTART_POLICY": "Always"})
+    assert native.drain_until == "connections", "the application has ended before"
     chosen = {"APP_POD_NAME": "shop-1", "DRAIN_UNTIL": "connections", "SPILL_MAX_BYTES": "0"}
     told = config.parse(chosen)
     assert (told.drain_until, told.drain_timeout_s, told.spill_max_bytes) == ("connections", 10.0, 0)

@@ -31,6 +31,7 @@ def table(tmp_path: Path) -> Path:
         (8080, "0A", 1000, True),  # listens
         (40000, "01", 0, True),  # a connection of root's
         (40000, "08", 1000, True),  # half closed
+        (15001, "0A", 1337, False),  # a mesh's proxy
         (40000, "06", 0, False),  # TIME_WAIT is nobody's
         (40000, "05", 0, False),  # an orphan
         (4143, "0A", 2102, False),  # ours
