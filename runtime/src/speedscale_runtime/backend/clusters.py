@@ -137,8 +137,6 @@ class Clusters:
         link.lost()
         if self._links.get(link.cluster) is not link:
             return
-        del self._links[link.cluster]
-        self._metrics.clusters(len(self._links))
         log.info("cluster_disconnected", cluster=link.cluster)
         document = orjson.dumps({**_shown(link), "connected": False, "since": _now()}).decode()
 
@@ -151,6 +149,9 @@ class Clusters:
             )
 
         await self._database.run(work)
+        if self._links.get(link.cluster) is link:  # only now, so that the cluster is known at any moment
+            del self._links[link.cluster]
+        self._metrics.clusters(len(self._links))
 
     async def run(
         self,
@@ -186,10 +187,11 @@ class Clusters:
             async with asyncio.timeout(wait_s + _GRACE_S):
                 while True:
                     message = await queue.get()
-                    yield message
                     if message["kind"] in ("end", "error"):
-                        cancel = None
+                        cancel = None  # before the reader has it: it may leave right then
+                        yield message
                         return
+                    yield message
                     if message["sequence"] % _ACK_EVERY == _ACK_EVERY - 1:
                         await link.send({"kind": "ack", "id": identity, "sequence": message["sequence"]})
         except TimeoutError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import random
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -115,7 +116,7 @@ class Transport:
         """Ask once and give the answer while it is read; errors as this module promises, from reading it, too."""
         context = self._trust.context() if self.target.url.startswith("https:") else True
         with contextlib.ExitStack() as stack:
-            body: Any = request.data
+            body: Any = None if request.data is None else io.BytesIO(request.data)  # bytes are sent in one go
             headers = {**self._authorization(), **(request.headers or {})}
             if request.json is not None:
                 body = orjson.dumps(request.json)

@@ -19,6 +19,7 @@ from .services import Services
 
 _ITEMS_MAX, _ITEMS_BYTES = 10_000, 16 << 20
 _PROTOCOL_ERROR = 4000
+_SILENCE_S = 10.0
 
 
 async def list_clusters(services: Services, call: Call) -> web.StreamResponse:
@@ -119,25 +120,54 @@ async def _collected(answers: AsyncGenerator[dict[str, Any], None]) -> tuple[web
 async def _streamed(
     request: web.Request, answers: AsyncGenerator[dict[str, Any], None], ended: dict[str, Any]
 ) -> tuple[web.StreamResponse, dict[str, Any]]:
-    """Send messages as lines; an error before the first item has its own status."""
+    """Send messages as lines; an error before anything was sent has its own status.
+
+    Silence is filled with empty lines, so that nobody between us takes the connection for dead.
+    """
     response: web.StreamResponse | None = None
-    async for message in answers:
-        if response is None:
-            if message["kind"] == "error":
-                return _error(message), message
-            response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-            await response.prepare(request)
-        try:
-            async with asyncio.timeout(inspector.SLOW_READER_S):
-                await response.write(orjson.dumps(message) + b"\n")
-        except TimeoutError:
-            return response, {**ended, "reason": Reason.SLOW_READER.value}
-        if message["kind"] in ("end", "error"):
-            ended = message
+    async with contextlib.aclosing(_with_pauses(answers, _SILENCE_S)) as lines:
+        async for message in lines:
+            if response is None:
+                if message is not None and message["kind"] == "error":
+                    return _error(message), message
+                response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+                await response.prepare(request)
+            try:
+                async with asyncio.timeout(inspector.SLOW_READER_S):
+                    await response.write((orjson.dumps(message) if message is not None else b"") + b"\n")
+            except TimeoutError:
+                return response, {**ended, "reason": Reason.SLOW_READER.value}
+            if message is not None and message["kind"] in ("end", "error"):
+                ended = message
     if response is None:
         raise Refusal(Reason.INTERNAL, "the answers ended without an end")
     await response.write_eof()
     return response, ended
+
+
+async def _with_pauses(
+    answers: AsyncGenerator[dict[str, Any], None], pause_s: float
+) -> AsyncGenerator[dict[str, Any] | None, None]:
+    """Yield the answers, and None whenever there was none for so long."""
+    coming: asyncio.Future[dict[str, Any]] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(answers))
+            done, _ = await asyncio.wait((coming,), timeout=pause_s)
+            if not done:
+                yield None
+                continue
+            try:
+                message = coming.result()
+            except StopAsyncIteration:
+                return
+            coming = None
+            yield message
+    finally:
+        if coming is not None:
+            coming.cancel()
+            with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
+                await coming
 
 
 def _error(message: dict[str, Any]) -> web.Response:
