@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "scripts")]
+sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "tests" / "e2e"), str(ROOT / "scripts")]
 
 import go_tools  # noqa: E402
 import tools  # noqa: E402
@@ -23,6 +22,7 @@ from harness.node.cluster import Node, Outside  # noqa: E402
 from speedscale_kube import Client, Ref  # noqa: E402
 
 _XTABLES = next(Path("/usr/lib").glob("*/xtables"), None)
+SHELL = "localhost/tests/shell:1"
 _numbers = itertools.count(1)
 
 
@@ -77,15 +77,22 @@ def namespace(request: pytest.FixtureRequest, kube: Client) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def shell_image(node: Node, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An image with a shell, a web server and client, and iptables: `sh`, `httpd`, `wget`, `nc`, `nslookup`, ..."""
-    if shutil.which("busybox") is None:
-        pytest.skip("busybox is not installed; apt-get install busybox-static")
+def shell_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of an image with `sh`, `httpd`, `curl`, `nc`, `nslookup`, `iptables` and a few more."""
+    if lacking := tools.missing({"busybox": "busybox-static", "curl": "curl"}):
+        pytest.skip(f"needs {', '.join(lacking)}; apt-get install {' '.join(sorted(lacking.values()))}")
     folder = tmp_path_factory.mktemp("shell")
-    applets = ("sh", "httpd", "wget", "nc", "nslookup", "cat", "echo", "ls", "mkdir", "sleep", "test", "id", "stat")
+    applets = ("sh", "httpd", "nc", "nslookup", "cat", "echo", "ls", "mkdir", "sleep", "test", "id", "stat", "touch")
     programs.add(folder, "busybox", *applets)
+    programs.add(folder, "curl")
     programs.add(folder, "iptables", "iptables", "iptables-save", plugins=_XTABLES)
     (folder / "tmp").mkdir()
-    reference = "localhost/tests/shell:1"
-    node.load(archive.write(folder, reference, folder.parent / "shell.tar", entrypoint=("/usr/bin/sh",)))
-    return reference
+    (folder / "tmp").chmod(0o1777)
+    return archive.write(folder, SHELL, folder.parent / f"{folder.name}.tar", entrypoint=("/usr/bin/sh",))
+
+
+@pytest.fixture(scope="session")
+def shell_image(node: Node, shell_archive: Path) -> str:
+    """The name of that image, which the node has."""
+    node.load(shell_archive)
+    return SHELL

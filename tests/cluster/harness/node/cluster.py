@@ -93,13 +93,12 @@ class Node(Reached):
         while self._started:
             self._started.pop().stop()
         if self._keeper is not None:
-            assert self._keeper.stdin is not None or self._detached
             self._keeper.terminate()
             code = self._keeper.wait(_STOP_S)
             if self._keeper.stdin is not None:
                 self._keeper.stdin.close()
             self._keeper = None
-            assert code == 0, f"cgroups are left: {sorted(cgroups.left())}"
+            assert code != 1, f"cgroups are left: {sorted(cgroups.left())}"
         elif (pid := self._owner()) is not None:
             os.kill(pid, signal.SIGTERM)
             self.until(lambda: self._owner() is None, "the node is gone", _STOP_S)
@@ -162,10 +161,11 @@ class Node(Reached):
         """Return a command line that runs `command` there."""
         first = self._first()
         assert first is not None, "the node does not run"
+        into = ["nsenter", f"--target={first}", "--pid"]  # with the node's processes: they end together
         if where == "node":
-            return ["nsenter", f"--net=/proc/{first}/ns/net", f"--mount=/proc/{first}/ns/mnt", "--", *command]
+            return [*into, "--net", "--mount", "--", *command]
         pid = json.loads((self.folder / "told.json").read_text(encoding="utf-8"))["outside"]
-        return ["nsenter", f"--net=/proc/{first}/root/proc/{pid}/ns/net", "--", *command]
+        return [*into, f"--net=/proc/{first}/root/proc/{pid}/ns/net", "--", *command]
 
     def outside(self) -> Outside:
         """Return the world outside of the cluster."""

@@ -262,6 +262,8 @@ def _dns(layout: Layout) -> None:
     """Write the Corefile and the Service, and let CoreDNS read what it answers from."""
     hosts = layout.folder / "hosts"
     hosts.write_text(f"{places.OUTSIDE_IP} {places.OUTSIDE_NAME}\n", encoding="ascii")
+    nobody = layout.folder / "nobody.zone"  # whoever is not among the hosts does not exist
+    nobody.write_text(". 5 IN SOA nobody. nobody. 1 5 5 5 5\n. 5 IN NS nobody.\n", encoding="ascii")
     port = layout.ports["coredns"]
     text = f"""
 {places.DNS_DOMAIN}:{port} in-addr.arpa:{port} ip6.arpa:{port} {{
@@ -278,7 +280,9 @@ def _dns(layout: Layout) -> None:
     hosts {hosts} {{
         reload 500ms
         ttl 5
+        fallthrough
     }}
+    file {nobody} .
 }}
 """
     (layout.folder / "Corefile").write_text(text, encoding="utf-8")

@@ -26,6 +26,13 @@ from harness.node import cgroups, components, gateway, keeper, places, room, vol
 _LOOK_S = 0.2
 
 
+class _Cluster(Cluster):
+    """One whose folder stays for who wants to know why it did not start; `keeper` removes it."""
+
+    def destroy(self) -> None:
+        self.stop()
+
+
 def main(folder: Path, cgroup: str, listener: socket.socket) -> int:
     """Be the node until killed; 1 when it could not be started, with the reason in `<folder>/told.json`."""
     os.environ["PATH"] = places.PATH
@@ -35,7 +42,9 @@ def main(folder: Path, cgroup: str, listener: socket.socket) -> int:
         cgroups.make(cgroup)
         port = listener.getsockname()[1]
         (pause,) = go_tools.ensure("pause")
-        cluster = Cluster(folder, components=components.components(cgroup, pause), plan=components.plan(port), say=_say)
+        cluster = _Cluster(
+            folder, components=components.components(cgroup, pause), plan=components.plan(port), say=_say
+        )
         cluster.start()
         gateway.serve(listener, HOST, port)
     except Exception as error:  # whoever waits for us cannot see our end

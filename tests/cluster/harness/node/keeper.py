@@ -55,8 +55,11 @@ def main(folder: Path, listener: int, *, attached: bool) -> int:
     if attached:
         threading.Thread(target=_until_closed, args=(end,), daemon=True).start()
     while not end.wait(_LOOK_S):
-        if child.poll() is not None:
+        if child.poll() is not None:  # its owner may want to read why, and may be gone
             tell(folder, {"failed": "its first process ended"})
+            cgroups.remove(cgroup)
+            if not attached:
+                return 1
             end.wait()
     for first in children(child.pid):  # its end is that of all processes of the node
         _kill(first)
