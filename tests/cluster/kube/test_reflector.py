@@ -169,8 +169,10 @@ def test_a_watch_goes_on_over_a_restart_of_the_api_server(
     admin.apply(config_map(place, "a"), "tests")
     it = mirror(admin, place)
     it.shows(a="x")
+    until(lambda: Sign.WATCH_OPENED in it.signs, "it watches")
+    before = it.signs.count(Sign.WATCH_OPENED)
     uncached.restart()
-    until(lambda: it.signs.count(Sign.WATCH_OPENED) > 1, "it watches again")
+    until(lambda: it.signs.count(Sign.WATCH_OPENED) > before, "it watches again")
     admin.apply(config_map(place, "b"), "tests")
     it.shows(a="x", b="x")
     assert it.signs.count(Sign.LISTED) == 1, "etcd remembers: nothing is listed"
