@@ -35,6 +35,7 @@ class Tier:
     root: bool = False
     heavy: bool = False
     workers: str = "2"
+    together: bool = False  # the tests of a file share what is costly, so one worker runs them
     builds: tuple[str, ...] = ()  # programs of go_tools
     some: dict[str, str] = field(default_factory=dict)  # programs that some of its tests skip without
 
@@ -59,7 +60,7 @@ TIERS = (
         "tests/cluster",
         {"go": "golang-go"},
         heavy=True,
-        workers="0",
+        together=True,
         builds=go_tools.CONTROL_PLANE,
         some=tools.CLUSTER,
     ),
@@ -144,6 +145,7 @@ def _run(tier: Tier) -> Row:
     report = RESULTS / f"{tier.name}.xml"
     report.unlink(missing_ok=True)
     command = [PYTHON, "-m", "pytest", tier.folder, "-q", f"--junitxml={report}", "-n", tier.workers]
+    command += ["--dist", "loadfile"] if tier.together else []
     started = time.monotonic()
     environment = {**os.environ, "HYPOTHESIS_PROFILE": "ci" if CI else "default"}
     code = subprocess.call(command, cwd=ROOT, env=environment)
