@@ -27,7 +27,7 @@ BASE = "speedscale-operator"
 
 STARTED_WITH = frozenset(
     {"WEBHOOK_HOST", "WEBHOOK_PORT", "HEALTH_HOST", "HEALTH_PORT", "SNAPSHOT_DIR"}
-    | {"ADMISSION_MAX_BYTES", "ADMISSION_DEADLINE_S", "SHUTDOWN_GRACE_S", "BACKEND_CA_FILE"}
+    | {"ADMISSION_MAX_BYTES", "ADMISSION_DEADLINE_S", "SHUTDOWN_GRACE_S", "BACKEND_CA_FILE", "ANALYSE_TIMEOUT"}
 )
 """Keys that the ConfigMap does not carry: the environment's word holds until a ConfigMap says otherwise."""
 
