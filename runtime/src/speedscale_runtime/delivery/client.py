@@ -86,7 +86,8 @@ class Collector:
 
     def upload(self, folder: Path, path: str, deadline_s: float) -> None:
         """PUT a folder's files, packed once, until they are stored; TransientError or PermanentError says why not."""
-        with tempfile.TemporaryFile() as packed:
+        # beside the results: /tmp of a pod is small
+        with tempfile.TemporaryFile(dir=folder if folder.is_dir() else None) as packed:
             archive.pack(folder, packed)
             size = packed.tell()
 
