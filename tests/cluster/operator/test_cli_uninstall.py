@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from harness.cluster import Cluster
 from harness.definitions import define, established
 from harness.nodes import Nodes
@@ -28,9 +30,9 @@ LABELLED = {"app": NAME, "app.kubernetes.io/part-of": "speedscale", "controlplan
 
 @pytest.fixture
 def uninstall(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Uninstall:
-    def run(*arguments: str) -> tuple[int, dict[str, Any], str]:
+    def run(*arguments: str, kubeconfig: Path | None = None) -> tuple[int, dict[str, Any], str]:
         capsys.readouterr()
-        code = main(["uninstall", *arguments, "--kubeconfig", str(cluster.kubeconfig), "-o", "json"])
+        code = main(["uninstall", *arguments, "--kubeconfig", str(kubeconfig or cluster.kubeconfig), "-o", "json"])
         printed = capsys.readouterr()
         return code, json.loads(printed.out) if printed.out else {}, printed.err
 
@@ -166,9 +168,34 @@ def test_after_the_operator_and_its_namespace_went(
     assert_nothing_left(kube, installed.namespace)
 
 
+REMOVAL = Path(__file__).parents[3] / "examples" / "argocd" / "removal"
+
+
+@pytest.fixture
+def account(installed: Installation, cluster: Cluster, kube: Client, tmp_path: Path) -> Iterator[Path]:
+    """A kubeconfig of the account that the example's PreDelete hook has."""
+    made = [obj for obj in yaml.safe_load_all((REMOVAL / "rights.yaml").read_text()) if obj]
+    for obj in made:
+        for holder in (obj["metadata"], *obj.get("subjects", ())):
+            if "namespace" in holder:
+                holder["namespace"] = installed.namespace
+        kube.apply(obj, "tests")
+    name = made[0]["metadata"]["name"]
+    token = cluster.kubectl("create", "token", name, "-n", installed.namespace, "--duration=2h").strip()
+    document = yaml.safe_load(cluster.kubeconfig.read_text("utf-8"))
+    document["users"][0]["user"] = {"token": token}
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(document))
+    path.chmod(0o600)
+    yield path
+    for obj in made[1:]:
+        kube.delete(kube.ref(obj))
+
+
 def test_revert_only_leaves_the_installation_to_the_tool_that_made_it(
-    installed: Installation, cluster: Cluster, kube: Client, namespace: str, uninstall: Uninstall
+    installed: Installation, cluster: Cluster, kube: Client, namespace: str, uninstall: Uninstall, account: Path
 ) -> None:
+    """By the account of the example's hook, which may do this and no more."""
     which, before = captured(cluster, kube, "cart", namespace)
     operator = Ref("apps/v1", "Deployment", installed.namespace, NAME)
     tracked = {"argocd.argoproj.io/tracking-id": f"speedscale:apps/Deployment:{installed.namespace}/{NAME}"}
@@ -180,11 +207,15 @@ def test_revert_only_leaves_the_installation_to_the_tool_that_made_it(
     kubelet = Kubelet(cluster.client(), installed)
     kubelet.start()
     try:
-        code, said, err = uninstall("--yes", "--revert-only", "--timeout", "60s")
+        (container,) = yaml.safe_load((REMOVAL / "job.yaml").read_text())["spec"]["template"]["spec"]["containers"]
+        verb, *rest = [installed.namespace if one == "speedscale" else one for one in container["args"]]
+        assert verb == "uninstall"
+        code, said, err = uninstall(*rest, "--timeout", "60s", kubeconfig=account)
     finally:
         kubelet.end.set()
         kubelet.join()
     assert (code, said["left"]) == (0, []), err
+    assert "forbidden" not in err
     assert_given_back(kube, which, before)
     assert kube.get(operator)["spec"]["replicas"] == 0
     assert established(kube.get(CRD))
