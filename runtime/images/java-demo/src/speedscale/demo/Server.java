@@ -31,7 +31,7 @@ public final class Server {
     int port = environment.number("PORT", 8080, 0, 65535);
     int grace = environment.number("DRAIN_SECONDS", 3, 0, 60);
     int delay = environment.number("DELAY_MS", 0, 0, 60_000);
-    var timeout = Duration.ofMillis(environment.number("DEPENDENCY_TIMEOUT_MS", 2000, 50, 60_000));
+    var timeout = Duration.ofMillis(environment.number("DEPENDENCY_TIMEOUT_MS", 5000, 50, 60_000));
     var url = environment.url("DEPENDENCY_URL");
     var proxies = Proxies.of(environment);
     String chain = environment.text("TLS_CERT_FILE", "");
