@@ -246,3 +246,4 @@ def test_bad_settings_are_refused_by_name(empty: Any, environment: dict[str, str
     assert done.code == 2
     assert told in done.err
     assert empty.saved() == before
+    assert empty.program("iptables", ON_FAILURE="pass", **environment).code == 0, "never in the way"

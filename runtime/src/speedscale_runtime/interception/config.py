@@ -21,12 +21,13 @@ from .model import Address, Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """What both programs are told. `backend` is auto, nft or legacy; `on_failure` is fail or pass."""
+    """What both programs are told. `backend` is auto, nft or legacy.
+
+    ON_FAILURE and TERMINATION_LOG are for `program`, which needs them also where settings are wrong.
+    """
 
     log_level: str = "info"
     backend: str = "auto"
-    on_failure: str = "fail"
-    termination_log: str = ""
     resolve_timeout_s: float = 10.0
     on_the_node: bool = False
 
@@ -117,8 +118,6 @@ def _common(v: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     return {
         "log_level": v["LOG_LEVEL"],
         "backend": v["IPTABLES_BACKEND"],
-        "on_failure": v["ON_FAILURE"],
-        "termination_log": v["TERMINATION_LOG"],
         "resolve_timeout_s": float(v["RESOLVE_TIMEOUT_S"]),
         "on_the_node": bool(set(pod) & set(node)),
     }

@@ -25,7 +25,7 @@ from .config import Common
 from .pod import Network
 
 _LAST_WORDS_MAX: Final = 3500  # the kubelet keeps 4096 bytes
-_REMOVAL: Final = frozenset({"LOG_LEVEL", "IPTABLES_BACKEND", "TERMINATION_LOG"})
+_REMOVAL: Final = frozenset({"LOG_LEVEL", "IPTABLES_BACKEND"})
 
 log = structlog.get_logger()
 
@@ -58,19 +58,25 @@ def run(program: Program, argv: Sequence[str], environ: Mapping[str, str]) -> in
     """Do what the arguments say; returns the exit code."""
     args = _parser(program).parse_args(argv)
     logs.configure(program.name.removeprefix("speedscale-"), environ.get("LOG_LEVEL", "info"))
+    last_words = _LastWords(environ.get("TERMINATION_LOG", "/dev/termination-log"))
+    # of the environment itself: the settings may be what is wrong
+    may_pass = environ.get("ON_FAILURE") == "pass" and not (args.check or args.print or args.remove)
     if args.remove:
         environ = {name: value for name, value in environ.items() if name in _REMOVAL}
     try:
-        prepared = program.prepare(environ, args.remove)
+        return _carry_out(program, program.prepare(environ, args.remove), args, last_words)
     except ConfigError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{program.name}: {problem}\n")
-        _last_words(environ.get("TERMINATION_LOG", "/dev/termination-log"), {"error": list(error.problems)})
-        return 2
-    try:
-        return _carry_out(program, prepared, args)
+        cause, told = "settings", list(error.problems)
     except PermanentError as error:
-        return _failed(program, prepared.settings, error, may_pass=not (args.check or args.print))
+        cause, told = error.reason, [str(error)]
+    except Exception as error:
+        log.exception("rules_fault")
+        cause, told = "fault", [f"{type(error).__name__}: this is a mistake of the program's own"]
+    for line in told:
+        sys.stderr.write(f"{program.name}: {line}\n")
+    log.error("rules_failed", cause=cause, follows="the pod starts without" if may_pass else "exit code 2")
+    last_words.say({"error": told, "cause": cause})
+    return 0 if may_pass else 2
 
 
 def _parser(program: Program) -> argparse.ArgumentParser:
@@ -82,7 +88,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     return parser
 
 
-def _carry_out(program: Program, prepared: Prepared, args: argparse.Namespace) -> int:
+def _carry_out(program: Program, prepared: Prepared, args: argparse.Namespace, last_words: _LastWords) -> int:
     settings = prepared.settings
     if settings.on_the_node and not args.remove:
         raise PermanentError(
@@ -107,7 +113,7 @@ def _carry_out(program: Program, prepared: Prepared, args: argparse.Namespace) -
     state = _state(report, removing=args.remove)
     log.info(f"rules_{state}", backend=report.backend, digests=report.digests, rules=report.rules)
     said = {key: value for key, value in asdict(report).items() if value}
-    _last_words(settings.termination_log, {"state": state, **said})
+    last_words.say({"state": state, **said})
     return 0
 
 
@@ -122,22 +128,20 @@ def _tell(report: Report) -> None:
         log.warning("rules_note", note=note)
 
 
-def _failed(program: Program, settings: Common, error: PermanentError, *, may_pass: bool) -> int:
-    passed = may_pass and settings.on_failure == "pass"
-    follows = "the pod starts without" if passed else "the pod does not start"
-    sys.stderr.write(f"{program.name}: {error}\n")
-    log.error("rules_failed", cause=error.reason, follows=follows if may_pass else "nothing was changed")
-    _last_words(settings.termination_log, {"error": [str(error)], "cause": error.reason})
-    return 0 if passed else 2
+class _LastWords:
+    """The file from which the kubelet takes what a container says at its end; never a reason to fail."""
 
+    def __init__(self, path: str) -> None:
+        self._path = Path(path) if path else None
 
-def _last_words(path: str, said: Mapping[str, object]) -> None:
-    """Write what was done where the kubelet picks it up; never a reason to fail."""
-    target = Path(path)
-    try:
-        if path and target.exists():
-            text = json.dumps(said, default=str)
-            short = {k: v for k, v in said.items() if k in ("state", "digests", "backend", "cause", "rules")}
-            target.write_text(text if len(text) <= _LAST_WORDS_MAX else json.dumps(short, default=str), "utf-8")
-    except OSError as error:
-        log.warning("last_words_not_written", error=type(error).__name__)
+    def say(self, said: Mapping[str, object]) -> None:
+        """Write what was done, where there is such a file; shortened to what it may hold."""
+        if self._path is None:
+            return
+        try:
+            if self._path.exists():
+                text = json.dumps(said, default=str)
+                short = {k: v for k, v in said.items() if k in ("state", "digests", "backend", "cause", "rules")}
+                self._path.write_text(text if len(text) <= _LAST_WORDS_MAX else json.dumps(short, default=str), "utf-8")
+        except OSError as error:
+            log.warning("last_words_not_written", error=type(error).__name__)

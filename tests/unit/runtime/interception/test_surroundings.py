@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from speedscale_runtime.interception import backend, iptables, pod, resolving, routes, smartdns
+from speedscale_runtime.interception import program as program_module
 from speedscale_runtime.interception.backend import Backend, Cause
 from speedscale_runtime.interception.mesh import Found, Mesh
 from speedscale_runtime.interception.model import Family
@@ -176,3 +178,21 @@ def test_what_is_said_of_meshes(found: Found, istio_cni: bool, told: list[str]) 
 def test_smartdns_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert smartdns.main() == 0
     assert "nothing_to_do" in capsys.readouterr().err
+
+
+def test_a_mistake_of_our_own_holds_no_pod_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: str, __: list[str]) -> Backend:
+        raise ZeroDivisionError
+
+    log = tmp_path / "termination-log"
+    log.touch()
+    monkeypatch.setattr(program_module, "choose", broken)
+    monkeypatch.setenv("TERMINATION_LOG", str(log))
+    assert iptables.main([]) == 2
+    monkeypatch.setenv("ON_FAILURE", "pass")
+    assert iptables.main([]) == 0
+    assert iptables.main(["--check"]) == 2
+    assert json.loads(log.read_text())["cause"] == "fault"
+    assert "ZeroDivisionError: this is a mistake of the program's own" in capsys.readouterr().err
