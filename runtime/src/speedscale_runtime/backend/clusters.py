@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -100,11 +100,13 @@ class Clusters:
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database, self._metrics = database, metrics
         self._links: dict[str, Link] = {}
+        self._gone: dict[str, dict[str, Any]] = {}  # until it is written down
 
     async def listed(self) -> list[dict[str, Any]]:
         """Return every cluster that is or was connected."""
         rows = await self._database.run(lambda c: c.execute("SELECT name, document FROM clusters").fetchall())
         known = {str(name): orjson.loads(document) for name, document in rows}
+        known |= self._gone
         known |= {name: _shown(link) for name, link in self._links.items()}
         return [known[name] for name in sorted(known)]
 
@@ -137,21 +139,27 @@ class Clusters:
         link.lost()
         if self._links.get(link.cluster) is not link:
             return
+        shown = {**_shown(link), "connected": False, "since": _now()}
+        del self._links[link.cluster]
+        self._gone[link.cluster] = shown
+        self._metrics.clusters(len(self._links))
         log.info("cluster_disconnected", cluster=link.cluster)
-        document = orjson.dumps({**_shown(link), "connected": False, "since": _now()}).decode()
 
         def work(connection: Any) -> None:
-            connection.execute("INSERT OR REPLACE INTO clusters VALUES (?, ?)", (link.cluster, document))
+            row = (link.cluster, orjson.dumps(shown).decode())
+            connection.execute("INSERT OR REPLACE INTO clusters VALUES (?, ?)", row)
             connection.execute(
                 "DELETE FROM clusters WHERE name NOT IN (SELECT name FROM clusters ORDER BY"
                 " json_extract(document, '$.since') DESC LIMIT ?)",
                 (_KNOWN_MAX,),
             )
 
+        # whoever waits here may be cancelled, since the connection is gone; what is to be written is not
+        await asyncio.shield(self._written(link.cluster, work))
+
+    async def _written(self, cluster: str, work: Callable[[Any], None]) -> None:
         await self._database.run(work)
-        if self._links.get(link.cluster) is link:  # only now, so that the cluster is known at any moment
-            del self._links[link.cluster]
-        self._metrics.clusters(len(self._links))
+        self._gone.pop(cluster, None)
 
     async def run(
         self,

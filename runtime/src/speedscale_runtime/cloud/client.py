@@ -245,9 +245,9 @@ class CloudClient:
         """Return API keys: `id`, `name`, `scopes`, `createdAt`, `lastUsedAt`; never a key itself."""
         return (await self._page("/v1/keys", {})).items
 
-    async def create_key(self, name: str, scopes: list[str]) -> Json:
+    async def create_key(self, name: str, scopes: list[str], labels: Mapping[str, str] | None = None) -> Json:
         """Make a key; the answer is the only time that `key` is shown."""
-        request = Request("POST", "/v1/keys", json={"name": name, "scopes": scopes})
+        request = Request("POST", "/v1/keys", json={"name": name, "scopes": scopes, "labels": dict(labels or {})})
         return _object(await self._transport.ask(request, repeat=False))
 
     async def delete_key(self, identity: str) -> None:
@@ -257,6 +257,33 @@ class CloudClient:
     async def whoami(self) -> Json:
         """Return `name` and `scopes` of the key in use, and the backend's `version`: whether all is well."""
         return await self._get("/v1/whoami")
+
+    # any resource by its path, for verbs that treat all kinds alike
+
+    async def listed(self, path: str, query: Query, limit: int) -> list[Json]:
+        """Return at most `limit` items of a list, over as many pages as that takes."""
+        paged = path not in ("/v1/clusters", "/v1/keys", "/v1/testconfigs") and not path.startswith("/v1/rules/")
+        found: list[Json] = []
+        cursor = ""
+        while True:
+            more: Query = {"limit": min(limit - len(found), 1000), "cursor": cursor or None} if paged else {}
+            page = await self._page(path, {**query, **more})
+            found += page.items
+            cursor = page.cursor
+            if not cursor or len(found) >= limit:
+                return found[:limit]
+
+    async def document(self, path: str) -> Json:
+        """Return the document of a resource."""
+        return await self._get(path)
+
+    async def put_document(self, path: str, document: Mapping[str, Any]) -> None:
+        """Store the document of a resource."""
+        await self._put(path, document)
+
+    async def delete(self, path: str) -> None:
+        """Delete a resource."""
+        await self._transport.ask(Request("DELETE", path))
 
     async def _get(self, path: str) -> Json:
         return _object(await self._transport.ask(Request("GET", path)))
