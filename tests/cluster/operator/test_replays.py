@@ -118,6 +118,26 @@ def test_a_full_replay_from_creation_to_clean_up(stage: Stage, shop: Shop) -> No
     assert (made["state"], made["tests"]) == ("Passed", 1)
 
 
+def test_without_its_collector_s_word_the_generators_own_counts(stage: Stage, shop: Shop, kube: Client) -> None:
+    shop.replay()
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    own = stage.settings.namespace
+    live = shop.get("TrafficReplay", NAME)
+    assert live is not None
+    selector = f"replay.speedscale.com/id={live['metadata']['uid']}"
+    (service,) = kube.list("v1", "Service", own, labels=selector)
+    job = shop.get("Job", f"speedscale-generator-{NAME}")
+    assert job is not None
+    given = {e["name"]: e.get("value", "") for e in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert given["COLLECTOR_URL"] == f"https://{service['metadata']['name']}.{own}.svc"
+    assert service["spec"]["ports"][0]["targetPort"] == "https"
+    run(stage, shop)
+    made = report(shop)
+    assert (made["state"], made["summary"]["requests"], made["url"]) == ("Passed", 10, "")
+    assert any("the collector made no report in time" in note for note in made["notes"])
+    assert "reportURL" not in shop.status()
+
+
 def test_missed_goals_are_what_ci_reads(stage: Stage, shop: Shop) -> None:
     shop.replay()
     run(stage, shop, MISSED)
