@@ -16,7 +16,6 @@ from speedscale_schemas import trafficreplay
 from .operator_config import ALL_SECRETS, drift, makes_certificates
 
 READ: Final = ("get", "list", "watch")
-APPLY: Final = ("get", "list", "watch", "create", "patch")
 OWN: Final = ("get", "list", "watch", "create", "patch", "delete")
 
 _ADMISSION = ("admissionregistration.k8s.io",)
@@ -211,7 +210,8 @@ def _managed(values: Values) -> tuple[Grant, ...]:
         verbs: tuple[str, ...] = OWN
         reason = "profile operator: managed components are made out of the bundle"
     elif drift(values) == "enforce":
-        verbs, reason = APPLY, "`operator.drift: enforce`: managed components that were changed are restored"
+        # What is not there is git's to make: only told.
+        verbs, reason = (*READ, "patch"), "`operator.drift: enforce`: managed components that were changed are restored"
     elif drift(values) == "report":
         verbs, reason = READ, "`operator.drift: report`: managed components are compared with the bundle"
     else:

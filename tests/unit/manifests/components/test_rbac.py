@@ -114,7 +114,7 @@ def test_a_ca_bundle_that_others_inject_is_never_written(tree: dict[str, Any], w
     [
         ({"operator": {"drift": "off"}}, set()),
         ({}, {"get", "list", "watch"}),
-        ({"operator": {"drift": "enforce"}}, {"get", "list", "watch", "create", "patch"}),
+        ({"operator": {"drift": "enforce"}}, {"get", "list", "watch", "patch"}),
         ({"profile": "operator"}, {"get", "list", "watch", "create", "patch", "delete"}),
     ],
 )
