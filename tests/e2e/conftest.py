@@ -16,8 +16,11 @@ sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "tests" / "e2e"), st
 
 import go_tools  # noqa: E402
 import tools  # noqa: E402
+from harness.argocd import ArgoCD  # noqa: E402
+from harness.gitserver import GitServer  # noqa: E402
 from harness.node import archive, programs  # noqa: E402
 from harness.node.cluster import Node, Outside  # noqa: E402
+from harness.repository import Repository  # noqa: E402
 
 from speedscale_kube import Client, Ref  # noqa: E402
 
@@ -74,6 +77,29 @@ def namespace(request: pytest.FixtureRequest, kube: Client) -> Iterator[str]:
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, "tests")
     yield name
     kube.delete(Ref("v1", "Namespace", "", name))
+
+
+@pytest.fixture(scope="session")
+def argo(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCD]:
+    """Argo CD on the node's API server; what it applies runs."""
+    if lacking := tools.missing(tools.CLUSTER):
+        pytest.skip(f"needs {', '.join(lacking)}; apt-get install {' '.join(sorted(lacking.values()))}")
+    try:
+        go_tools.ensure("argocd", "kustomize")
+    except go_tools.ToolMissing as error:
+        pytest.skip(str(error).partition("\n")[0])
+    with ArgoCD(node, tmp_path_factory.mktemp("argocd") / "it", pods=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def repository(argo: ArgoCD, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """A user's empty repository, which Argo CD reads from a git server; its files are the test's."""
+    folder = tmp_path_factory.mktemp("repository")
+    made = Repository(folder)
+    with GitServer(folder, folder) as server:
+        made.url = server.url(made.bare.stem)
+        yield made
 
 
 @pytest.fixture(scope="session")

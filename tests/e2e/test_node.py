@@ -14,7 +14,7 @@ from harness.certificates import Authority
 from harness.node import places
 from harness.node.cluster import Node, Outside
 
-from speedscale_kube import Client, Ref
+from speedscale_kube import Client, Object, Ref
 from speedscale_schemas.errors import PermanentError
 
 WEBHOOK = Path(__file__).with_name("webhook.py")
@@ -253,7 +253,7 @@ def test_a_webhook_in_a_pod_behind_a_service_is_asked(
         kube.delete(kube.ref(configuration))
 
 
-def _python_pod(namespace: str, name: str, image: str) -> dict[str, object]:
+def _python_pod(namespace: str, name: str, image: str) -> Object:
     """A pod with this machine's Python, which it mounts."""
     folders = [folder for folder in ("/usr", "/lib", "/lib64", sys.base_prefix) if Path(folder).exists()]
     folders = [one for one in dict.fromkeys(folders) if one == "/usr" or not one.startswith("/usr/")]

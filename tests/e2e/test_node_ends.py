@@ -49,6 +49,8 @@ class Machine:
 def machine() -> Machine:
     """Look at this machine, from its own namespaces."""
     mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()}
+    # others may make network namespaces meanwhile; containerd's would begin with cni-
+    mounts = {one for one in mounts if not one.startswith("/run/netns/") or one.startswith("/run/netns/cni-")}
     links = {line.split(": ")[1] for line in _told("ip", "-o", "link").splitlines()}
     rules = {line for line in _told("iptables-save").splitlines() if line.startswith((":", "-A"))}
     settings = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")

@@ -32,11 +32,11 @@ import yaml
 from speedscale_kube import Object, Ref
 from speedscale_kube.errors import NotFoundError
 
-from .cluster import PATIENCE, Cluster
 from .components import HOST, free_ports
 from .definitions import define
 from .nodes import Nodes
 from .process import NotReady, Process
+from .reached import PATIENCE, Reached
 
 NAMESPACE = "argocd"
 MANAGER = "tests"
@@ -75,10 +75,10 @@ class _Program:
 
 
 class ArgoCD:
-    """Argo CD for one cluster, with nodes that run what it applies."""
+    """Argo CD for one cluster; where that has no node (`pods` False), with one that says it runs what is applied."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.cluster, self.folder = cluster, folder.absolute()
+    def __init__(self, cluster: Reached, folder: Path, *, pods: bool = False) -> None:
+        self.cluster, self.folder, self._pods = cluster, folder.absolute(), pods
         self.kube = cluster.client()
         self.nodes = Nodes(cluster.client())
         self.ports: dict[str, int] = {}
@@ -99,7 +99,7 @@ class ArgoCD:
         self._stop_processes()
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
-            self.nodes.stop()
+            self.nodes.stop()  # one that was not started only closes its client
         finally:
             self.kube.close()
 
@@ -116,7 +116,8 @@ class ArgoCD:
                 self._stop_processes()
                 if attempt == _ATTEMPTS or "address already in use" not in str(error).lower():
                     raise
-        self.nodes.start()
+        if not self._pods:
+            self.nodes.start()
 
     def app(self, name: str) -> Object:
         """Return an Application as it is; NotFoundError."""

@@ -48,7 +48,8 @@ class Nodes:
     def stop(self) -> None:
         """End the thread; what broke in it is raised here."""
         self._end.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._client.close()
         if self.failure is not None:
             raise self.failure
