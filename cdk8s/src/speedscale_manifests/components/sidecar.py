@@ -129,7 +129,13 @@ def _proxy(values: Values, mounts: list[Manifest]) -> Manifest:
         {},
         command=["speedscale-goproxy"],
         restartPolicy=gap("sidecar_restart_policy"),
-        env=[*_identity_env(values), *_proxy_env(), *_tls_env(), *senders.sender_env(values)],
+        env=[
+            *_identity_env(values),
+            *_proxy_env(),
+            *_tls_env(),
+            *senders.sender_env(values),
+            env("SIDECAR_RESTART_POLICY", gap("sidecar_restart_policy")),
+        ],
         ports=[
             {"name": "proxy-in", "containerPort": gap("proxy_in_port"), "protocol": "TCP"},
             {"name": "proxy-out", "containerPort": gap("proxy_out_port"), "protocol": "TCP"},
@@ -137,7 +143,9 @@ def _proxy(values: Values, mounts: list[Manifest]) -> Manifest:
             {"name": "proxy-metrics", "containerPort": gap("metrics_port"), "protocol": "TCP"},
         ],
         securityContext=_proxy_security(values),
-        # As a restartable init container it holds the application back until it listens.
+        # The application is held back until we take connections: of a restartable init container by the startup probe,
+        # of an ordinary one by the hook, since the next container is started when it has ended (with 0 in any case).
+        lifecycle={"postStart": {"exec": {"command": ["speedscale-goproxy", "wait"]}}},
         startupProbe=http_probe("/readyz", HEALTH_PORT, period_s=1, failures=60),
         readinessProbe=http_probe("/readyz", HEALTH_PORT, period_s=10, failures=3),
         volumeMounts=[*mounts, senders.mount(), gap("certificate_mounts")],  # type: ignore[list-item]

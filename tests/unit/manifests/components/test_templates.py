@@ -19,21 +19,6 @@ from speedscale_schemas.templates import GAPS, examples, fill, gaps
 
 Build = Callable[..., Any]
 SETTINGS = {"generator": "generator", "responder": "responder", "sidecar": "goproxy"}
-LATER = {
-    # Documented names that the proxy accepts and does not serve yet, or leaves to init containers.
-    "speedscale-goproxy": {
-        "DIAGNOSTICS",
-        "HOST_RESOLUTION",
-        "KUBE_API_SUPPORT",
-        "SPEC_NODENAME",
-        "SPEC_SERVICEACCOUNTNAME",
-        "TLS_IN_PRIVATE_KEY",
-        "TLS_IN_PUBLIC_KEY",
-        "TLS_IN_UNWRAP",
-        "TLS_MUTUAL_PRIVATE_KEY",
-        "TLS_MUTUAL_PUBLIC_KEY",
-    },
-}
 FULL: dict[str, Any] = {
     "backend": {"enabled": True},
     "image": {"pullSecrets": ["registry-credentials"], "registry": "registry.example.com"},
@@ -138,7 +123,7 @@ def test_services_accept_their_environment(environment: Build, component: str, t
     ]
     found = environment(box)
     unknown = set(found) - set(validation.schema(f"settings/{service}")["properties"])
-    assert unknown == LATER.get(box["name"], set())
+    assert not unknown
     settings.parse(service, found)
 
 
