@@ -134,17 +134,11 @@ async def test_every_operation_answers_as_the_document_says(
     second = await ask("listAudit", 200, KEY, limit="2", cursor=first["cursor"])
     assert first["items"][-1] != second["items"][0]
     await ask("listAudit", 400, KEY, cursor="nonsense")
-    for name, operation in backend_api.operations().items():  # none without a key, none with a wrong one
-        if operation.scopes is None:
-            continue
-        values = dict.fromkeys(operation.named("path"), "x") | ({"kind": "dlp"} if "{kind}" in operation.path else {})
-        answer = await ask(name, 401, None, **values)
-        assert answer["reason"] == "unauthenticated"
-        if len(walker.bad) > 15:  # beyond that this address has to wait
-            break
-    everything = set(backend_api.operations())
-    assert walker.good | {"openChannel"} == everything
-    assert everything - walker.bad <= {"describe", "whoami"} | everything & walker.good
+    closed = [o for o in backend_api.operations().values() if o.scopes is not None][:12]  # more, and we have to wait
+    for operation in closed:
+        values = {name: "x" for name in operation.named("path")}
+        assert (await ask(operation.id, 401, None, **values))["reason"] == "unauthenticated"
+    assert walker.good | {"openChannel"} == set(backend_api.operations())
 
 
 async def traffic(ask: Any, make_pair: Pair, encode: Any) -> None:

@@ -6,6 +6,7 @@ number; an entry that cannot be written is counted and logged, and stops nothing
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -59,8 +60,11 @@ class Audit:
         log.info("audit", **{**entry, "arguments": sorted(arguments or ())})
         row = (key, action, orjson.dumps(entry, default=str).decode())
         try:
-            await self._database.run(
-                lambda c: c.execute("INSERT INTO audit (key, action, document) VALUES (?, ?, ?)", row)
+            # a caller who leaves cancels who waits here, not the entry
+            await asyncio.shield(
+                self._database.run(
+                    lambda c: c.execute("INSERT INTO audit (key, action, document) VALUES (?, ?, ?)", row)
+                )
             )
         except sqlite3.Error as error:
             self._metrics.audit_lost()

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import orjson
-
+from speedscale_runtime.rrpair import jsontext
 from speedscale_runtime.spool import Committer, Record, SegmentLog, SpoolFull, wire
 from speedscale_runtime.spool.wire import Meta
 from speedscale_schemas import frames
@@ -121,7 +120,7 @@ def _examined(meta: Meta, body: bytes, limit: int) -> tuple[bytes, int]:
     pairs = 0
     try:
         for frame in frames.decode_all(payload):
-            if not isinstance(orjson.loads(frame.head), dict):
+            if not isinstance(jsontext.parse(frame.head), dict):
                 raise ValueError("no JSON object")
             pairs += 1
     except (FrameError, ValueError) as error:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from speedscale_runtime.backend.keys import Key
 from speedscale_runtime.backend.problems import Reason, Refused
+from speedscale_runtime.rrpair import jsontext
 from speedscale_schemas import backend_api
 from speedscale_schemas.backend_api import Operation
 
@@ -95,7 +96,7 @@ class Call:
 def answer(document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return a JSON answer."""
     return web.Response(
-        body=orjson.dumps(document, default=str), status=status, content_type="application/json", headers=headers
+        body=jsontext.compact(document), status=status, content_type="application/json", headers=headers
     )
 
 

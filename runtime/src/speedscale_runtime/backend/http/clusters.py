@@ -47,6 +47,14 @@ async def open_channel(services: Services, call: Call) -> web.StreamResponse:
         await socket.close(code=_PROTOCOL_ERROR, message=link.encode("utf-8")[:120])
         return socket
     try:
+        await services.audit.write(
+            key=call.key.name,
+            agent=call.request.headers.get("User-Agent", ""),
+            remote=call.request.remote or "",
+            action="openChannel",
+            target=call.request.path,
+            status=101,
+        )
         async for data in socket:
             message = message_of(data.data) if data.type is WSMsgType.TEXT else None
             if message is not None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from speedscale_runtime.backend.problems import Reason, Refused
-from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair import RRPair, jsontext
 from speedscale_runtime.snapshot.instants import nanoseconds
 from speedscale_schemas import frames
 from speedscale_schemas.frames import Frame
@@ -141,7 +141,7 @@ class Filter:
 
 def row_of(frame: Frame, received_ns: int, fallback_uuid: str) -> Row:
     """Return the row of a frame; ValueError where its head is no JSON object."""
-    doc = orjson.loads(frame.head)
+    doc = jsontext.parse(frame.head)
     if not isinstance(doc, dict):
         raise ValueError("the head is no JSON object")
     return Row(
