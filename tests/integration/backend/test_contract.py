@@ -136,7 +136,7 @@ async def test_every_operation_answers_as_the_document_says(
     await ask("listAudit", 400, KEY, cursor="nonsense")
     closed = [o for o in backend_api.operations().values() if o.scopes is not None][:12]  # more, and we have to wait
     for operation in closed:
-        values = {name: "x" for name in operation.named("path")}
+        values = dict.fromkeys(operation.named("path"), "x")
         assert (await ask(operation.id, 401, None, **values))["reason"] == "unauthenticated"
     assert walker.good | {"openChannel"} == set(backend_api.operations())
 
