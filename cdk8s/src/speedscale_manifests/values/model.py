@@ -229,8 +229,10 @@ class Sidecar:
     """Write the rules anew when the sidecar's container restarts."""
     proxy_type: Literal["transparent", "reverse", "forward", "dual"]
     """How traffic reaches the proxy."""
-    native_sidecars: Literal["auto", "always", "never"]
-    """Sidecars as restartable init containers: `auto` for Jobs and where the cluster can, `always`, or `never`."""
+    native_sidecars: Literal["jobs", "auto", "always"]
+    """Sidecars as restartable init containers: `jobs` where pods end by themselves, `auto` wherever the cluster can, or
+    `always`.
+    """
     observe_dns: bool
     """Grant NET_RAW so that DNS answers are observed for names of addresses."""
 

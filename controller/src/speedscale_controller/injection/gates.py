@@ -118,9 +118,9 @@ def own_names(spec: Mapping[str, Any], added: parts.Parts) -> Refusal | None:
 def native(kind: str, spec: Mapping[str, Any], facts: Facts) -> tuple[bool, Refusal | None]:
     """Return whether the sidecar is a restartable init container, or why it cannot be."""
     ends = kind in workload.ENDS or (kind == "Pod" and spec.get("restartPolicy", "Always") != "Always")
-    wish = facts.installation.sidecar_config.get("nativeSidecars", "auto")
+    wish = facts.installation.sidecar_config.get("nativeSidecars", "jobs")
     if facts.cluster.has_native_sidecars:
-        return ends or wish != "never", None
+        return ends or wish != "jobs", None
     if ends:
         return True, (
             Reason.NATIVE_SIDECAR_UNSUPPORTED,

@@ -38,7 +38,10 @@ def _template(tree: str) -> Object:
 def facts() -> Facts:
     return Facts(
         template=_template(""),
-        installation=Installation(namespace="speedscale", instance_id="instance-1"),
+        # every kind alike, so that one table holds for all; the default has its own test
+        installation=Installation(
+            namespace="speedscale", instance_id="instance-1", sidecar_config={"nativeSidecars": "auto"}
+        ),
         namespace=Namespace(name="shop"),
         cluster=Cluster(version=(1, 31)),
     )

@@ -313,10 +313,11 @@ def test_annotations_on_the_pod_template_are_told_of(shop: Any, facts: Any) -> N
     ("kind", "pod", "version", "wish", "native"),
     [
         ("Deployment", {}, (1, 31), "auto", True),
-        ("Deployment", {}, (1, 31), "never", False),
+        ("Deployment", {}, (1, 31), "jobs", False),
+        ("Deployment", {}, (1, 31), None, False),
         ("Deployment", {}, (1, 28), "auto", False),
         ("Deployment", {}, (1, 28), "always", None),
-        ("Job", {}, (1, 31), "never", True),
+        ("Job", {}, (1, 31), "jobs", True),
         ("Job", {}, (1, 28), "auto", None),
         ("CronJob", {}, (1, 28), "auto", None),
         ("Pod", {"restartPolicy": "Never"}, (1, 28), "auto", None),
@@ -324,9 +325,9 @@ def test_annotations_on_the_pod_template_are_told_of(shop: Any, facts: Any) -> N
     ],
 )
 def test_restartable_init_containers(
-    kind: str, pod: Any, version: Any, wish: str, native: bool | None, shop: Any, facts_of: Any
+    kind: str, pod: Any, version: Any, wish: str | None, native: bool | None, shop: Any, facts_of: Any
 ) -> None:
-    facts = facts_of(version=version, sidecar_config={"nativeSidecars": wish})
+    facts = facts_of(version=version, sidecar_config={"nativeSidecars": wish} if wish else {})
     verdict = decide(shop.workload(kind, spec=pod, inject="true"), facts)
     if native is None:
         assert isinstance(verdict, Skip)

@@ -101,7 +101,7 @@ def _secrets(settings: Settings) -> Iterator[Need]:
 
 def own(settings: Settings) -> tuple[Need, ...]:
     """Return what is needed in the installation's namespace besides."""
-    kept = (*_copied(settings), names.WEBHOOK, names.FORWARDER, names.BACKEND, names.OWN)
+    kept = (*_copied(settings), names.WEBHOOK, names.FORWARDER, names.BACKEND, names.COLLECTOR, names.OWN)
     verbs = (*_READ, "patch", "update", "delete")
     return (
         Need("coordination.k8s.io", ("leases",), ("get", "update", "patch"), "nobody leads", (names.OPERATOR,)),
