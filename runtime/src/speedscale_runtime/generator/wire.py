@@ -1,19 +1,17 @@
 """A recorded request as HTTP/1.1 bytes. Pure.
 
 Headers go out as recorded, in their order and letter case; what belongs to one connection (RFC 9110 section 7.6.1)
-and Content-Length are made anew. Form bodies that the recording shows as JSON become forms again.
+and Content-Length are made anew. So does the body; `rrpair.forms` knows which forms a recording shows as JSON.
 """
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair import RRPair, forms
 from speedscale_runtime.rrpair.decoding import codings, decoded, encoded
-from speedscale_runtime.transforms import http
 from speedscale_runtime.transforms.extractors.url import uri
 from speedscale_schemas.errors import PeerError
 
@@ -92,10 +90,8 @@ def body_bytes(pair: RRPair) -> bytes:
     body = pair.request_body or b""
     if not body:
         return body
-    kind = ",".join(http.header(pair, "request", "Content-Type")).casefold()
-    if kind.startswith("application/x-www-form-urlencoded") and body.lstrip()[:1] == b"{":
-        body = _form(body)
     headers = (pair.http_request or {}).get("headers")
+    body = forms.sent(body, headers)
     if codings(headers):
         try:
             if decoded(body, headers) == body:
@@ -103,17 +99,6 @@ def body_bytes(pair: RRPair) -> bytes:
         except PeerError:
             return body
     return body
-
-
-def _form(body: bytes) -> bytes:
-    try:
-        shown = json.loads(body)
-    except ValueError:
-        return body
-    if not isinstance(shown, dict):
-        return body
-    fields = [(k, v) for k, values in shown.items() for v in (values if isinstance(values, list) else [values])]
-    return urlencode([(k, v if isinstance(v, str) else "" if v is None else json.dumps(v)) for k, v in fields]).encode()
 
 
 def _target(text: str) -> str:

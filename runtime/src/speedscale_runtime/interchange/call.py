@@ -8,16 +8,15 @@ and taken off where a format would serve the body with it.
 from __future__ import annotations
 
 import base64
-import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
-from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.rrpair import RRPair, forms
 from speedscale_runtime.rrpair.decoding import decoded
 from speedscale_schemas.errors import PeerError
 
@@ -100,7 +99,7 @@ def of(pair: RRPair) -> Call | None:
         method=str(request.get("method") or pair.doc.get("command") or "GET"),
         url=_url(pair, request, headers),
         headers=headers,
-        body=_form(_plain(pair.request_body, headers), headers),
+        body=forms.sent(_plain(pair.request_body, headers), request.get("headers")),
         status=status if isinstance(status, int) else 0,
         reason=message.partition(" ")[2] if message[:3].isdigit() else message,
         response_headers=answered,
@@ -132,19 +131,6 @@ def _plain(body: bytes | None, headers: Headers) -> bytes:
         return decoded(body, _lists(headers))
     except PeerError:
         return body
-
-
-def _form(body: bytes, headers: Headers) -> bytes:
-    """Write a form back that a recorder kept as a JSON object while its Content-Type stayed."""
-    if not header(headers, "content-type").startswith("application/x-www-form-urlencoded") or body[:1] != b"{":
-        return body
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        return body
-    if not isinstance(fields, dict):
-        return body
-    return urlencode({k: v if isinstance(v, list) else str(v) for k, v in fields.items()}, doseq=True).encode()
 
 
 def _url(pair: RRPair, request: Mapping[str, Any], headers: Headers) -> str:

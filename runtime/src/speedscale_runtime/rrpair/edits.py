@@ -13,7 +13,7 @@ import re
 import uuid as uuids
 from urllib.parse import parse_qsl
 
-from . import heads, jsonlayout, jsontext, likeness, names, sections
+from . import forms, heads, jsonlayout, jsontext, likeness, names, sections
 from .model import Json, RRPair
 
 _SIGNATURE_LINE = re.compile(rb"^(\S+) is (.*)$", re.DOTALL)
@@ -166,7 +166,7 @@ def _body(part: Json, body: bytes | None, shown: bytes) -> tuple[bytes | None, b
         return body, True
     if likeness.unreadable(shown, body, part):
         return body, False
-    new = jsonlayout.squeeze(shown)
+    new = _form(part, body, shown) or jsonlayout.squeeze(shown)
     new = shown if new is None else new
     part.pop("body", None)
     headers = part.get("headers")
@@ -175,6 +175,13 @@ def _body(part: Json, body: bytes | None, shown: bytes) -> tuple[bytes | None, b
             if name.casefold() == "content-length":
                 headers[name] = [str(len(new))]
     return new, True
+
+
+def _form(part: Json, body: bytes | None, shown: bytes) -> bytes | None:
+    """Return the form that the block shows as JSON, where nothing at hand says that JSON was sent."""
+    if (body or b"").lstrip()[:1] == b"{" or not forms.is_form(part.get("headers")):
+        return None
+    return forms.written(shown)
 
 
 def _protocol(doc: Json, name: str, blocks: list[bytes]) -> bool:

@@ -53,11 +53,21 @@ def test_bodies_get_their_length_and_their_form_back() -> None:
     assert made.endswith(b"Content-Length: 3\r\n\r\nabc")
     assert encode(pair(method="POST"), "t", rewrite_host=False).endswith(b"Content-Length: 0\r\n\r\n")
     form = {"Content-Type": ["application/x-www-form-urlencoded; charset=utf-8"]}
-    shown = json.dumps({"user": "a b", "n": 1, "l": ["x", "y"], "e": ""}).encode()
-    assert encode(pair(method="POST", body=shown, headers=form), "t", rewrite_host=False).endswith(
-        b"user=a+b&n=1&l=x&l=y&e="
-    )
+    shown = json.dumps({"user": "a b", "n": "1", "l": ["x", "y"], "e": ""}).encode()
+    sized = {**form, "content-length": ["23"]}  # the form's, though the recording shows JSON
+    made = encode(pair(method="POST", body=shown, headers=sized), "t", rewrite_host=False)
+    assert made.endswith(b"Content-Length: 23\r\n\r\nuser=a+b&n=1&l=x&l=y&e=")
     assert encode(pair(method="POST", body=b"a=1&b=%7B", headers=form), "t", rewrite_host=False).endswith(b"a=1&b=%7B")
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["with a length", "chunked"])
+@pytest.mark.parametrize("body", [b'{"sku":"A","quantity":1}', b'{"sku": "A"}', b'{"a":{"b":[1]}}', b"{}", b"{"])
+def test_json_that_its_client_called_a_form_goes_out_as_it_came(body: bytes, length: bool) -> None:
+    headers = {"Content-Type": ["application/x-www-form-urlencoded"]}
+    if length:
+        headers["Content-Length"] = [str(len(body))]
+    made = encode(pair(method="POST", body=body, headers=headers), "t", rewrite_host=False)
+    assert made.split(b"\r\n\r\n", 1)[1] == body
 
 
 def test_a_body_that_the_recording_decoded_is_coded_again() -> None:

@@ -381,7 +381,10 @@ def test_pairs_of_other_protocols_and_cut_bodies_are_said() -> None:
 def test_a_form_that_a_recorder_kept_as_json_is_a_form_again() -> None:
     pair = pair_of(
         Call(
-            "POST", "http://a/x", (("Content-Type", "application/x-www-form-urlencoded"),), b'{"a":"1 2","b":["3","4"]}'
+            "POST",
+            "http://a/x",
+            (("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", "13")),
+            b'{"a":"1 2","b":["3","4"]}',
         ),
         Origin("t"),
         0,

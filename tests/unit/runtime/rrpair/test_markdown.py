@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from speedscale_runtime.rrpair import RRPair, jsonform, markdown
+from speedscale_runtime.rrpair import RRPair, jsonform, markdown, sections
 from speedscale_schemas.errors import ConfigError
 
 TEXT = """\
@@ -609,3 +609,28 @@ def test_a_body_of_64_mib(pair: RRPair) -> None:
     pair.response_body = body
     again = markdown.loads(markdown.dumps(pair))
     assert again.response_body == body
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "meant"),
+    [
+        (None, b'{\n  "a": "1 2",\n  "b": ["3", "4"]\n}', b"a=1+2&b=3&b=4"),  # text alone: other tools show forms so
+        (b"a=1", b'{\n  "a": "2"\n}', b"a=2"),
+        (None, b'{\n  "a": 1\n}', b'{"a":1}'),  # no form has numbers
+        (b'{"a":"1"}', b'{\n  "a": "2"\n}', b'{"a":"2"}'),  # a client that calls JSON a form
+    ],
+)
+def test_a_form_shown_as_json_is_a_form_again_but_recorded_json_stays(
+    pair: RRPair, known: bytes | None, shown: bytes, meant: bytes
+) -> None:
+    pair.doc["http"]["req"]["headers"] = {"Content-Type": [FORM]}
+    pair.request_body = b"BODY"
+    text = markdown.dumps(pair)
+    pair.request_body = known
+    text = text[: text.index(b"### INTERNAL")].replace(b"BODY", shown, 1) + sections.internal(jsonform.document(pair))
+    again = markdown.loads(text)
+    assert again.request_body == meant
+    assert markdown.loads(markdown.dumps(again)) == again
