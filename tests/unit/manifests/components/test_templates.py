@@ -67,6 +67,7 @@ def test_the_components_of_a_replay_and_the_sidecar_are_templates() -> None:
     assert found == {
         "sidecar: PodTemplate",
         "collector: Deployment",
+        "collector: Service",
         "collector: NetworkPolicy",
         "generator: Job",
         "generator: NetworkPolicy",

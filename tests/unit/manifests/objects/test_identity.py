@@ -78,7 +78,7 @@ def test_which_secrets_are_ours() -> None:
     )
     assert names.copied_secrets(values) == ("speedscale-certs", "cloud-key", "speedscale-jks", "tokens", "r")
     kept = set(names.own_secrets(values)) - set(names.copied_secrets(values))
-    assert kept == {f"speedscale-{name}-certs" for name in ("webhook", "forwarder", "cloud", "own")}
+    assert kept == {f"speedscale-{name}-certs" for name in ("webhook", "forwarder", "cloud", "collector", "own")}
 
 
 def test_our_namespace_is_watched_with_the_selected_ones_and_once() -> None:

@@ -142,9 +142,10 @@ def test_retry_after(text: str, low: float, high: float) -> None:
 def test_every_kind_of_the_settings_has_an_exporter() -> None:
     kinds = schema("settings/forwarder")["properties"]["EXPORTERS"]["additionalProperties"]["properties"]["type"]
     assert set(KINDS) == set(kinds["enum"])
+    backend = {"SPEEDSCALE_APP_URL": "https://app.example.com", "SPEEDSCALE_API_KEY": "k"}
     for kind in KINDS:
         given = {"type": kind, "otel_endpoint": "http://c"}
-        (one,) = config.parse({"EXPORTERS": json.dumps({"x": given})}).exporters
+        (one,) = config.parse({"EXPORTERS": json.dumps({"x": given}), **backend}).exporters
         assert create(one, 0).max_pairs_per_s >= 0
 
 

@@ -116,7 +116,7 @@ def _managed(settings: Settings) -> tuple[Need, ...]:
     if settings.profile == "operator":
         verbs: tuple[str, ...] = _OWN
     elif settings.drift == "enforce":
-        verbs = (*_READ, "create", "patch")
+        verbs = (*_READ, "patch")
     elif settings.drift == "report":
         verbs = _READ
     else:
