@@ -148,14 +148,14 @@ def _of_text(text: str, modules: Mapping[str, Path]) -> Iterator[str]:
 
 def _walk(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node but what only a type checker sees."""
-    for node in ast.iter_child_nodes(tree):
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.If) and _types_only(node.test):
-            for other in node.orelse:
-                yield other
-                yield from _walk(other)
+            waiting += reversed(node.orelse)
             continue
         yield node
-        yield from _walk(node)
+        waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
 def _types_only(test: ast.expr) -> bool:
