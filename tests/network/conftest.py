@@ -91,7 +91,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
         environment = {"STATUS_FILE": str(status), "SPEEDSCALE_HOME": str(tmp_path / "home"), **environment}
         process = host.start(command, environment, log)
         started.append(process)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not status.exists():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()

@@ -125,7 +125,7 @@ def test_the_proxy_records_who_called_and_who_answered(
 def _first(out: Path) -> Any:
     import time
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         found = [e.pair for e in recording.read(out) if e.pair is not None] if out.exists() else []
         if found:

@@ -86,7 +86,7 @@ class Running:
         return CloudClient(Target(self.url, key, self.certificates.ca), "test", Retries(attempts, 0.01, 0.02))
 
 
-async def until(condition: Callable[[], object], seconds: float = 30) -> None:
+async def until(condition: Callable[[], object], seconds: float = 90) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

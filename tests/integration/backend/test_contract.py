@@ -280,7 +280,7 @@ async def clusters(walker: Walker) -> None:
                 await socket.send_json(item)
             await socket.send_json({"kind": "end", "id": run["id"], "sequence": 2, "result": {"items": 2}})
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while (await ask("listClusters", 200, KEY))["items"] == []:
                 await asyncio.sleep(0.01)
             body = {"command": "list-pods", "arguments": {"namespace": "web"}}
@@ -292,7 +292,7 @@ async def clusters(walker: Walker) -> None:
             )
             assert [json.loads(line)["kind"] for line in both[1].splitlines()] == ["item", "item", "end"]
         assert (await ask("getCluster", 200, KEY, name="prod"))["connected"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while (await ask("getCluster", 200, KEY, name="prod"))["connected"]:
             await asyncio.sleep(0.01)
 

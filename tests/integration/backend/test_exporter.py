@@ -51,7 +51,7 @@ async def test_pairs_arrive_and_a_key_that_comes_late_is_waited_for(
 
 
 async def _until_sent(sending: Any, given: list[Item], count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while True:
             try:
                 sent = await sending.send(given)

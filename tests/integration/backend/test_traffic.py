@@ -223,6 +223,6 @@ async def test_a_certificate_is_renewed_while_we_run_and_a_foreign_one_is_not_tr
                 return error.reason != "certificate"
             return True
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not await trusted():
             await asyncio.sleep(0.05)

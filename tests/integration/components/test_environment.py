@@ -105,7 +105,7 @@ class Service:
         assert status.exists(), self.log.read_text()
         self.status: dict[str, Any] = json.loads(status.read_text())
 
-    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.log.read_text()[-4000:]
@@ -114,7 +114,7 @@ class Service:
     def end(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(90)
 
 
 @pytest.fixture

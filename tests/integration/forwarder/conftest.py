@@ -53,7 +53,7 @@ class Process:
         self.port, self.metrics_port = document["port"], document["metricsPort"]
         return self
 
-    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

@@ -81,7 +81,7 @@ def test_alone_it_runs_until_it_is_interrupted(recording: Any, environment: dict
         env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not status_file.exists() and process.poll() is None and time.monotonic() < deadline:
             os.sched_yield()
         port = json.loads(status_file.read_text())["proxyPort"]

@@ -106,7 +106,7 @@ class Place:
                 stderr=out,
             )
         self.started.append(process)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not status.exists():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -122,10 +122,10 @@ class Place:
             process.send_signal(signal.SIGTERM)
         for process in reversed(self.started):
             try:
-                process.wait(20)
+                process.wait(90)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(20)
+                process.wait(90)
 
 
 @dataclass

@@ -50,7 +50,7 @@ def stats(world: Any) -> dict[str, Any]:
 
 
 def seen(world: Any, at_least: int) -> int:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while (count := int(stats(world)["seen"])) < at_least and time.monotonic() < deadline:
         time.sleep(0.05)
     return count

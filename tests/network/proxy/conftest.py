@@ -105,7 +105,7 @@ class Pod:
 
     def until(self, true: Callable[[], Any], process: subprocess.Popen[bytes] | None = None) -> Any:
         """Return the first true answer; fails with the sidecar's log after half a minute."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not (found := true()):
             assert process is None or process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
