@@ -7,7 +7,7 @@ TIERS ?= default
 
 .PHONY: help setup demo test lint gen gen-check lock tools bench clean
 .PHONY: synth
-.PHONY: cluster-tools cluster-up cluster-down
+.PHONY: cluster-tools cluster-up cluster-down cluster-demo
 .PHONY: images
 
 help: ## list the targets
@@ -46,6 +46,9 @@ cluster-tools: ## build what the cluster tests run (Kubernetes, etcd, kustomize,
 
 cluster-up: setup ## a real control plane on this machine; prints export KUBECONFIG=…; NODE=1: with pods (root)
 	@$(RUN) scripts/cluster.py up $(if $(NODE),--node)
+
+cluster-demo: setup ## the whole story in a real cluster with pods, step by step; leaves it up (root)
+	@$(RUN) scripts/cluster_demo.py
 
 cluster-down: setup ## stop it and forget what it held
 	@$(RUN) scripts/cluster.py down

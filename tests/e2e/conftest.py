@@ -21,6 +21,7 @@ from harness.gitserver import GitServer  # noqa: E402
 from harness.node import archive, programs  # noqa: E402
 from harness.node.cluster import Node, Outside  # noqa: E402
 from harness.repository import Repository  # noqa: E402
+from whole import Whole, build  # noqa: E402
 
 from speedscale_kube import Client, Ref  # noqa: E402
 
@@ -99,6 +100,28 @@ def repository(argo: ArgoCD, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     made = Repository(folder)
     with GitServer(folder, folder) as server:
         made.url = server.url(made.bare.stem)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Our images, built; what was built before is taken from the cache."""
+    return build(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="session")
+def installed(
+    node: Node, kube: Client, argo: ArgoCD, archives: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Whole]:
+    """The whole installation, synced by Argo CD from a git server."""
+    for file in archives:
+        node.load(file)
+    folder = tmp_path_factory.mktemp("whole")
+    repository = Repository(folder)
+    with GitServer(folder, folder) as server:
+        repository.url = server.url(repository.bare.stem)
+        made = Whole(node, argo, kube, repository, folder)
+        made.install()
         yield made
 
 
