@@ -14,10 +14,10 @@ from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError
 
-from . import base, bytecode, debian, java, sbom, wheels
+from . import base, bytecode, debian, java, requirements, sbom, wheels
 from .cache import FORMAT, Cache, Item, Layer, Made, key
 from .catalogue import HERE, Catalogue, Image
-from .closure import closure, index
+from .closure import index
 from .tree import Tree
 
 _CODE = {path.stem: path.read_bytes() for path in HERE.glob("*.py")}  # as it was when it was imported
@@ -169,14 +169,8 @@ def _own(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
 
 
 def _members(image: Image, catalogue: Catalogue) -> tuple[str, ...]:
-    """Return the members that the programs import; a build with one that cannot start is refused."""
-    modules = index(catalogue.root)
-    wanted = [module for program in image.programs if (module := catalogue.module(program)) in modules]
-    if image.verbs:
-        return tuple(
-            sorted(m for m in catalogue.projects if image.verbs in str(catalogue.projects[m]) or m == "schemas")
-        )
-    return closure(wanted, modules).members
+    """Return the members that the programs and verbs import, directly or not."""
+    return requirements.imports(image, catalogue, index(catalogue.root)).members
 
 
 def _code(*modules: str) -> str:
