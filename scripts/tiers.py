@@ -53,7 +53,7 @@ TIERS = (
     Tier("contract", "tests/contract"),
     Tier("fuzz", "tests/fuzz"),
     Tier("integration", "tests/integration", tools.INTEGRATION),
-    Tier("network", "tests/network", {"ip": "iproute2", "nsenter": "util-linux"}, root=True),
+    Tier("network", "tests/network", tools.NETWORK, root=True),
     Tier("browser", "tests/browser", tools.BROWSER, workers="0"),
     Tier(
         "cluster",

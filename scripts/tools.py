@@ -17,6 +17,7 @@ INTEGRATION = {
     "wrk": "wrk",
     "java": "default-jdk-headless",
 }
+NETWORK = {"ip": "iproute2", "nsenter": "util-linux", "setpriv": "util-linux", "iptables": "iptables"}
 CLUSTER = {"redis-server": "redis-server", "git": "git"}
 NODE = {  # what runs pods (tests/e2e); containerd of Debian is not started by itself where there is no systemd
     "containerd": "containerd",
@@ -55,7 +56,7 @@ def install(programs: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
-    wanted = {**INTEGRATION, **CLUSTER, **BROWSER}
+    wanted = {**INTEGRATION, **NETWORK, **CLUSTER, **BROWSER}
     wanted |= {**NODE, **E2E} if "--node" in sys.argv else {}
     wanted |= BENCH if "--bench" in sys.argv else {}
     sys.exit(install(wanted))
