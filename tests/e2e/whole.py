@@ -40,6 +40,18 @@ backend:
   enabled: true
 demo:
   dependencyURL: http://payments.shop.svc:8080
+# all of it, and a replay besides, on two processors
+forwarder:
+  resources: {requests: {cpu: 50m}}
+inspector:
+  resources: {requests: {cpu: 50m}}
+collector:
+  resources: {requests: {cpu: 50m}}
+replayComponents:
+  generator:
+    resources: {requests: {cpu: 50m}}
+  responder:
+    resources: {requests: {cpu: 50m}}
 """
 _BUILD_S = 1500
 
