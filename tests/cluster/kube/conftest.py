@@ -57,31 +57,44 @@ class Forgetful:
 
 
 class Line:
-    """A forwarder of bytes on the way to an API server, which can be cut; TLS passes through untouched."""
+    """A forwarder of bytes on the way to an API server, which can be cut; TLS passes through untouched.
+
+    While it is cut new connections are taken and wait: who retries is held up, however slow the machine is, and does
+    not run out of attempts.
+    """
 
     def __init__(self, port: int) -> None:
         self._port, self._whole = port, True
         self._open: set[socket.socket] = set()
+        self._held: list[socket.socket] = []
         self._lock = threading.Lock()
         self._listener = socket.create_server((HOST, 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Break all connections; new ones break too."""
-        self._whole = False
+        """Break all connections; new ones wait for `mend`."""
         with self._lock:
+            self._whole = False
             broken, self._open = self._open, set()
         for one in broken:
             _end(one)
 
     def mend(self) -> None:
-        """Let connections through."""
-        self._whole = True
+        """Let connections through, those that wait first."""
+        with self._lock:
+            self._whole = True
+            held, self._held = self._held, []
+        for one in held:
+            self._connect(one)
 
     def close(self) -> None:
         self.cut()
         _end(self._listener)
+        with self._lock:
+            held, self._held = self._held, []
+        for one in held:
+            _end(one)
 
     def _accept(self) -> None:
         while True:
@@ -89,14 +102,25 @@ class Line:
                 here, _ = self._listener.accept()
             except OSError:
                 return
-            if not self._whole:
-                _end(here)
-                continue
-            there = socket.create_connection((HOST, self._port))
             with self._lock:
+                whole = self._whole
+                if not whole:
+                    self._held.append(here)
+            if whole:
+                self._connect(here)
+
+    def _connect(self, here: socket.socket) -> None:
+        there = socket.create_connection((HOST, self._port))
+        with self._lock:
+            whole = self._whole
+            if whole:
                 self._open |= {here, there}
-            for pair in ((here, there), (there, here)):
-                threading.Thread(target=self._pass, args=pair, daemon=True).start()
+        if not whole:  # cut meanwhile
+            _end(here)
+            _end(there)
+            return
+        for pair in ((here, there), (there, here)):
+            threading.Thread(target=self._pass, args=pair, daemon=True).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
