@@ -2,6 +2,10 @@
 
 Called by `make test` and `make lint`. Arguments: `default`, `all`, `lint`, or tier names (comma or space). With
 CI=true the tools a tier needs are installed first, and a tier that has tests is never skipped.
+
+Tests against real processes share their machine with others. What fails in such a tier is run once more, alone; what
+passes then is named `unsteady` in the table, with its words, and does not fail the run. What needs no real process gets
+no second try. Why: docs/adr/0016-a-second-try-that-is-told.md.
 """
 
 from __future__ import annotations
@@ -10,12 +14,11 @@ import os
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import go_tools
+import results
 import tools
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +26,7 @@ BIN = ROOT / ".venv" / "bin"
 PYTHON = str(BIN / "python")
 RESULTS = ROOT / ".cache" / "tiers"
 CI = os.environ.get("CI", "").lower() == "true"
+AGAIN = 12  # more failures than this are no bad luck
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Tier:
     programs: dict[str, str] = field(default_factory=dict)
     root: bool = False
     heavy: bool = False
+    real: bool = True  # its tests run against real processes, and may be tried again
     asked: bool = False  # only by name: it takes what other work on the machine would need
     workers: str = "2"
     together: bool = False  # the tests of a file share what is costly, so one worker runs them
@@ -50,9 +55,9 @@ class Tier:
 
 
 TIERS = (
-    Tier("unit", "tests/unit", workers="auto"),
-    Tier("contract", "tests/contract"),
-    Tier("fuzz", "tests/fuzz"),
+    Tier("unit", "tests/unit", workers="auto", real=False),
+    Tier("contract", "tests/contract", real=False),
+    Tier("fuzz", "tests/fuzz", real=False),
     Tier("integration", "tests/integration", tools.INTEGRATION),
     Tier("network", "tests/network", tools.NETWORK, root=True),
     Tier("browser", "tests/browser", tools.BROWSER, workers="0"),
@@ -97,6 +102,8 @@ class Row:
     skipped: int = 0
     seconds: float = 0.0
     note: str = ""
+    failures: tuple[results.Failure, ...] = ()
+    unsteady: tuple[results.Failure, ...] = ()
 
 
 def main(arguments: list[str]) -> int:
@@ -146,27 +153,42 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
 
 def _run(tier: Tier) -> Row:
     print(f"\n── {tier.name} ──", flush=True)
-    report = RESULTS / f"{tier.name}.xml"
-    report.unlink(missing_ok=True)
-    command = [PYTHON, "-m", "pytest", tier.folder, "-q", f"--junitxml={report}", "-n", tier.workers]
-    command += ["--dist", "loadfile"] if tier.together else []
     started = time.monotonic()
-    environment = {**os.environ, "HYPOTHESIS_PROFILE": "ci" if CI else "default"}
-    code = subprocess.call(command, cwd=ROOT, env=environment)
-    row = Row(tier.name, seconds=time.monotonic() - started)
-    if not report.exists():
-        row.failed, row.note = 1, f"pytest ended with {code} and left no result"
-        return row
-    suite = ElementTree.parse(report).getroot().find("testsuite")
-    assert suite is not None
-    count = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
-    row.failed, row.skipped = count["failures"] + count["errors"], count["skipped"]
-    row.passed = count["tests"] - row.failed - row.skipped
-    reasons = Counter(s.get("message", "").removeprefix("Skipped: ") for s in suite.iter("skipped"))
-    row.note = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
+    how = ["-n", tier.workers, *(["--dist", "loadfile"] if tier.together else [])]
+    code, found = _pytest(tier.name, [tier.folder, *how])
+    if found is None:
+        note = f"pytest ended with {code} and left no result"
+        return Row(tier.name, failed=1, seconds=time.monotonic() - started, note=note)
+    row = Row(tier.name, found.passed, found.failed, found.skipped, failures=found.failures)
+    row.note = "; ".join(f"{n} × {reason}" for reason, n in found.reasons.most_common(3))
     if code not in (0, 1) or (code == 1 and not row.failed):
         row.failed, row.note = max(row.failed, 1), f"pytest ended with {code}"
+    elif tier.real and 0 < len(row.failures) <= AGAIN:
+        _try_again(tier, row)
+    row.seconds = time.monotonic() - started
     return row
+
+
+def _try_again(tier: Tier, row: Row) -> None:
+    names = [one.name for one in row.failures]
+    print(f"\n── {tier.name}, what failed once more and alone: {len(names)} ──", flush=True)
+    code, found = _pytest(f"{tier.name}-again", [*names, "-n", "0"])
+    if found is None or code not in (0, 1) or found.passed + found.failed + found.skipped == 0:
+        return
+    still = {one.name for one in found.failures}
+    row.unsteady = tuple(one for one in row.failures if one.name not in still)
+    row.failures = tuple(one for one in row.failures if one.name in still)
+    row.failed -= len(row.unsteady)
+    row.passed += len(row.unsteady)
+
+
+def _pytest(name: str, arguments: list[str]) -> tuple[int, results.Results | None]:
+    report = RESULTS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    environment = {**os.environ, "HYPOTHESIS_PROFILE": "ci" if CI else "default"}
+    command = [PYTHON, "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
+    code = subprocess.call(command, cwd=ROOT, env=environment)
+    return code, results.read(report)
 
 
 def _checks() -> Row:
@@ -190,6 +212,10 @@ def _table(rows: list[Row]) -> None:
     for row in rows:
         counts = f"{row.name:<12} {row.passed:>7} {row.failed:>7} {row.skipped:>8} {row.seconds:>6.0f}s"
         print(f"{counts}  {row.note}".rstrip())
+    for title in ("failures", "unsteady"):
+        for row in rows:
+            for one in getattr(row, title):
+                print(f"{'FAILED' if title == 'failures' else 'unsteady'} {one.name}: {one.words}")
     absent = [tier.name for tier in TIERS if not tier.has_tests]
     if absent:
         print(f"no tests yet: {', '.join(absent)}")

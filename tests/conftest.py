@@ -31,6 +31,14 @@ def loggers_follow_their_configuration() -> Iterator[None]:
     structlog.configure = configure
 
 
+@pytest.fixture(autouse=True)
+def loggers_of_a_test_end_with_it() -> Iterator[None]:
+    """A program that a test ran in this process logs to what that test captured, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name long or binary bytes by their argument alone: keys and compressed bytes differ from process to process."""
     if isinstance(val, bytes) and (len(val) > 40 or not val.isascii()):

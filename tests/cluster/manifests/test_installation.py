@@ -81,6 +81,7 @@ def installation(request: pytest.FixtureRequest, kube: Client, tmp_path: Path) -
     values.write_text("{}\n", encoding="utf-8")
     assert main(["synth", "--values", str(values), "--profile", request.param, "--out", str(dist), *SETS]) == 0
     made = Installation(dist, kube)
+    made.remove()  # other tests' installations are deleted, but perhaps not gone yet
     try:
         yield made
     finally:
