@@ -115,10 +115,19 @@ TABLE = (
     ),
     Module("coredns", "github.com/coredns/coredns", "about a minute", {"coredns": "."}),
     Module("pause", "", "five seconds", {"pause": "."}),
+    Module("otelcol", "go.opentelemetry.io/collector/otelcol", "about a minute", {"otelcol": "."}),
+    Module(
+        "versitygw",
+        "github.com/versity/versitygw",
+        "about a minute",
+        {"versitygw": "github.com/versity/versitygw/cmd/versitygw"},
+        {"main.Version": "{version}"},
+    ),
 )
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 NODE = (*CONTROL_PLANE, "kube-scheduler", "kubelet", "kube-proxy", "coredns", "pause")
 MANIFEST_TOOLS = ("kustomize", "helm", "kubeconform")
+SERVERS = ("otelcol", "versitygw")  # what exporters are tested against
 ENVTEST = ("etcd", "kube-apiserver", "kubectl")  # what a folder named by KUBEBUILDER_ASSETS holds
 
 Say = Callable[[str], None]
