@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from speedscale_runtime.spool import Refusal
+
 
 class Reason(StrEnum):
     """Why; the words that clients decide by."""
@@ -55,7 +57,7 @@ ANSWERS: Mapping[Reason, tuple[int, int | None]] = {
 }
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """Not done; `message` is for people and holds nothing of traffic, keys or tokens."""
 
     def __init__(self, reason: Reason, message: str = "", problems: Sequence[str] = ()) -> None:

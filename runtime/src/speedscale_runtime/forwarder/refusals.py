@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from speedscale_runtime.spool import Refusal
+
 
 class Reason(StrEnum):
     """The `reason` in the answer, and the label of the metric."""
@@ -51,7 +53,7 @@ ANSWERS: dict[Reason, tuple[int, int | None]] = {
 }
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A batch is not taken; `detail` is for people and holds nothing of the traffic."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

@@ -7,6 +7,7 @@ from .committer import Committer
 from .cursors import Cursors
 from .log import Limits, Recovery, SegmentLog, SpoolFull, SpoolLocked
 from .reader import Reader
+from .reception import Reception, Refusal, Why
 from .records import Position, Record
 
 __all__ = [
@@ -15,9 +16,12 @@ __all__ = [
     "Limits",
     "Position",
     "Reader",
+    "Reception",
     "Record",
     "Recovery",
+    "Refusal",
     "SegmentLog",
     "SpoolFull",
     "SpoolLocked",
+    "Why",
 ]
