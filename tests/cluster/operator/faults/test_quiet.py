@@ -1,7 +1,8 @@
 """With the operator running, a GitOps tool that applies again and again and an autoscaler: nothing is written for it.
 
 Every write of the operator is counted at the interposer, by object and by the field manager that it is written under.
-`QUIET_S` says how long the second half lasts (seconds, 60 without it; ten minutes are 600).
+`QUIET_S` says how long the second half lasts (seconds, 60 without it; ten minutes are 600). Pods are played, so that the
+components come up: one that never does is told after five minutes, which is a cause.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pytest
 from harness.cluster import Cluster
 from harness.faults import aligned
 from harness.interposer import Asked, Interposer
+from harness.nodes import Nodes
 from harness.operator import NAME, Installation, Replica
 from harness.workloads import INJECT, SIDECAR, containers, deployment
 
@@ -52,6 +54,18 @@ def counted(asks: list[Asked]) -> dict[tuple[str, str], int]:
     return collections.Counter((asked.about, f"{asked.verb} by {asked.manager or asked.agent}") for asked in asks)
 
 
+def come_up(installation: Installation) -> None:
+    """Wait until the operator has noted of every component how it is in the end: a line that will change is a cause."""
+    which = Ref("v1", "ConfigMap", installation.namespace, "speedscale-operator-state")
+
+    def settled() -> bool:
+        found = installation.kube.find(which)
+        lines = str(((found or {}).get("data") or {}).get("components") or "").splitlines()
+        return bool(lines) and not any(": starting" in line or ": waiting" in line for line in lines)
+
+    installation.until(settled, "the components are up", 120.0)
+
+
 def rest(way: Interposer) -> None:
     """Wait until nothing has been written for a while."""
 
@@ -68,6 +82,7 @@ def test_nothing_is_written_without_cause(
     install: Any,
     interpose: Any,
     behind: Callable[..., Replica],
+    running_pods: Nodes,
     kube: Client,
     namespace: str,
     drift: str,
@@ -82,6 +97,7 @@ def test_nothing_is_written_without_cause(
     installation.until(lambda: SIDECAR in containers(kube.get(scaled)), "it is injected")
     leads = "speedscale_operator_leader_state"
     installation.until(lambda: replica.metric(leads, process="controller") == 1, "it leads")
+    come_up(installation)
     rest(way)
     setting_up = counted(way.writes())
     assert any("secrets" in about for about, _ in setting_up), "the interposer sees what is written"
