@@ -7,15 +7,13 @@ connection back, and with it the API server and kubelet: nothing is read ahead h
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
-from types import TracebackType
 from typing import NamedTuple
 
-import requests
 from urllib3.exceptions import HTTPError
 
 from .errors import UnreachableError
+from .held import Held
 
 LINE_BYTES = 64 * 1024
 _CHUNK_BYTES = 16 * 1024
@@ -28,27 +26,8 @@ class Line(NamedTuple):
     whole: bool
 
 
-class LogStream:
+class LogStream(Held):
     """An open log; iterate over it once, in a `with` block."""
-
-    def __init__(self, response: requests.Response, where: str) -> None:
-        self._response, self._where = response, where
-        self._closed = False
-
-    def __enter__(self) -> LogStream:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closed = True
-        self._response.close()
-
-    def close(self) -> None:
-        """Have the reader end, from any thread. Who opened the stream still leaves its `with` block."""
-        self._closed = True
-        with contextlib.suppress(ValueError, RuntimeError, OSError):  # it has ended already
-            self._response.raw.shutdown()
 
     def __iter__(self) -> Iterator[Line]:
         """Yield lines; UnreachableError when the connection breaks off."""

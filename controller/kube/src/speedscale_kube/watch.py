@@ -14,17 +14,15 @@ Called by `reflector`; made by `Client.watch`. Reading blocks; `close` from any 
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 from enum import StrEnum
-from types import TracebackType
 from typing import NamedTuple
 
-import requests
 from urllib3.exceptions import HTTPError
 
 from .errors import Status, UnreachableError, error, not_kubernetes
+from .held import Held
 from .objects import Object
 
 CHUNK_BYTES = 64 * 1024
@@ -52,27 +50,8 @@ class Event(NamedTuple):
         return str(self.object["metadata"].get("resourceVersion", ""))
 
 
-class Watch:
+class Watch(Held):
     """An open watch; iterate over it once. Ends quietly when the server ends it, or when `close` was called."""
-
-    def __init__(self, response: requests.Response, where: str) -> None:
-        self._response, self._where = response, where
-        self._closed = False
-
-    def __enter__(self) -> Watch:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closed = True
-        self._response.close()
-
-    def close(self) -> None:
-        """Have the reader end, from any thread. Who opened the watch still leaves its `with` block."""
-        self._closed = True
-        with contextlib.suppress(ValueError, RuntimeError, OSError):  # it has ended already
-            self._response.raw.shutdown()
 
     def __iter__(self) -> Iterator[Event]:
         """Yield events; GoneError for 410, what `errors` says for other refusals, UnreachableError when it breaks."""

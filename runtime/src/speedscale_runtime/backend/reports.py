@@ -8,14 +8,12 @@ last are kept in memory, nothing else is.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -34,6 +32,7 @@ from . import listing
 from .database import Database
 from .objects import Missing, ObjectStore, Unavailable
 from .problems import Reason, Refused, not_found
+from .scratch import scratch
 from .snapshots import holds
 from .traffic.model import rfc3339
 
@@ -90,7 +89,7 @@ class Reports:
 
     def take(self, identity: str, upload: Path, names: Mapping[str, str]) -> dict[str, Any]:
         """Take results in and return the report as the list has it. Blocks; Refused where they are none."""
-        with self._scratch() as folder:
+        with scratch(self._folder, "results") as folder:
             try:
                 with upload.open("rb") as file:
                     archive.unpack(file, folder, self._limits)
@@ -210,18 +209,6 @@ class Reports:
                 self._objects.delete(f"reports/{stored.revision}/{entry['name']}")
         except Unavailable as error:  # the next start clears it away
             log.warning("object_not_deleted", cause=str(error))
-
-    @contextlib.contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="results-", dir=self._folder))
-        try:
-            yield folder
-        except Unavailable as error:
-            raise Refused(Reason.STORE_UNAVAILABLE, str(error)) from error
-        except OSError as error:
-            raise Refused(Reason.DISK_FULL, f"{error.strerror}: is there room in DATA_DIR?") from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _built(results: Path, mocks: Path | None) -> report.Report:

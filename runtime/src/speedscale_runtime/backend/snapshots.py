@@ -12,9 +12,8 @@ import json
 import shutil
 import sqlite3
 import tarfile
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -30,8 +29,9 @@ from speedscale_schemas.validation import check
 
 from . import listing
 from .database import Database
-from .objects import Missing, ObjectStore, Unavailable
+from .objects import Missing, ObjectStore
 from .problems import Reason, Refused, not_found
+from .scratch import scratch
 from .traffic import Filter, TrafficStore
 from .traffic.model import rfc3339
 
@@ -97,7 +97,7 @@ class Snapshots:
     def create(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Make a snapshot of stored traffic and return it. Blocks; Refused where nothing is selected, or too much."""
         chosen, selection = selection_of(wanted)
-        with self._scratch() as folder, self._traffic.pairs(chosen) as pairs:
+        with scratch(self._folder, "snapshot") as folder, self._traffic.pairs(chosen) as pairs:
             try:
                 made = snapshot.create(pairs, selection, folder)
             except ConfigError as error:
@@ -106,7 +106,7 @@ class Snapshots:
 
     def take(self, identity: str, upload: Path) -> dict[str, Any]:
         """Take an archive in and return the snapshot. Blocks; Refused `invalid` where it is not what its id says."""
-        with self._scratch() as folder:
+        with scratch(self._folder, "snapshot") as folder:
             _unpack(upload, folder)
             try:
                 given = snapshot.open(folder)
@@ -156,21 +156,6 @@ class Snapshots:
             return str(connection.execute("SELECT document FROM snapshots WHERE id = ?", (made.id,)).fetchone()[0])
 
         return {**orjson.loads(self._database.now(work)), "manifest": dict(made.manifest)}
-
-    @contextlib.contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        try:
-            folder = Path(tempfile.mkdtemp(prefix="snapshot-", dir=self._folder))
-        except OSError as error:
-            raise Refused(Reason.DISK_FULL, str(error.strerror)) from error
-        try:
-            yield folder
-        except Unavailable as error:
-            raise Refused(Reason.STORE_UNAVAILABLE, str(error)) from error
-        except OSError as error:
-            raise Refused(Reason.DISK_FULL, f"{error.strerror}: is there room in DATA_DIR?") from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def selection_of(wanted: Mapping[str, Any]) -> tuple[Filter, Selection]:
