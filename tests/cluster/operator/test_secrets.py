@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from identity_bench import Bench, versions
 
-from speedscale_controller.certificates import issuing, roots
+from speedscale_controller.certificates import Entropy, issuing, roots
 from speedscale_controller.certificates.names import CERTS, FORWARDER, JKS, OWN
 from speedscale_controller.certificates.policies import renewal, signer
 from speedscale_controller.identity import adopt
@@ -508,3 +508,36 @@ def with_workloads(listed: Callable[[Any], Any], namespace: str) -> Callable[[An
     """Return a listing that still has a Deployment in a namespace, as a watch that is behind does."""
     late = {"kind": "Deployment", "metadata": {"name": "late", "namespace": namespace}}
     return lambda watched: [late] if watched.kind == "Deployment" else listed(watched)
+
+
+def test_the_users_own_authorities_are_trusted_as_long_as_they_are_named(
+    kube: Client, namespace: str, shop: str
+) -> None:
+    company = issuing.authority("Company", NOW, Entropy()).certificate
+    workload(kube, shop, **{"sidecar.speedscale.com/tls-java-tool-options": "true"})
+    bench = Bench(kube, namespace, SIDECAR_CONFIG='{"extraRoots": "company-roots"}')
+    bench.settle()
+    assert "upstream.crt" not in bench.data(CERTS, shop)
+    assert {one.about.name for one in bench.recorder.told if one.reason == "ExtraRootsMissing"} == {"company-roots"}
+
+    metadata = {"name": "company-roots", "namespace": namespace}
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    kube.apply({**config_map, "data": {"ca.pem": company.decode(), "note": "ours"}}, "somebody")
+    bench.settle()  # the ConfigMap is watched: nobody waits for the periodic look
+    target = bench.data(CERTS, shop)
+    assert target["upstream.crt"] == company
+    assert truststore.split_pem(target["ca-bundle.crt"])[1] == company
+    assert truststore.pem_to_der(company) in bench.data(JKS, shop)["cacerts.jks"]
+    assert {one.message for one in bench.recorder.told if one.reason == "ExtraRootsNotGood"} == {
+        "key note has no PEM certificate"
+    }
+
+    kube.delete(Ref("v1", "ConfigMap", namespace, "company-roots"))
+    bench.settle()
+    assert bench.data(CERTS, shop) == target, "what was trusted stays"
+
+    unnamed = Bench(kube, namespace)
+    unnamed.settle()
+    left = unnamed.data(CERTS, shop)
+    assert "upstream.crt" not in left
+    assert company not in left["ca-bundle.crt"]

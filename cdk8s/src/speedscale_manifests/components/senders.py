@@ -3,7 +3,8 @@
 The controller makes one Secret for each namespace where something of ours runs: `speedscale-certs` in target
 namespaces, `speedscale-own-certs` in our own (where `speedscale-certs` holds the root and its key). Its keys are the
 same everywhere: `ca.crt` (the root), `ca-bundle.crt` (public roots and ours), `token` (this namespace's), `tls.crt` and
-`tls.key` (this namespace's CA for interception, for sidecars and responders). Volumes name their items one by one:
+`tls.key` (this namespace's CA for interception, for sidecars and responders), with `sidecar.extraRoots` also
+`upstream.crt` (the authorities of the user's own servers). Volumes name their items one by one:
 nobody mounts a key that it does not use.
 """
 
@@ -24,6 +25,7 @@ _READ_ONLY_FOR_ALL = 0o444  # our user is not the files' owner, and a group is n
 _IDENTITY = ("ca.crt", "token")
 _AUTHORITY = ("ca.crt", "tls.crt", "tls.key")
 _TRUST = ("ca-bundle.crt", "ca.crt")
+UPSTREAM_ROOTS = "upstream.crt"
 
 
 def address(values: Values) -> str:
@@ -45,9 +47,10 @@ def identity_volume() -> Manifest:
     return _volume(VOLUME, names.OWN_CERTS, _IDENTITY)
 
 
-def interception_volume() -> Manifest:
-    """Return the volume of a sidecar: root, token and the namespace's CA; a pod starts without it."""
-    return _volume(VOLUME, gap("certs_secret"), sorted({*_IDENTITY, *_AUTHORITY}), optional=True)
+def interception_volume(values: Values) -> Manifest:
+    """Return the volume of a sidecar: root, token, the namespace's CA, upstream roots; a pod starts without it."""
+    upstream = {UPSTREAM_ROOTS} if values.sidecar.extra_roots else set[str]()
+    return _volume(VOLUME, gap("certs_secret"), sorted({*_IDENTITY, *_AUTHORITY, *upstream}), optional=True)
 
 
 def authority_volume() -> Manifest:

@@ -79,7 +79,7 @@ def templates(values: Values) -> list[Manifest]:
             "volumes": [
                 temporary,
                 diagnostics,
-                senders.interception_volume(),
+                senders.interception_volume(values),
                 senders.trust_volume(),
                 gap("certificate_volumes"),
             ],
@@ -132,7 +132,7 @@ def _proxy(values: Values, mounts: list[Manifest]) -> Manifest:
         env=[
             *_identity_env(values),
             *_proxy_env(),
-            *_tls_env(),
+            *_tls_env(values),
             *senders.sender_env(values),
             env("SIDECAR_RESTART_POLICY", gap("sidecar_restart_policy")),
         ],
@@ -190,9 +190,11 @@ def _proxy_env() -> list[Manifest]:
     ]
 
 
-def _tls_env() -> list[Manifest]:
+def _tls_env(values: Values) -> list[Manifest]:
+    upstream = f"{senders.PATH}/{senders.UPSTREAM_ROOTS}"
     return [
         env("TLS_CERT_DIR", senders.PATH),
+        *([env("TLS_OUT_CA_FILE", upstream)] if values.sidecar.extra_roots else []),
         env("TLS_OUT_UNWRAP", gap_text("tls_out")),
         env("TLS_IN_UNWRAP", gap_text("tls_in")),
         env("TLS_IN_PUBLIC_KEY", gap("tls_in_public")),

@@ -235,6 +235,11 @@ class Sidecar:
     """
     observe_dns: bool
     """Grant NET_RAW so that DNS answers are observed for names of addresses."""
+    extra_roots: str
+    """ConfigMap in the installation's namespace with PEM certificates, under any keys, of authorities that servers of
+    yours chain to and the public roots lack. Sidecars verify upstream servers by them, applications find them in the
+    trust that they get.
+    """
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Sidecar:
@@ -251,6 +256,7 @@ class Sidecar:
             proxy_type=tree["proxy_type"],
             native_sidecars=tree["nativeSidecars"],
             observe_dns=tree["observeDns"],
+            extra_roots=tree["extraRoots"],
         )
 
 

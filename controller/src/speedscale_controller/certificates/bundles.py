@@ -36,15 +36,16 @@ def digest(bundle: bytes) -> str:
     return hashlib.sha256(bundle).hexdigest()[:16]
 
 
-def trust(ours: Iterable[bytes], public: bytes) -> bytes:
-    """Return what applications trust: our roots, then the public ones; the public ones are never left out."""
-    return joined([*ours, *truststore.split_pem(public)])
+def trust(ours: Iterable[bytes], public: bytes, theirs: Iterable[bytes] = ()) -> bytes:
+    """Return what applications trust: our roots, the user's, then the public ones, which are never left out."""
+    return joined([*ours, *theirs, *truststore.split_pem(public)])
 
 
-def java(ours: Iterable[bytes], public: bytes) -> bytes:
+def java(ours: Iterable[bytes], public: bytes, theirs: Iterable[bytes] = ()) -> bytes:
     """Return the same as a Java trust store (JKS, password `changeit`), the same bytes for the same certificates."""
     own = list(ours)
     entries = {f"public-{number:04}": pem for number, pem in enumerate(truststore.split_pem(public))}
+    entries |= {f"extra-{number:04}": pem for number, pem in enumerate(theirs)}
     entries |= {"speedscale" if not number else f"speedscale-{number}": pem for number, pem in enumerate(own)}
     ders = {alias: truststore.pem_to_der(pem) for alias, pem in entries.items()}
     return truststore.java_trust_store(ders, x509.summary(own[0]).not_before)

@@ -26,6 +26,7 @@ from speedscale_controller.certificates.names import (
     TOKEN,
     TRUST_STORE,
     TRUSTED,
+    UPSTREAM,
     Certificate,
 )
 from speedscale_controller.certificates.policies import signer
@@ -41,6 +42,7 @@ from .forwarder import Forwarder
 from .needs import Need
 from .pods import Pod, holders, named, oldest
 from .redaction import Redaction
+from .upstream import Upstream
 
 GRACE_S = 600.0
 
@@ -61,6 +63,7 @@ class Namespaces:
 
     def __init__(self, desk: Desk, authority: Authority, forwarder: Forwarder, redaction: Redaction) -> None:
         self._desk, self._authority, self._forwarder, self._redaction = desk, authority, forwarder, redaction
+        self._upstream = Upstream(desk)
         self._public: bytes | None = None
         self.standing: dict[str, Standing] = {}
         self.foreign: set[str] = set()
@@ -71,15 +74,16 @@ class Namespaces:
         desk = self._desk
         root, name = self._authority.root(), self._name(namespace)
         content = desk.read(namespace, name)
+        theirs = self._upstream.roots(content)
         if why := desk.foreign(content, adopt=True):
             desk.teller.left_alone(which(namespace, name), why)
             self.foreign.add(namespace)
             self.standing.pop(namespace, None)
         else:
             self.foreign.discard(namespace)
-            self._share(namespace, name, content, root)
+            self._share(namespace, name, content, root, theirs)
         if need.java and desk.settings.create_jks:
-            self._trust_store(namespace, root)
+            self._trust_store(namespace, root, theirs)
         if namespace != desk.own:
             if need.replay:
                 self._copy(namespace, desk.settings.dlp_key_secret, self._redaction.source())
@@ -108,7 +112,7 @@ class Namespaces:
         """Say whether nobody in these namespaces holds an old root any more."""
         return self.switched(namespaces) and not any(self.standing[name].stale for name in namespaces)
 
-    def _share(self, namespace: str, name: str, content: Content, root: Root) -> None:
+    def _share(self, namespace: str, name: str, content: Content, root: Root, theirs: tuple[bytes, ...]) -> None:
         desk, now = self._desk, self._desk.now()
         has = Share(content.pair(CERTIFICATE, KEY), since(content.note(TRUSTED)))
         pods = self._holders(namespace, name) if len(root.roots) > 1 else []
@@ -119,12 +123,14 @@ class Namespaces:
         trusted = roots.ordered(share.pair, root)
         data = {
             CA: bundles.joined(trusted),
-            BUNDLE: bundles.trust(root.roots, self._public_roots()),
+            BUNDLE: bundles.trust(root.roots, self._public_roots(), theirs),
             TOKEN: self._forwarder.token(namespace).encode("ascii"),
             CERTIFICATE: share.pair.certificate,
             KEY: share.pair.key,
+            **({UPSTREAM: bundles.joined(theirs)} if theirs else {}),
         }
-        desk.write(content, namespace, name, data, annotations={TRUSTED: told(share.since)})
+        gone = () if theirs else (UPSTREAM,)
+        desk.write(content, namespace, name, data, annotations={TRUSTED: told(share.since)}, gone=gone)
         if share.pair != has.pair:
             desk.issued(Certificate.NAMESPACE, found.reason)
         self._stand(namespace, name, share, root, pods, found)
@@ -145,13 +151,14 @@ class Namespaces:
     def _holders(self, namespace: str, name: str) -> list[Pod]:
         return holders(self._desk.client, namespace, frozenset({name, JKS}))
 
-    def _trust_store(self, namespace: str, root: Root) -> None:
+    def _trust_store(self, namespace: str, root: Root, theirs: tuple[bytes, ...]) -> None:
         desk = self._desk
         content = desk.read(namespace, JKS)
         if why := desk.foreign(content, adopt=True):
             desk.teller.left_alone(which(namespace, JKS), why)
             return
-        desk.write(content, namespace, JKS, {TRUST_STORE: bundles.java(root.roots, self._public_roots())})
+        store = bundles.java(root.roots, self._public_roots(), theirs)
+        desk.write(content, namespace, JKS, {TRUST_STORE: store})
 
     def _copy(self, namespace: str, name: str, source: Content | None) -> None:
         """Copy a Secret of our own namespace; a user's own of that name stays."""

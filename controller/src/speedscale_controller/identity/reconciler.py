@@ -33,7 +33,7 @@ from speedscale_kube.queue import Queue
 from speedscale_kube.worker import Result
 from speedscale_schemas.errors import PermanentError
 
-from . import consumers, instance, needs
+from . import consumers, instance, needs, upstream
 from .authority import Authority
 from .collector import Collector
 from .desk import Desk, which
@@ -81,6 +81,14 @@ CONFIG_MAPS: Watched[str] = Watched(
 )
 
 
+def _extra_roots(settings: Settings) -> tuple[Watched[str], ...]:
+    """Return the watch for the user's authorities; of another name, given later, the periodic look learns."""
+    ref = upstream.named(settings.namespace, settings.sidecar_config)
+    if ref is None:
+        return ()
+    return (Watched("extra_roots", "v1", "ConfigMap", _version, scope=Scope.OWN, names=(ref.name,)),)
+
+
 class Identity:
     """Certificates, secrets and INSTANCE_ID. `entropy` and `ask_replicas` are a test's to replace."""
 
@@ -93,7 +101,7 @@ class Identity:
 
     def watches(self, settings: Settings) -> Sequence[Watched[Any]]:
         """Return own Secrets and ConfigMaps, the webhook configurations, and what says that a namespace is needed."""
-        return (SECRETS, CONFIG_MAPS, *consumers.WATCHED, *needs.WATCHED)
+        return (SECRETS, CONFIG_MAPS, *_extra_roots(settings), *consumers.WATCHED, *needs.WATCHED)
 
     def start(self, context: Context) -> None:
         """Take stores, and begin with every concern."""
@@ -112,6 +120,8 @@ class Identity:
         for watched in consumers.WATCHED:
             context.store(watched).add_handler(lambda key, old, new: self._add(Key(Concern.WEBHOOK)))
         context.store(CONFIG_MAPS).add_handler(lambda key, old, new: self._config_map(key.name))
+        for watched in _extra_roots(context.settings):
+            context.store(watched).add_handler(lambda key, old, new: self.look_at_all())
         context.on_bundle(self.look_at_all)
         self.look_at_all()
         context.every(LOOK_S, "identity", self.look_at_all)

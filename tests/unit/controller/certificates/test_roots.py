@@ -120,6 +120,9 @@ def test_trust_keeps_the_public_roots_and_java_reads_the_same_bytes_each_time() 
     store = bundles.java(BOTH.roots, public)
     assert store == bundles.java(BOTH.roots, public)
     assert store.count(b"X.509") == 5
+    theirs = (issuing.authority("Company", T0, ENTROPY).certificate,)
+    assert truststore.split_pem(bundles.trust(BOTH.roots, public, theirs))[2] == theirs[0]
+    assert bundles.java(BOTH.roots, public, theirs).count(b"X.509") == 6
     assert x509.summary(BOTH.roots[0]).is_ca
 
 

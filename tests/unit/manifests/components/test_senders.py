@@ -10,6 +10,7 @@ from speedscale_manifests.values import from_mapping
 from speedscale_schemas.templates import fill, gaps, seal
 
 TARGET = {"certs_secret": "speedscale-certs"}
+PLAIN = from_mapping({})
 
 
 def keys(volume: Manifest) -> list[str]:
@@ -20,7 +21,7 @@ def keys(volume: Manifest) -> list[str]:
 
 def test_ours_alone_have_a_fixed_secret() -> None:
     assert senders.identity_volume()["secret"]["secretName"] == "speedscale-own-certs"
-    for volume in (senders.interception_volume(), senders.authority_volume()):
+    for volume in (senders.interception_volume(PLAIN), senders.authority_volume()):
         assert gaps(seal(volume)) == {"certs_secret"}
         assert fill(seal(volume), TARGET)["secret"]["secretName"] == "speedscale-certs"
 
@@ -34,14 +35,14 @@ def test_an_application_trusts_the_bundle_and_java_a_store_of_its_own_beside_it(
 
 
 def test_keys_are_for_those_who_sign() -> None:
-    signers = [senders.interception_volume(), senders.authority_volume()]
+    signers = [senders.interception_volume(PLAIN), senders.authority_volume()]
     assert all("tls.key" in keys(volume) for volume in signers)
     assert "tls.key" not in keys(senders.identity_volume())
     assert "tls.key" not in keys(senders.trust_volume())
 
 
 def test_a_sidecar_never_waits_and_who_needs_its_certificates_does() -> None:
-    assert senders.interception_volume()["secret"]["optional"] is True
+    assert senders.interception_volume(PLAIN)["secret"]["optional"] is True
     (source,) = fill(seal(senders.trust_volume()), TARGET)["projected"]["sources"]
     assert "optional" not in source["secret"]
     assert "optional" not in senders.identity_volume()["secret"]
@@ -49,7 +50,7 @@ def test_a_sidecar_never_waits_and_who_needs_its_certificates_does() -> None:
 
 
 def test_items_are_read_only_for_a_user_who_does_not_own_them() -> None:
-    for volume in (senders.identity_volume(), senders.interception_volume()):
+    for volume in (senders.identity_volume(), senders.interception_volume(PLAIN)):
         assert volume["secret"]["defaultMode"] == 0o444
     assert senders.trust_volume()["projected"]["defaultMode"] == 0o444
     assert senders.mount()["readOnly"] is True
@@ -60,3 +61,9 @@ def test_the_address_is_in_our_namespace_and_tls(namespace: str) -> None:
     found = {e["name"]: e["value"] for e in senders.sender_env(from_mapping({"namespace": namespace}))}
     assert found["FORWARDER_ADDR"] == f"https://speedscale-forwarder.{namespace}.svc:80"
     assert found["FORWARDER_TOKEN_FILE"] == "/etc/ssl/speedscale/token"
+
+
+def test_upstream_roots_are_mounted_by_those_who_verify_servers_where_they_are_named() -> None:
+    named = from_mapping({"sidecar": {"extraRoots": "company-roots"}})
+    assert "upstream.crt" in keys(senders.interception_volume(named))
+    assert "upstream.crt" not in keys(senders.interception_volume(PLAIN))

@@ -166,3 +166,11 @@ def test_on_open_shift_its_constraints_can_be_used_by_those_whom_somebody_binds(
     assert (rule["verbs"], rule["resourceNames"]) == (["use"], ["speedscale-sidecar"])
     assert objects.none("ClusterRoleBinding")
     assert build(COMPONENT).identity == []
+
+
+def test_it_verifies_servers_by_extra_roots_where_they_are_named(
+    pod: Build, container_of: Build, environment: Build
+) -> None:
+    named = container_of(pod(sidecar={"extraRoots": "company-roots"}), "speedscale-goproxy")
+    assert environment(named)["TLS_OUT_CA_FILE"] == "/etc/ssl/speedscale/upstream.crt"
+    assert "TLS_OUT_CA_FILE" not in environment(container_of(pod(), "speedscale-goproxy"))
