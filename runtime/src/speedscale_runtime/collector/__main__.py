@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
 
 import uvloop
 
-from speedscale_runtime.telemetry import logs
-from speedscale_schemas.errors import ConfigError
+from speedscale_runtime.telemetry import program
 
 from . import config
 from .server import Server
 
 
 def main() -> int:
-    """Run the collector; 0 after a regular end, 2 when it could not begin."""
-    logs.configure("collector", os.environ.get("LOG_LEVEL", "info"))
-    try:
-        settings = config.parse(os.environ)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings))
-    except ConfigError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"speedscale-collector: {problem}\n")
-        return 2
-    except OSError as error:  # the disk of the results
-        sys.stderr.write(f"speedscale-collector: {error.filename or 'disk'}: {error.strerror or error}\n")
-        return 2
-    return 0
+    """Run the collector; 0 after a regular end, 2 when it could not begin or the disk of the results failed."""
+    return program.serve("collector", config.parse, _serve, loop=uvloop.new_event_loop)
 
 
 async def _serve(settings: config.Settings) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import os
 import sys
 
 import uvloop
 
-from speedscale_runtime.telemetry import logs
-from speedscale_schemas.errors import ConfigError
+from speedscale_runtime.telemetry import program
 
 from . import config
 from .server import Forwarder
@@ -20,21 +17,12 @@ _GC_THRESHOLD = (10_000, 20, 20)  # pairs make no cycles; passes over what redac
 
 def main() -> int:
     """Run the forwarder; 0 after a regular end, 2 when it could not begin."""
-    logs.configure("forwarder", os.environ.get("LOG_LEVEL", "info"))
-    try:
-        settings = config.parse(os.environ)
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLD)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings))
-    except ConfigError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"speedscale-forwarder: {problem}\n")
-        return 2
-    return 0
+    return program.serve("forwarder", config.parse, _serve, loop=uvloop.new_event_loop)
 
 
 async def _serve(settings: config.Settings) -> None:
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
     await Forwarder(settings).run()
 
 
