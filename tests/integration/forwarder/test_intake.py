@@ -120,6 +120,8 @@ def test_an_unknown_rule_fails_closed_and_visibly_until_it_is_there(
     path.write_text('{"id": "mine", "query": "nonsense"}')  # the last good one stays
     f.until(lambda: "unknown keyword" in f.status()["rules"])
     assert f.ready().status_code == 200
+    assert f.status()["rulesState"] == "last_good"
+    assert 'speedscale_forwarder_rule_state{state="last_good",use="base"} 1.0' in f.metrics()
     assert f.post(batch(2, 3), 2).status_code == 200
     assert f.status()["filtered"] == {"mine": 2}
     assert 'speedscale_forwarder_rule_reloads_total{outcome="failed"} 2.0' in f.metrics()

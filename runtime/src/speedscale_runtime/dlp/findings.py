@@ -75,6 +75,11 @@ class Outcome:
         return [f[1] for f in self._found]
 
     @property
+    def decisions(self) -> list[tuple[str, str]]:
+        """Detector and kind of each finding: for those who count by rule."""
+        return [(f[4], f[1]) for f in self._found]
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found."""
         if self._findings is None:

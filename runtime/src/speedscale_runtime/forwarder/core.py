@@ -35,7 +35,7 @@ class Processed:
     received: int = 0
     filtered: int = 0
     modified: int = 0
-    redacted: Counter[str] = field(default_factory=Counter)
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)  # by detector and kind
     dropped: Counter[Dropped] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)  # class names of what was raised, for the log
 
@@ -49,6 +49,7 @@ class Pipeline:
     def __init__(self, drop: Rule | None, redactor: Redactor | None, cluster: str = "") -> None:
         self._drop, self._redactor, self._cluster = drop, redactor, cluster
         self.filter_name = drop.id if drop else ""
+        self.dlp_name = redactor.rule_id if redactor else ""
 
     @property
     def evictions(self) -> int:
@@ -89,7 +90,7 @@ class Pipeline:
             return self._lost(Dropped.REDACTION_FAILED, error, done)
         if not outcome.modified:
             return frame
-        done.redacted.update(outcome.kinds)
+        done.decisions.update(outcome.decisions)
         done.modified += 1
         return outcome.frame
 

@@ -136,9 +136,8 @@ class Intake:
 
     def _count(self, pipeline: Pipeline, done: Processed, size: int) -> None:
         dropped = {str(reason): n for reason, n in done.dropped.items()}
-        self._metrics.stored(
-            pipeline.filter_name, size, done.received, done.pairs, done.filtered, done.redacted, dropped
-        )
+        self._metrics.stored(pipeline.filter_name, size, done.received, done.pairs, done.filtered, dropped)
+        self._metrics.redactions(pipeline.dlp_name, done.decisions)
         if dropped:
             log.error("pairs_dropped", reasons=dropped, causes=dict(done.causes))
 

@@ -12,8 +12,12 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as PromCounter
 
+from .rules import State
+
 UNDECODABLE = "UNDECODABLE"  # the kind of what could not be looked into
+OTHER = "other"
 _KINDS_MAX = 200  # kinds of findings come from rules; beyond this they are counted together
+_DECISIONS_MAX = 1000  # so do detectors
 
 
 class Metrics:
@@ -24,6 +28,7 @@ class Metrics:
         self.pairs = Counter[str]()
         self.filtered = Counter[str]()
         self.redacted = Counter[str]()
+        self.decisions = Counter[tuple[str, str, str]]()
         self.undecodable = 0
         self.evictions = 0
         self.dropped = Counter[str]()
@@ -36,6 +41,18 @@ class Metrics:
         self._bytes = PromCounter(f"{prefix}_received_bytes", "Bytes of accepted batches", registry=registry)
         self._filtered = PromCounter(f"{prefix}_filtered_pairs", "Dropped by rule", ["rule"], registry=registry)
         self._redacted = PromCounter(f"{prefix}_redacted_values", "Values redacted", ["kind"], registry=registry)
+        self._decisions = PromCounter(
+            f"{prefix}_rule_redacted_values",
+            "Values redacted by DLP rule, its detector and what the token says; exporters' own rules included",
+            ["rule", "detector", "kind"],
+            registry=registry,
+        )
+        self._rule_state = Gauge(
+            f"{prefix}_rule_state",
+            "1 for how the rules of a use (base, or an exporter) stand: current, last_good or missing",
+            ["use", "state"],
+            registry=registry,
+        )
         self._undecodable = PromCounter(
             f"{prefix}_undecodable_parts",
             "Bodies and texts replaced whole, since nobody can tell what is in them",
@@ -84,7 +101,6 @@ class Metrics:
         received: int,
         pairs: int,
         filtered: int,
-        redacted: Mapping[str, int],
         dropped: Mapping[str, int],
     ) -> None:
         """Count what a stored batch held."""
@@ -96,17 +112,41 @@ class Metrics:
         if filtered:
             self.filtered[rule] += filtered
             self._filtered.labels(rule).inc(filtered)
-        for kind, n in redacted.items():
-            label = kind if kind in self.redacted or len(self.redacted) < _KINDS_MAX else "other"
-            self.redacted[label] += n
-            self._redacted.labels(label).inc(n)
-        undecodable = redacted.get(UNDECODABLE, 0)
-        if undecodable:
-            self.undecodable += undecodable
-            self._undecodable.inc(undecodable)
         for reason, n in dropped.items():
             self.dropped[reason] += n
             self._dropped.labels(reason).inc(n)
+
+    def redactions(self, rule: str, decisions: Mapping[tuple[str, str], int]) -> None:
+        """Count what the base rule took out of a stored batch: by detector and kind."""
+        for (detector, kind), n in decisions.items():
+            label = kind if kind in self.redacted or len(self.redacted) < _KINDS_MAX else OTHER
+            self.redacted[label] += n
+            self._redacted.labels(label).inc(n)
+            if kind == UNDECODABLE:
+                self.undecodable += n
+                self._undecodable.inc(n)
+            self.decided(rule, detector, kind, n)
+
+    def decided(self, rule: str, detector: str, kind: str, n: int) -> None:
+        """Count values that a rule's detector took out, before the disk or before an exporter."""
+        labels = (rule, detector, kind)
+        if labels not in self.decisions and len(self.decisions) >= _DECISIONS_MAX:
+            labels = (OTHER, OTHER, OTHER)
+        self.decisions[labels] += n
+        self._decisions.labels(*labels).inc(n)
+
+    def decided_by_rule(self) -> dict[str, dict[str, int]]:
+        """Return how many values each detector of each rule took out, for /v1/status."""
+        found: dict[str, dict[str, int]] = {}
+        for (rule, detector, _), n in sorted(self.decisions.items()):
+            mine = found.setdefault(rule, {})
+            mine[detector] = mine.get(detector, 0) + n
+        return found
+
+    def rules(self, use: str, state: State) -> None:
+        """Note how the rules of a use stand: `base`, or the name of an exporter."""
+        for known in State:
+            self._rule_state.labels(use, known.value).set(known is state)
 
     def evicted(self, total: int) -> None:
         """Note how many entries the rule in force has dropped; a new rule begins at 0."""

@@ -62,6 +62,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._drain = asyncio.Event()
         self._lost = self._damaged = 0
+        self._decisions: Counter[tuple[str, str, str]] = Counter()
         self.delivered = reader.position
         self._delivered_pair = reader.pair
         self.last_error = ""
@@ -150,8 +151,11 @@ class Runner:
                 if self._rules.drop is not None and self._rules.drop.matches(pair):
                     events["filtered"] += 1
                     continue
-                if self._rules.redactor is not None:
-                    pair = self._rules.redactor.redact_pair(pair).pair
+                redactor = self._rules.redactor
+                if redactor is not None:
+                    outcome = redactor.redact_pair(pair)
+                    pair = outcome.pair
+                    self._decisions.update((redactor.rule_id, *d) for d in outcome.decisions)
                 unpack(pair)
                 annotate(pair)
             except Exception as error:  # one pair that nobody can read must not hold up the rest
@@ -196,6 +200,9 @@ class Runner:
     def _count(self, events: Counter[str]) -> None:
         for event, n in events.items():
             self._metrics.exporter(self.name, event, n)
+        for decision, n in self._decisions.items():
+            self._metrics.decided(*decision, n)
+        self._decisions.clear()
         self._metrics.exporter(self.name, "lost", self.reader.lost_pairs - self._lost)
         self._metrics.damaged("damage", self.reader.damaged_bytes - self._damaged)
         self._lost, self._damaged = self.reader.lost_pairs, self.reader.damaged_bytes

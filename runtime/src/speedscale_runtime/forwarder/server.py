@@ -151,12 +151,14 @@ class Forwarder:
             "duplicates": m.batches["duplicate"],
             "filtered": dict(m.filtered),
             "redacted": dict(m.redacted),
+            "redactedBy": m.decided_by_rule(),
             "undecodable": m.undecodable,
             "dropped": dict(m.dropped),
             "refused": dict(m.refused),
             "redaction": self._settings.dlp_config or "off",
             "redactionEvictions": m.evictions,
             "rules": self._rules.problem or "ok",
+            "rulesState": str(self._rules.state),
             "spool": {
                 "bytes": spool.size,
                 "maxBytes": self._settings.spool_max_bytes,
@@ -170,6 +172,7 @@ class Forwarder:
                     **runner.status(),
                     "cutOff": name in self._cut_off,
                     "rules": self._exporter_rules[name].problem or "ok",
+                    "rulesState": str(self._exporter_rules[name].state),
                 }
                 for name, runner in self._runners.items()
             },
@@ -187,6 +190,7 @@ class Forwarder:
             self._settings.home, self._settings.dlp_key_path, spec.filter_rule, spec.dlp_config
         )
         rules.refresh()
+        self._metrics.rules(spec.name, rules.state)
         if rules.problem:
             log.error("exporter_rules_missing", exporter=spec.name, problem=rules.problem)
         since = cursors.saved_at(spec.name)
@@ -262,18 +266,24 @@ class Forwarder:
 
     async def _refresh_rules(self) -> None:
         """Read rule files that changed; compiling takes a while, so not in the event loop."""
-        problem = self._rules.problem
-        if await asyncio.to_thread(self._rules.refresh):
+        if await self._refreshed("base", self._rules):
             self._intake.pipeline = Pipeline(self._rules.drop, self._rules.redactor, self._settings.cluster)
-            self._metrics.reloaded(True)
-            log.info("rules_loaded", filter=self._rules.filter_name, dlp=self._rules.dlp_name or "off")
-        elif self._rules.problem and self._rules.problem != problem:
-            self._metrics.reloaded(False)
-            log.error("rules_not_loaded", problem=self._rules.problem, last_good_stays=self._rules.loaded)
         for name, rules in self._exporter_rules.items():
-            if await asyncio.to_thread(rules.refresh):
-                log.info("exporter_rules_loaded", exporter=name)
+            if await self._refreshed(name, rules):
                 self._runners[name].wake()
+
+    async def _refreshed(self, use: str, rules: RuleSet) -> bool:
+        """Look at the rules of one use; say whether they are new. What is wrong shows in log, status and metric."""
+        problem = rules.problem
+        changed = await asyncio.to_thread(rules.refresh)
+        self._metrics.rules(use, rules.state)
+        if changed:
+            self._metrics.reloaded(True)
+            log.info("rules_loaded", use=use, filter=rules.filter_name, dlp=rules.dlp_name or "off")
+        if rules.problem and rules.problem != problem:
+            self._metrics.reloaded(False)
+            log.error("rules_not_loaded", use=use, problem=rules.problem, last_good_stays=rules.loaded)
+        return changed
 
     def _refresh_tokens(self, access: Access) -> None:
         try:

@@ -28,14 +28,14 @@ def batch(*items: Frame) -> bytes:
 
 
 def redactor(redact: Callable[[Frame], Any]) -> Redactor:
-    return cast(Redactor, SimpleNamespace(redact_frame=redact))
+    return cast(Redactor, SimpleNamespace(redact_frame=redact, rule_id="r"))
 
 
 def masking(given: Frame) -> Any:
     if b"secret" not in given.request_body:
-        return SimpleNamespace(frame=given, kinds=[], modified=False)
+        return SimpleNamespace(frame=given, decisions=[], modified=False)
     masked = given._replace(request_body=given.request_body.replace(b"secret", b"*"))
-    return SimpleNamespace(frame=masked, kinds=["WORD"], modified=True)
+    return SimpleNamespace(frame=masked, decisions=[("word", "WORD")], modified=True)
 
 
 def test_filter_then_redact() -> None:
@@ -50,7 +50,7 @@ def test_filter_then_redact() -> None:
     assert seen == [kept, clean]
     assert list(frames.decode_all(done.payload)) == [frame(body=b"*"), clean]
     assert (done.received, done.pairs, done.filtered, done.modified) == (3, 2, 1, 1)
-    assert done.redacted == {"WORD": 1}
+    assert done.decisions == {("word", "WORD"): 1}
     assert not done.dropped
 
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_redacted_does_not_pass(error: Exception) -> None:
 
 def test_a_redacted_frame_over_the_limits_is_left_out() -> None:
     def redact(given: Frame) -> Any:
-        return SimpleNamespace(frame=Frame(b"", b"", b""), kinds=[], modified=True)
+        return SimpleNamespace(frame=Frame(b"", b"", b""), decisions=[], modified=True)
 
     done = Pipeline(None, redactor(redact)).process(batch(frame()))
     assert (done.payload, done.dropped) == (b"", {Dropped.REDACTION_FAILED: 1})

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from speedscale_runtime.dlp import KeyRing, builtin, compile_rule
 from speedscale_runtime.forwarder.core import Pipeline
 from speedscale_runtime.forwarder.metrics import Metrics
+from speedscale_runtime.forwarder.rules import State
 from speedscale_schemas import frames
 from speedscale_schemas.frames import Frame
 
@@ -20,11 +21,43 @@ def test_what_could_not_be_looked_into_is_counted_apart() -> None:
     head = json.dumps({"http": {"req": {}, "res": {"headers": {"Content-Encoding": ["gzip"]}}}}).encode()
     batch = frames.encode(Frame(head, b"mail ada@example.com", b"\x1f\x8b\x08 torn"))
     done = pipeline.process(batch + batch)
-    assert done.redacted == {"EMAIL": 2, "UNDECODABLE": 2}
-    metrics.stored("", len(batch), done.received, done.pairs, 0, done.redacted, {})
+    assert done.decisions == {("email", "EMAIL"): 2, ("engine", "UNDECODABLE"): 2}
+    metrics.stored("", len(batch), done.received, done.pairs, 0, {})
+    metrics.redactions(pipeline.dlp_name, done.decisions)
     assert metrics.undecodable == 2
     assert registry.get_sample_value("speedscale_forwarder_undecodable_parts_total") == 2
     assert registry.get_sample_value("speedscale_forwarder_redacted_values_total", {"kind": "UNDECODABLE"}) == 2
+    labels = {"rule": "standard", "detector": "email", "kind": "EMAIL"}
+    assert registry.get_sample_value("speedscale_forwarder_rule_redacted_values_total", labels) == 2
+    assert metrics.decided_by_rule() == {"standard": {"email": 2, "engine": 2}}
+
+
+def test_names_from_rules_do_not_grow_the_metrics_without_bound() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    for i in range(3000):
+        metrics.redactions("mine", {(f"detector-{i}", f"KIND_{i}"): 1})
+    samples = [s for family in registry.collect() for s in family.samples if s.name.endswith("values_total")]
+    assert len(samples) < 1300
+    other = {"rule": "other", "detector": "other", "kind": "other"}
+    assert registry.get_sample_value("speedscale_forwarder_rule_redacted_values_total", other) == 2000
+    assert sum(metrics.redacted.values()) == 3000
+
+
+def test_the_state_of_rules_is_shown_for_each_use() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.rules("base", State.MISSING)
+    metrics.rules("base", State.LAST_GOOD)
+    metrics.rules("firehose", State.CURRENT)
+    shown = {
+        (s.labels["use"], s.labels["state"]): s.value
+        for family in registry.collect()
+        for s in family.samples
+        if s.name == "speedscale_forwarder_rule_state"
+    }
+    assert {k for k, v in shown.items() if v} == {("base", "last_good"), ("firehose", "current")}
+    assert len(shown) == 6
 
 
 def test_evictions_add_up_over_rules() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from speedscale_runtime import filters
-from speedscale_runtime.forwarder.rules import RuleSet
+from speedscale_runtime.forwarder.rules import RETRY_S, RuleSet, State
 from speedscale_runtime.rrpair import RRPair
 
 SHOP = RRPair({"service": "shop"})
@@ -95,6 +96,72 @@ def test_changes_are_taken_up_and_the_last_good_rule_stays(tmp_path: Path) -> No
     assert not found.refresh()
     assert "no such built-in filter rule" in found.problem
     assert found.generation == 2
+
+
+def test_a_broken_rule_does_not_hold_up_an_edit_of_the_other(tmp_path: Path) -> None:
+    path = write(tmp_path, "filters", "mine", {"query": "service IS shop"})
+    write(tmp_path, "dlp", "staff", {"id": "staff", "discover_patterns": True, "detectors": {"enable": ["email"]}})
+    found = rules(tmp_path, "mine", "staff")
+    assert str(found.state) == State.CURRENT
+    path.write_text("{")
+    write(tmp_path, "dlp", "staff", {"id": "staff", "discover_patterns": True})
+    assert found.refresh()
+    assert found.state is State.LAST_GOOD
+    assert found.drop is not None
+    assert found.redactor is not None
+    assert b"REDACTED-SSN-" in found.redactor.redact_text(b'{"ssn": "123-45-6789"}')[0]
+
+
+def test_rules_of_a_config_map_change_when_the_kubelet_swaps_its_folder(tmp_path: Path) -> None:
+    mount = tmp_path / "data" / "filters"
+    mount.mkdir(parents=True)
+
+    def publish(version: str, service: str) -> None:
+        folder = mount / f"..{version}"
+        folder.mkdir()
+        (folder / "mine.json").write_text(json.dumps({"query": f"service IS {service}"}))
+        (mount / "..new").symlink_to(folder.name)
+        (mount / "..new").rename(mount / "..data")
+
+    publish("1", "shop")
+    (mount / "mine.json").symlink_to("..data/mine.json")
+    found = rules(tmp_path, "mine")
+    assert found.drop is not None
+    assert found.drop.matches(SHOP)
+    publish("2", "bank")  # as many bytes as before
+    assert found.refresh()
+    assert not found.drop.matches(SHOP)
+
+
+def test_a_new_key_in_a_mounted_secret_is_taken_up(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "k1").write_text(base64.b64encode(b"1" * 32).decode())
+    found = RuleSet(tmp_path, str(keys), "", "standard")
+    assert found.refresh()
+    assert found.redactor is not None
+    before = found.redactor.redact_text(b"ada@example.com")[0]
+    (keys / "k2").write_text(base64.b64encode(b"2" * 32).decode())
+    assert found.refresh()
+    after = found.redactor.redact_text(b"ada@example.com")[0]
+    assert after.startswith(b"REDACTED-EMAIL-")
+    assert after != before
+
+
+def test_what_was_refused_is_read_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "filters", "mine", {"query": "service IS shop"})
+    now = [0.0]
+    found = RuleSet(tmp_path, "", "mine", "", lambda: now[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(filters, "compile_rule", lambda *_, **__: 1 / 0)
+        assert not found.refresh()
+    assert str(found.state) == State.MISSING
+    now[0] = RETRY_S - 1
+    assert not found.refresh()
+    assert found.problem
+    now[0] = RETRY_S
+    assert found.refresh()
+    assert found.state is State.CURRENT
 
 
 def test_a_bug_leaves_the_last_good_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
