@@ -76,8 +76,10 @@ class Replica:
     def __init__(self, name: str, folder: Path, environ: Mapping[str, str], address: str) -> None:
         self.name, self.address = name, address
         self.ports = free_ports(("webhook", "health"))
+        sources = [path for path in (environ.get("PYTHONPATH"), os.environ.get("PYTHONPATH")) if path]
         self._environ = {
             **environ,
+            **({"PYTHONPATH": os.pathsep.join(sources)} if sources else {}),  # the sources that the test itself has
             "POD_NAME": name,
             "WEBHOOK_HOST": address,
             "WEBHOOK_PORT": str(self.ports["webhook"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,9 +33,7 @@ def start_behind(
     """Start a replica whose only way to the API server is this interposer."""
     folder = installation.folder
     config = way.kubeconfig(folder / "operator.kubeconfig", folder / f"{name}.kubeconfig")
-    found = [path for path in (environ.pop("PYTHONPATH", ""), os.environ.get("PYTHONPATH", "")) if path]
-    more = {"PYTHONPATH": os.pathsep.join(found)} if found else {}  # the sources that the test itself has
-    return installation.start(name, wait=wait, KUBECONFIG=str(config), **environ, **more)
+    return installation.start(name, wait=wait, KUBECONFIG=str(config), **environ)
 
 
 @pytest.fixture

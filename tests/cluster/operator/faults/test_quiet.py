@@ -1,7 +1,7 @@
 """With the operator running, a GitOps tool that applies again and again and an autoscaler: nothing is written for it.
 
 Every write of the operator is counted at the interposer, by object and by the field manager that it is written under.
-`QUIET_S` says how long the second half lasts (seconds, 60 without it; ten minutes are 600). Pods are played, so that the
+`QUIET_S` says how long the second half lasts (seconds, 60 without it; ten minutes are 600). Pods are played, so that
 components come up: one that never does is told after five minutes, which is a cause.
 """
 
