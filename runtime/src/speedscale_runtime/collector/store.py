@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from speedscale_runtime import durable
 from speedscale_runtime.delivery import archive
 from speedscale_schemas.errors import PeerError
 
@@ -108,7 +109,7 @@ class Store:
             if place.exists():
                 place.rename(old)
             folder.rename(place)
-            archive.sync_folder(self._parts_dir)
+            durable.sync(self._parts_dir)
             shutil.rmtree(old, ignore_errors=True)
             part = Part(name, place, self._clock(), size)
             self._parts = {**self._parts, name: part}

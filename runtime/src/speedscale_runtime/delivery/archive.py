@@ -18,6 +18,7 @@ from typing import BinaryIO, Protocol
 
 import zstandard
 
+from speedscale_runtime import durable
 from speedscale_schemas.errors import PeerError
 
 _BLOCK = 512
@@ -81,17 +82,8 @@ def unpack(source: Readable, target: Path, limits: Limits = Limits()) -> int:
         if len(seen) > limits.files:
             raise PeerError("too_large", f"more than {limits.files} files")
         _extract(reader, member.size, target / name)
-    sync_folder(target)
+    durable.sync(target)
     return reader.given
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's entries to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class _Bounded:
@@ -170,7 +162,7 @@ def _extract(reader: _Bounded, size: int, path: Path) -> None:
             reader.exactly(_BLOCK - size % _BLOCK)
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(path.parent)
+    durable.sync(path.parent)
 
 
 def _files(folder: Path) -> list[str]:

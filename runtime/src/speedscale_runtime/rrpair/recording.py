@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from speedscale_runtime import durable
 from speedscale_schemas.errors import ConfigError
 
 from . import jsonform, markdown, names
@@ -226,7 +227,7 @@ class Writer:
             if not _publish(temporary, final):
                 return None
             if self._durable:
-                _sync_folder(stem.parent)
+                durable.sync(stem.parent)
             return Path(final)
         finally:
             if os.path.lexists(temporary):
@@ -266,15 +267,6 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; a file's own fsync does not."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _publish(temporary: str, final: str) -> bool:

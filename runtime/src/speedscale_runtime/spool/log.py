@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from speedscale_runtime import durable
+
 from .records import (
     CHECKPOINT,
     HEADER_SIZE,
@@ -263,7 +265,7 @@ class SegmentLog:
             while view:
                 view = view[self._write(fd, bytes(view)) :]
             self._fsync(fd)
-            _sync_folder(self._folder)
+            durable.sync(self._folder)
         except OSError:
             os.close(fd)
             path.unlink(missing_ok=True)
@@ -343,11 +345,3 @@ def _reason(error: OSError) -> str:
     if error.errno in (errno.EIO, errno.EROFS):
         return "disk_error"
     raise error
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from speedscale_runtime import durable
+
 from .base import Missing, Unavailable
 
 _HALF = ".half"
@@ -31,10 +33,10 @@ class Directory:
             except OSError:  # of another file system
                 shutil.copyfile(file, half)
                 file.unlink(missing_ok=True)
-            _sync(half)
+            durable.sync(half)
             os.replace(half, target)
             for folder in (target.parent, *list(target.parents)[1 : len(Path(name).parts)]):
-                _sync(folder)
+                durable.sync(folder)
         except OSError as error:
             raise Unavailable(f"{name}: {error.strerror}") from error
 
@@ -67,11 +69,3 @@ class Directory:
                 path.unlink(missing_ok=True)
                 continue
             yield path.relative_to(self._root).as_posix()
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
