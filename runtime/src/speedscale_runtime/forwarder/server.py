@@ -311,7 +311,7 @@ class Forwarder:
 
     async def _wind_down(self, runner: web.AppRunner, delivering: list[asyncio.Task[None]]) -> None:
         log.info("stopping")
-        self._intake.accepting = False
+        self._intake.close()
         for site in list(runner.sites):
             await site.stop()
         await self._intake.stop()

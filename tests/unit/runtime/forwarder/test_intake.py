@@ -149,7 +149,7 @@ async def test_nothing_is_taken_without_rules_or_at_the_end(rig: Callable[..., R
         r.intake.admit(10)
     assert await reason(r.take(1)) is Reason.RULES
     r.intake.pipeline = pipeline
-    r.intake.accepting = False
+    r.intake.close()
     with pytest.raises(Refused, match="stopping"):
         r.intake.admit(10)
     assert await reason(r.take(1)) is Reason.STOPPING
