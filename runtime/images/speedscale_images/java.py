@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -25,25 +25,30 @@ from .tree import Tree
 
 HOME = "opt/java"
 APPLICATION = "app"
+MODULES = "java.modules"
+"""The demo's file that says what its runtime is cut to; `application` holds it to what the classes use."""
 # Elliptic curves are a provider, found by name; no class refers to the module.
-_BY_NAME = ("jdk.crypto.ec",)
+_BY_NAME = frozenset({"jdk.crypto.ec"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def runtime(host: list[debian.Package], target: list[debian.Package], demo: Path, roots: bytes) -> Tree:
-    """Return the runtime for the demo in folder `demo`.
+def modules(demo: Path) -> tuple[str, ...]:
+    """Return the modules of the runtime, as the demo in folder `demo` names them, one a line."""
+    return tuple((demo / MODULES).read_text("ascii").split())
+
+
+def runtime(host: list[debian.Package], target: list[debian.Package], names: tuple[str, ...], roots: bytes) -> Tree:
+    """Return a runtime of these modules.
 
     `host` is the JDK for this machine, `target` the same for the image's architecture; `roots` is the PEM bundle of
-    public certificates. Raises ConfigError when the demo does not compile or the two JDKs differ in version.
+    public certificates. Raises ConfigError when the two JDKs differ in version or have no such module.
     """
     if {p.version for p in host} != {p.version for p in target}:
         raise ConfigError(["the JDKs for this machine and for the image differ in version; build with --refresh"])
-    with _unpacked(host) as tools, _unpacked(target) as modules, tempfile.TemporaryDirectory() as folder:
-        jars = _builder(demo).build(Path(folder) / "jars", str(tools / "bin" / "javac"))
-        needed = {name for jar in jars for name in _modules(tools, jar)} | set(_BY_NAME)
+    with _unpacked(host) as tools, _unpacked(target) as platform, tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "runtime"
         _run(
-            *(tools / "bin" / "jlink", "--module-path", modules / "jmods", "--add-modules", ",".join(sorted(needed))),
+            *(tools / "bin" / "jlink", "--module-path", platform / "jmods", "--add-modules", ",".join(sorted(names))),
             *("--output", out, "--compress", "2", "--no-header-files", "--no-man-pages"),
             *("--strip-java-debug-attributes", "--vm", "server"),
         )
@@ -55,7 +60,10 @@ def runtime(host: list[debian.Package], target: list[debian.Package], demo: Path
 
 
 def application(host: list[debian.Package], demo: Path, main: str) -> Tree:
-    """Return the jar with main class `main`, and the demo's options. Raises ConfigError when it does not compile."""
+    """Return the jar with main class `main`, and the demo's options.
+
+    Raises ConfigError when the demo does not compile, or uses other modules than its `java.modules` names.
+    """
     builder = _builder(demo)
     name = next((jar for jar, entry in builder.PROGRAMS.items() if entry == main), None)
     if name is None:
@@ -63,12 +71,21 @@ def application(host: list[debian.Package], demo: Path, main: str) -> Tree:
     tree = Tree()
     with _unpacked(host) as tools, tempfile.TemporaryDirectory() as folder:
         try:
-            builder.build(Path(folder), str(tools / "bin" / "javac"))
+            jars = builder.build(Path(folder), str(tools / "bin" / "javac"))
         except builder.BuildError as error:
             raise ConfigError(str(error).splitlines()) from error
+        if wrong := unlike(modules(demo), {used for jar in jars for used in _modules(tools, jar)}):
+            raise ConfigError([f"{demo / MODULES}: {line}" for line in wrong])
         tree.file(f"{APPLICATION}/demo.jar", (Path(folder) / name).read_bytes())
     tree.file(f"{APPLICATION}/java.options", (demo / "java.options").read_bytes())
     return tree
+
+
+def unlike(named: Iterable[str], used: Iterable[str]) -> list[str]:
+    """Return where the modules that are named differ from those that classes use, in words."""
+    needed = {*used, *_BY_NAME}
+    lines = [f"add {name}: the demo uses it" for name in sorted(needed - {*named})]
+    return lines + [f"take {name} out: the demo does not use it" for name in sorted({*named} - needed)]
 
 
 def command() -> tuple[str, ...]:

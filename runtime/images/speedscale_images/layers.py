@@ -88,17 +88,17 @@ def _distributions(image: Image, context: Context) -> Layer:
 
 
 def _java(core: Layer, context: Context) -> Layer:
-    demo = _demo_folder(context)
+    names = java.modules(_demo_folder(context))
     host, target = _jdk(context), context.debian.packages(context.catalogue.groups["jdk"])
 
     def make() -> Made:
         with tarfile.open(core.blob) as archive:
             bundle = archive.extractfile(base.BUNDLE)
             roots = bundle.read() if bundle else b""
-        tree = java.runtime(host, target, demo, roots)
+        tree = java.runtime(host, target, names, roots)
         return Made(tree, [("deb", p.name, p.version, p.architecture) for p in target])
 
-    inputs = key(_code("debian", "java"), [p.sha256 for p in (*host, *target)], java.sources(demo), core.digest)
+    inputs = key(_code("debian", "java"), [p.sha256 for p in (*host, *target)], names, core.digest)
     return context.cache.layer("java", inputs, make)
 
 

@@ -11,6 +11,7 @@ on in the pod's own network is all that names it.
 from __future__ import annotations
 
 import ssl
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,20 +34,20 @@ KUBE_ROOTS = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 log = structlog.get_logger()
 
 
-class Contexts:
+class Contexts(ABC):
     """One direction's contexts."""
 
+    @abstractmethod
     def why_not(self, target: tuple[str, int], hello: ClientHello) -> Opaque | None:
         """Return why a connection cannot be intercepted now, None when it can."""
-        raise NotImplementedError
 
+    @abstractmethod
     def towards_server(self, hello: ClientHello) -> ssl.SSLContext:
         """Return the context for our connection to the server; ALPN as the client used it or not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def towards_client(self, name: str) -> ssl.SSLContext:
         """Return the context with what the client is shown; PeerError when `name` is no name for a certificate."""
-        raise NotImplementedError
 
     def may_be_asked(self, target: tuple[str, int]) -> bool:
         """Whether to go on with a server that asks for a client certificate."""
