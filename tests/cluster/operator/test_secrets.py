@@ -119,7 +119,7 @@ def test_what_namespaces_get(kube: Client, namespace: str, shop: str, tmp_path: 
     )
     for which, service in ((FORWARDER, "speedscale-forwarder"), ("speedscale-cloud-certs", "speedscale-cloud")):
         data = bench.data(which)
-        names = [f"{service}.{namespace}.svc"]
+        names = [f"{service}.{namespace}.svc", *(["localhost"] if service == "speedscale-cloud" else [])]
         assert not x509.check(data["tls.crt"], bench.time, key=data["tls.key"], issuer=root["ca.crt"], names=names)
 
 

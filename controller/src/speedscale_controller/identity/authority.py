@@ -31,6 +31,8 @@ from speedscale_schemas.errors import PermanentError
 from .desk import Desk, which
 
 BACKEND_SERVICE = "speedscale-cloud"
+PORT_FORWARD = "localhost"
+"""As people reach the backend: `kubectl port-forward service/speedscale-cloud 8443:443`."""
 
 
 class Authority:
@@ -117,6 +119,7 @@ class Authority:
         if why := desk.foreign(content, adopt=True):
             desk.teller.left_alone(which(desk.own, BACKEND), why)
             return
-        pair, _ = self.server(Certificate.BACKEND, content.pair(CERTIFICATE, KEY), BACKEND_SERVICE, switched)
+        names = (*service_names(BACKEND_SERVICE, desk.own), PORT_FORWARD)
+        pair = self.named(Certificate.BACKEND, content.pair(CERTIFICATE, KEY), names, switched)
         data = {CA: self.root().trusted, CERTIFICATE: pair.certificate, KEY: pair.key}
         desk.write(content, desk.own, BACKEND, data)
