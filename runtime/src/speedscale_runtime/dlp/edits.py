@@ -7,7 +7,7 @@ splices a few spans and leaves all other bytes as they were. Pure data; no detec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Note(NamedTuple):
@@ -75,7 +75,13 @@ def shift(edits: Edits, by: int, place: str = "") -> Edits:
     return [Edit(e.start + by, e.end + by, e.new, under(e.notes, place)) for e in edits]
 
 
-def through(edits: Edits, offsets: Sequence[int], encode: Callable[[bytes], bytes], place: str = "") -> Edits:
+class Where(Protocol):
+    """Maps a decoded byte to where it began."""
+
+    def __getitem__(self, i: int, /) -> int: ...
+
+
+def through(edits: Edits, offsets: Where, encode: Callable[[bytes], bytes], place: str = "") -> Edits:
     """Map edits of decoded bytes back: decoded byte i began at raw byte `offsets[i]`; `encode` writes the new text."""
     return [Edit(offsets[e.start], offsets[e.end], encode(e.new), under(e.notes, place)) for e in edits]
 

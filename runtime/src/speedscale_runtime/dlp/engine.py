@@ -13,9 +13,11 @@ from .detectors import DETECTORS, Detector, KeyRule
 from .edits import Edit, Edits, Note, merge
 from .keynames import KeyNames
 from .memory import Memory
-from .prefilter import ENTITY, ESCAPE, FIRST, KEY, PERCENT, RUN, UTF16, Prefilter
+from .prefilter import Prefilter
 from .tokens import TOKEN, Tokeniser
-from .traverse import auth, entities, escapes, json_text, key_values, percent, runs, sql, utf16, xml
+from .traverse import auth, binary, entities, escapes, json_text, key_values, packed, percent, runs, sql, utf16, xml
+from .triggers import ENTITY, ESCAPE, FIRST, KEY, PACKED, PERCENT, RUN, UTF16
+from .work import TEXT, Work
 
 MAX_DEPTH = 8
 UNDECODABLE = "UNDECODABLE"
@@ -38,6 +40,7 @@ class Engine:
         self.prefilter = prefilter
         self.detectors = {FIRST + i: d for i, d in enumerate(detectors)}
         self.keyed = frozenset(i for i, d in self.detectors.items() if d.skip_keys)
+        self.by_look = frozenset(d.name for d in detectors)
         # texts may be searched joined by line feeds: no pattern of a user's own asks where a text begins or ends
         self.joinable = all(d in DETECTORS for d in detectors)
         self.names = names
@@ -49,7 +52,10 @@ class Engine:
             (PERCENT, percent.view, "percent"),
             (ENTITY, entities.view, "entity"),
             (UTF16, utf16.view, "utf16"),
+            (PACKED, packed.view, ""),
         )
+        self.work = Work()
+        self.spend = self.work.spend
 
     def forget(self) -> None:
         """Forget all texts; for measurements and for rules that are about to go."""
@@ -105,13 +111,19 @@ class Engine:
     def text(self, data: bytes, depth: int = 0, hits: Hits | None = None, key: bytes = b"") -> Edits:
         """Return the edits of a decoded text of unknown shape; `hits` where the caller has scanned it already."""
         if len(data) > _CACHED_BYTES:
+            self.work.spend(TEXT + len(data))
             return self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
         at = (key, data, depth)
         known = self._texts.get(at)
+        self.work.spend(TEXT)
         if known is None:
             known = self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
             self._texts.put(at, known, len(data) + _ENTRY_BYTES)
         return known
+
+    def blob(self, data: bytes, depth: int = 0) -> Edits:
+        """Return the edits of decoded bytes that may be text, a message, or anything else."""
+        return binary.edits(self, data, depth) if binary.is_binary(data) else self.text(data, depth)
 
     def _text(self, data: bytes, depth: int, hits: Hits, key: bytes) -> Edits:
         if not hits:
@@ -204,6 +216,7 @@ class Engine:
 
         `around` is the text the value stands in, where it could be a fragment of JSON.
         """
+        self.work.take()
         if around and value.isdigit() and json_text.bare_number(around, start, end):
             token = self.tokens.number(kind, value)
         else:
@@ -217,15 +230,17 @@ class Engine:
         why, kind, name = "", "", ""
         if rule is not None and rule.numbers:
             why, kind, name = rule.accept(data), rule.kind, rule.name
-        whole, _, fraction = data.partition(b".")
-        if not why and whole.isdigit() and not fraction.strip(b"0"):
-            for edit in self.values(whole, hits if whole is data else self.hits(whole), key):
-                if edit.end - edit.start == len(whole):
+        plain = data
+        if not why:
+            plain = json_text.integer(data)
+            for edit in self.values(plain, hits if plain is data else self.hits(plain), key) if plain else ():
+                if edit.end - edit.start == len(plain):
                     note = edit.notes[0]
                     why, kind, name = note.why, note.kind, note.detector
         if not why:
             return []
-        new = self.tokens.number(kind, data)
+        self.work.take()
+        new = self.tokens.number(kind, plain)
         note = Note("", kind, len(data), new.decode("ascii"), name, why)
         return [Edit(start, start + len(data), new, (note,))]
 

@@ -1,8 +1,8 @@
 """The one hyperscan database of a rule: what to look at closely, found at memory speed on raw bytes.
 
-Each detector's patterns, one pattern set for names of fields, and triggers for everything that could hide a value
-(escapes, entities, UTF-16, base64 and hex runs). End offsets only: start-of-match costs more, and some patterns are
-too large for it. What has no hit is clean and is never parsed.
+Each detector's patterns, one pattern set for names of fields, and the triggers for everything that could hide a value
+(`triggers`). End offsets only: start-of-match costs more, and some patterns are too large for it. What has no hit is
+clean and is never parsed; what has more than a million is refused.
 """
 
 from __future__ import annotations
@@ -14,29 +14,10 @@ import hyperscan
 
 from speedscale_schemas.errors import ConfigError
 
-# Ids of what is no detector; detectors are numbered from FIRST.
-KEY, ESCAPE, PERCENT, ENTITY, UTF16, RUN, NUMBER = range(7)
-FIRST = 16
+from .triggers import FIRST, KEY, TRIGGERS
+from .work import MAX_HITS, TooMuch
 
-_A = r"[A-Za-z0-9+/_\-]"
-_EDGE = r"(?:^|[^A-Za-z0-9+/_\-])"
-_S = "[CDI-Za-f]"  # what the first of four base64 characters is where they begin with an ASCII character
-
-_TRIGGERS: tuple[tuple[int, str, bool], ...] = (
-    (ESCAPE, r"\\[u/x0-9nrtbf\"\\]", False),
-    (PERCENT, r"%[0-9A-Fa-f]{2}", False),
-    (ENTITY, r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,31});", False),
-    (UTF16, r"[\x09-\x7e]\x00[\x09-\x7e]\x00[\x09-\x7e]\x00|\x00[\x09-\x7e]\x00[\x09-\x7e]\x00[\x09-\x7e]", False),
-    # base64 of text: the first byte is ASCII (or begins UTF-8, or UTF-16), the fourth or seventh is ASCII.
-    (RUN, rf"{_EDGE}(?:{_S}{_A}{{3}}{_S}{_A}{{9}}|{_S}{_A}{{7}}{_S}{_A}{{5}})", False),
-    (RUN, rf"{_EDGE}(?:[w-z0-9][I-LYZabo-r4-7]|A[A-H]){_A}{{2}}(?:{_S}{_A}{{9}}|{_A}{{4}}{_S}{_A}{{5}})", False),
-    # base64 of gzip, Zstandard and zlib
-    (RUN, rf"{_EDGE}(?:H4sI|KLUv|e(?:A[E-H]|J[w-z]|N[o-r]|F[4-7])){_A}{{10}}", False),
-    # the same behind a slash, an underscore or a dash, as in paths
-    (RUN, rf"[/_\-](?:{_S}{_A}{{3}}{_S}{_A}{{3}}{_S}{_A}{{5}}|H4sI{_A}{{10}})", False),
-    # hex of text, and of gzip and Zstandard
-    (RUN, r"(?:[2-7][0-9A-Fa-f]){8}|1[fF]8[bB]0[08]|28[bB]52[fF][fF][dD]", False),
-)
+__all__ = ["FIRST", "KEY", "Pattern", "Prefilter", "refusal"]
 
 
 class Pattern(NamedTuple):
@@ -55,18 +36,25 @@ class Prefilter:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         """Compile; ConfigError names the pattern that hyperscan refuses, and why."""
-        everything = [*(Pattern(i, e, c, "trigger") for i, e, c in _TRIGGERS), *patterns]
+        everything = [*(Pattern(i, e, c, "trigger") for i, e, c in TRIGGERS), *patterns]
         self._scan = _compile(everything).scan
 
     def scan(self, data: bytes) -> list[tuple[int, int]]:
-        """Return (id, end) of every hit, ascending by end; empty when the data is clean."""
+        """Return (id, end) of every hit, ascending by end; empty when the data is clean.
+
+        TooMuch beyond a million hits: the caller fails closed.
+        """
         found: list[tuple[int, int]] = []
-        self._scan(data, match_event_handler=_on, context=found)
+        try:
+            self._scan(data, match_event_handler=_on, context=found)
+        except hyperscan.ScanTerminated as error:
+            raise TooMuch(f"more than {MAX_HITS} hits in one text") from error
         return found
 
 
-def _on(pattern: int, start: int, end: int, flags: int, found: Any) -> None:
+def _on(pattern: int, start: int, end: int, flags: int, found: Any) -> bool | None:
     found.append((pattern, end))
+    return True if len(found) > MAX_HITS else None
 
 
 def _flags(caseless: bool) -> int:

@@ -26,12 +26,15 @@ from .findings import Finding, Found, Later, Outcome, with_content
 from .keynames import KeyNames
 from .keynames import prefilter as key_patterns
 from .keys import KeyRing
-from .prefilter import FIRST, KEY, Pattern, Prefilter
+from .prefilter import Pattern, Prefilter
 from .scope import Scope
 from .tokens import Tokeniser
 from .traverse import body, compression, json_spots
 from .traverse.head import Head
+from .triggers import FIRST, KEY
+from .work import TooMuch
 
+_HEAD = 4 * 1024 * 1024  # bytes that a head is taken to have when its share of work is set
 _SIDES = (("req", "requestPayloadTruncated"), ("res", "responsePayloadTruncated"))
 _NAMED = frozenset(("authorization", "session_cookie", "session", "basic", "bearer", "url_credentials", "dlp_field"))
 SIGNATURE_TAG = "dlpBrokenSignature"
@@ -88,7 +91,7 @@ class Redactor:
 
     def redact_text(self, data: bytes, content_type: str = "") -> tuple[bytes, tuple[Finding, ...]]:
         """Redact one text or body that belongs to no pair; return it and what was found."""
-        found = body.edits(self.engine, data, content_type.encode(), [])
+        found = self._looked_into(data, content_type.encode(), [])
         if not found:
             return data, ()
         edits = self._scope.filter(json_spots.resolve(found, data), "")
@@ -104,6 +107,7 @@ class Redactor:
         The very document and bodies come back when nothing was found.
         """
         notes: list[Note] = []
+        self.engine.work.begin(_HEAD)
         chained, request, response = self._chains.apply(doc, given[0], given[1], notes)
         new = self._head.read(chained, notes)
         found: list[Found] = [(n[0], n[1], n[2], n[3], n[4], n[5], None) for n in notes]
@@ -157,16 +161,24 @@ class Redactor:
         return apply(raw, edits).decode("utf-8", "replace") if edits else place
 
     def _body(self, doc: Json, side: str, tag: str, data: bytes, kind: bytes, codings: list[str]) -> Edits:
-        edits = body.edits(self.engine, data, kind, codings, strict=self._rule.replace_undecodable)
+        edits = self._looked_into(data, kind, codings, strict=self._rule.replace_undecodable)
         if self._scope.limits:
             edits = self._scope.filter(json_spots.resolve(edits, data), f"http.{side}.body")
         tags = doc.get("tags")
+        if len(edits) == 1 and body.is_marker(edits[0], data):
+            return [_json_marker(edits[0])] if b"json" in kind.lower() else edits
         if self._rule.replace_truncated and isinstance(tags, dict) and tag in tags and _fired(self.engine, data, edits):
             marker = self.engine.whole(data, "cut while recording, and something in it fired")
             return [_json_marker(marker)] if b"json" in kind.lower() else [marker]
-        if len(edits) == 1 and b"json" in kind.lower() and body.is_marker(edits[0], data):
-            return [_json_marker(edits[0])]
         return edits
+
+    def _looked_into(self, data: bytes, kind: bytes, codings: list[str], *, strict: bool = True) -> Edits:
+        """Return the edits of a body; one that asks for too much work is replaced whatever the rule says."""
+        try:
+            self.engine.work.begin(len(data))
+            return body.edits(self.engine, data, kind, codings, strict=strict)
+        except TooMuch as why:
+            return [self.engine.whole(data, str(why))]
 
 
 def compile_rule(rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: CompileFilter | None = None) -> Redactor:

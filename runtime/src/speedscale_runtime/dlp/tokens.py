@@ -75,6 +75,19 @@ def _ip6(value: bytes) -> bytes:
         return value.lower()
 
 
+def fitted(token: bytes, size: int) -> bytes:
+    """Return a token cut or padded to `size` bytes, for places whose length cannot change.
+
+    Of a short one the hash is kept, not the name. A padded one is still recognised as a token; a cut one is not, and is
+    nothing that a detector takes.
+    """
+    if size >= len(token):
+        return token + b"." * (size - len(token))
+    digits = token.rpartition(b"-")[2]
+    named = token[: len(token) - len(digits)]
+    return token[:size] if size >= len(named) + 8 else digits[:size].ljust(size, b".")
+
+
 class Tokeniser:
     """Makes tokens under one key; keeps the last ones (`limit` entries; `evictions` counts what was dropped).
 

@@ -11,8 +11,8 @@ import binascii
 import re
 
 from speedscale_runtime.dlp.edits import Edit, Edits, apply, shift, under
-from speedscale_runtime.dlp.prefilter import FIRST
 from speedscale_runtime.dlp.tokens import TOKEN
+from speedscale_runtime.dlp.triggers import FIRST
 
 from .base import Asks
 

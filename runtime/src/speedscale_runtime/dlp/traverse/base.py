@@ -16,6 +16,7 @@ Hits = Sequence[tuple[int, int]]
 class Asks(Protocol):
     """The engine as traversal sees it."""
 
+    by_look: frozenset[str]
     joinable: bool
     keyed: frozenset[int]
     names: KeyNames
@@ -40,3 +41,7 @@ class Asks(Protocol):
     def whole(self, data: bytes, why: str) -> Edit: ...
 
     def secret(self, value: bytes, detector: str, why: str) -> Edits: ...
+
+    def blob(self, data: bytes, depth: int = 0) -> Edits: ...
+
+    def spend(self, units: int) -> None: ...

@@ -6,10 +6,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from speedscale_runtime.dlp.edits import Edit, Edits, apply, merge, shift
+from speedscale_runtime.dlp.edits import Edit, Edits, apply, merge
 from speedscale_runtime.dlp.tokens import TOKEN
 
-from . import compression, form, json_spots, json_text, multipart, xml
+from . import (
+    binary,
+    charset,
+    compression,
+    events,
+    form,
+    grpc,
+    json_spots,
+    json_text,
+    multipart,
+    protobuf,
+    rows,
+    xml,
+)
 from .base import Asks, Hits
 
 _CONTAINERS = (
@@ -23,7 +36,9 @@ _CONTAINERS = (
 )
 _SUSPECT = frozenset(c[:1] for c in (*_CONTAINERS, b"\x1f", b"\x28", b"\x78"))
 _MEDIA = (b"image/", b"audio/", b"video/", b"font/")
-_EVENT = re.compile(rb"(?m)^(?:data|event|id|retry):")
+_OPAQUE = re.compile(rb"grpc|protobuf|application/(?:connect\+)?proto\b")
+_TEXTUAL = re.compile(rb"charset|^text/|json|xml")
+_MARKED = (b"\xff", b"\xfe", b"\x00")
 _ROUNDS = 4
 _IDENTITY = ("", "identity", "chunked", "aws-chunked")
 
@@ -46,6 +61,7 @@ def edits(engine: Asks, data: bytes, content_type: bytes, codings: list[str], *,
         if not compression.magic(data) and _readable(data):
             return document(engine, data, content_type, 0, strict=strict)
         return [engine.whole(data, str(why))] if strict else []
+    engine.spend(len(plain))
     inner = json_spots.resolve(edits(engine, plain, content_type, left[:-1], strict=strict), plain)
     if not inner:
         return []
@@ -109,15 +125,61 @@ def document(engine: Asks, data: bytes, content_type: bytes, depth: int, *, stri
             return compression.nested(engine, data, depth)
         if data.startswith(_CONTAINERS):
             return [engine.whole(data, "a container that is not looked into")] if strict else []
+    kind = content_type.lower()
+    if _OPAQUE.search(kind):
+        return [] if _spent(data) else _declared(engine, data, kind, depth, strict=strict)
+    if data[:1] in _MARKED or b"charset" in kind or data[2:3] == b"\x00":
+        found = _foreign(engine, data, kind, depth, strict=strict)
+        if found is not None:
+            return found
     hits = engine.hits(data)
     if not hits:
         return []
-    kind = content_type.lower()
     if _is_json(data, kind):
         spots = json_spots.edits(engine, data, depth, hits) if depth == 0 and b"\\" not in data else None
         return merge(json_text.edits(engine, data, depth, hits)) if spots is None else spots
     found = _found(engine, data, kind, depth, hits)
     return _settled(engine, data, kind, found) if found and not depth else found
+
+
+def _foreign(engine: Asks, data: bytes, kind: bytes, depth: int, *, strict: bool) -> Edits | None:
+    """Return the edits of a text in a character set that has to be decoded; None where it is in none."""
+    mark, codec = charset.foreign(data, kind)
+    if not codec or kind.startswith(_MEDIA):
+        return None
+    plain_type = kind.partition(b";")[0]
+    try:
+        return charset.edits(
+            data, mark, codec, lambda plain: _resolved(document(engine, plain, plain_type, depth), plain)
+        )
+    except compression.Unreadable as why:
+        if not strict or not _TEXTUAL.search(kind):
+            return None
+        return [] if _spent(data) else [engine.whole(data, str(why))]
+
+
+def _spent(data: bytes) -> bool:
+    """Say whether a body is the marker that we put in the place of what could not be read."""
+    return data.startswith((b"REDACTED-", b'"REDACTED-')) and TOKEN.fullmatch(data.strip(b'"')) is not None
+
+
+def _resolved(found: Edits, data: bytes) -> Edits:
+    return json_spots.resolve(merge(found) if not isinstance(found, json_spots.Spots) else found, data)
+
+
+def _declared(engine: Asks, data: bytes, kind: bytes, depth: int, *, strict: bool) -> Edits:
+    """Return the edits of a body whose type says that it is binary and made of messages."""
+    try:
+        if b"grpc" in kind:
+            return grpc.edits(engine, data, depth, kind)
+        found = protobuf.edits(engine, data, depth)
+        if found is not None:
+            return found
+        if protobuf.plain(data):
+            return engine.text(data, depth)
+        raise compression.Unreadable("no protocol buffers, though its type says so")
+    except compression.Unreadable as why:
+        return [engine.whole(data, str(why))] if strict else engine.blob(data, depth)
 
 
 def _is_json(data: bytes, kind: bytes) -> bool:
@@ -126,12 +188,9 @@ def _is_json(data: bytes, kind: bytes) -> bool:
 
 
 def _found(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -> Edits:
-    found = _by_format(engine, data, kind, depth, hits)
-    if found and not _is_text(data):
-        found = [e for e in found if data[e.start : e.end].isascii()]
-        if kind.startswith(_MEDIA):
-            found = [e for e in found if e.end - e.start >= 12]
-    return merge(found)
+    if binary.is_binary(data) and not kind.startswith(b"multipart/"):
+        return binary.edits(engine, data, depth, media=kind.startswith(_MEDIA))
+    return merge(_by_format(engine, data, kind, depth, hits))
 
 
 def _settled(engine: Asks, data: bytes, kind: bytes, found: Edits) -> Edits:
@@ -150,14 +209,6 @@ def _settled(engine: Asks, data: bytes, kind: bytes, found: Edits) -> Edits:
     return [engine.whole(data, "does not settle")]
 
 
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _by_format(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -> Edits:
     if kind.startswith(b"multipart/") or data.startswith(b"--"):
         mark = multipart.boundary(kind, data)
@@ -165,8 +216,10 @@ def _by_format(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -
             return [*multipart.edits(engine, data, depth, _exact(mark, data)), *engine.values(data, hits)]
     elif b"form-urlencoded" in kind or form.looks_like(data):
         return [*form.edits(engine, data, depth), *engine.text(data, depth, hits)]
-    elif b"event-stream" in kind or _EVENT.match(data):
-        return _events(engine, data, depth)
+    elif b"event-stream" in kind or events.looks_like(data):
+        return events.edits(engine, data, depth)
+    elif mark := rows.separator(data):
+        return [*rows.edits(engine, data, depth, mark), *engine.text(data, depth, hits)]
     elif data[:64].lstrip()[:1] == b"<":
         return [*xml.edits(engine, data, depth), *engine.text(data, depth, hits)]
     return engine.text(data, depth, hits)
@@ -176,18 +229,3 @@ def _exact(mark: bytes, data: bytes) -> bytes:
     """Return the boundary in the letter case that the data has (types are compared in lower case)."""
     at = data.lower().find(b"--" + mark.lower())
     return data[at + 2 : at + 2 + len(mark)] if at >= 0 else mark
-
-
-def _events(engine: Asks, data: bytes, depth: int) -> Edits:
-    """Server-sent events and line protocols: what follows the field's name is a document of its own."""
-    out: Edits = []
-    at = 0
-    for line in data.splitlines(keepends=True):
-        name, colon, rest = line.partition(b":")
-        text = rest.strip()
-        start = at + len(name) + 1 + (rest.index(text) if text else 0)
-        if colon and text:
-            out += shift(document(engine, text, b"", depth + 1), start)
-        out += shift(engine.text(name, depth), at)
-        at += len(line)
-    return out

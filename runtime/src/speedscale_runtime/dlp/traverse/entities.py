@@ -8,7 +8,7 @@ import re
 from speedscale_runtime.dlp.edits import Edits, through
 
 from .base import Asks
-from .offsets import decode
+from .offsets import Offsets, decode
 
 _UNIT = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
@@ -17,7 +17,7 @@ def _meaning(match: re.Match[bytes]) -> bytes:
     return html.unescape(match.group().decode("ascii")).encode("utf-8", "surrogatepass")
 
 
-def unescape(data: bytes) -> tuple[bytes, list[int]]:
+def unescape(data: bytes) -> tuple[bytes, Offsets]:
     """Return the text without references and the offset of each of its bytes."""
     return decode(data, _UNIT, _meaning)
 

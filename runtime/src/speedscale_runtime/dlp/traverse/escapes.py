@@ -7,7 +7,7 @@ import re
 from speedscale_runtime.dlp.edits import Edits, through
 
 from .base import Asks
-from .offsets import decode
+from .offsets import Offsets, decode
 
 _UNIT = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[0-3][0-7]{2}|\\(.)",
@@ -35,7 +35,7 @@ def _pair(text: bytes) -> bytes:
     return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).encode("utf-8")
 
 
-def unescape(data: bytes) -> tuple[bytes, list[int]]:
+def unescape(data: bytes) -> tuple[bytes, Offsets]:
     """Return what a string means, and the offset of each of its bytes."""
     return decode(data, _UNIT, _meaning)
 

@@ -6,8 +6,11 @@ import re
 
 from speedscale_runtime.dlp.edits import Edits, shift, through
 
+from . import saml
 from .base import Asks
 from .percent import quote, unquote
+
+_SAML = (b"SAMLRequest", b"SAMLResponse")
 
 _FORM = re.compile(rb"[\w.\-\[\]%+$~*]{1,128}=[^&\s{}<>\"]*(?:&[\w.\-\[\]%+$~*]{0,128}(?:=[^&\s{}<>\"]*)?)*")
 
@@ -36,6 +39,8 @@ def _pair(engine: Asks, part: bytes, at: int, depth: int) -> Edits:
     out = shift(_decoded(engine, name, b"", depth), at)
     rule_key = key.strip(b"[]").rpartition(b"[")[2] if key.endswith(b"]") else key
     where = key.decode("utf-8", "replace")
+    if key in _SAML:
+        return out + shift(saml.edits(engine, value, depth), at + len(name) + 1, where)
     return out + shift(_decoded(engine, value, rule_key, depth), at + len(name) + 1, where)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from speedscale_runtime.dlp.detectors import KeyRule
 from speedscale_runtime.dlp.edits import Edits, Note, apply, merge, under
 from speedscale_runtime.dlp.memory import Memory
+from speedscale_runtime.dlp.work import TooMuch
 
 from . import form, readers
 from .base import Asks
@@ -216,7 +217,11 @@ class Head:
 
     def _text(self, value: str, place: str, segment: str, key: str, notes: list[Note], rule: KeyRule | None) -> str:
         if rule is not None:
-            edits = self.engine.by_key(_bytes(value), rule)
+            data = _bytes(value)
+            try:
+                edits = self.engine.by_key(data, rule)
+            except TooMuch as why:
+                edits = [self.engine.whole(data, str(why))]
             if edits is not None:
                 return self._apply(value, edits, below(place, segment), notes)
         return self._leaf(value, place, segment, key, notes, None)
@@ -241,17 +246,23 @@ class Head:
         if not value or TIME.fullmatch(value) is not None:
             return value
         data = _bytes(value)
-        if reader is form.url and not self.engine.hits(data):
-            return value
-        if reader is not None:
-            edits = merge(reader(self.engine, data, 0))
-        else:
-            edits = self.engine.leaf(data, _bytes(key))
-            if edits and ("?" in value or "://" in value):
-                edits = merge([*edits, *form.url(self.engine, data, 0)])
+        try:
+            edits = self._looked_into(value, data, key, reader)
+        except TooMuch as why:
+            edits = [self.engine.whole(data, str(why))]
         if edits and self._is_structural(place):
             edits = [e for e in edits if any(n.kind not in _ADDRESS_KINDS for n in e.notes)]
         return self._apply(value, edits, place, notes)
+
+    def _looked_into(self, value: str, data: bytes, key: str, reader: Reader | None) -> Edits:
+        if reader is form.url and not self.engine.hits(data):
+            return []
+        if reader is not None:
+            return merge(reader(self.engine, data, 0))
+        edits = self.engine.leaf(data, _bytes(key))
+        if edits and ("?" in value or "://" in value):
+            return merge([*edits, *form.url(self.engine, data, 0)])
+        return edits
 
     def _is_structural(self, place: str) -> bool:
         return place in self.structural or place.startswith(self._below)
@@ -272,7 +283,10 @@ class Head:
         if abs(value) < BIG and (rule is None or not rule.numbers):
             return value
         text = repr(value).encode("ascii")
-        edits = self.engine.number(text, 0, rule, self.engine.hits(text), _bytes(key))
+        try:
+            edits = self.engine.number(text, 0, rule, self.engine.hits(text), _bytes(key))
+        except TooMuch:
+            return type(value)(0)
         if not edits:
             return value
         notes += under(edits[0].notes, below(place, segment))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from speedscale_runtime.dlp.edits import Note
+from speedscale_runtime.dlp.work import TooMuch
 
 from . import form, readers
 from .places import BIG, CACHED_CHARS, HEADER_MAPS, MARKS, SKIPPED_HEADERS, TIME, URLS, UUID, below, top_reader
@@ -285,7 +286,10 @@ class Walk:
         """Return which texts the prefilter has hits in; a number with one has to be read in full."""
         count = len(texts)
         texts += [n.encode("ascii") for n in numbers]
-        hits = self._engine.hits(b"\n".join(texts))
+        try:
+            hits = self._engine.hits(b"\n".join(texts))
+        except TooMuch as error:
+            raise _InFull from error
         fired: set[int] = set()
         if not hits:
             return fired

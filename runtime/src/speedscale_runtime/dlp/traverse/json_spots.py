@@ -11,7 +11,7 @@ import re
 
 from speedscale_runtime.dlp.detectors import KeyRule
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, under
-from speedscale_runtime.dlp.prefilter import FIRST, KEY
+from speedscale_runtime.dlp.triggers import FIRST, KEY
 
 from .base import Asks, Hits
 from .escapes import escape

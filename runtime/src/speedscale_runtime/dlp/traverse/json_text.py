@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from decimal import Decimal, InvalidOperation
 
 import orjson
 
 from speedscale_runtime.dlp.detectors import KeyRule
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, through, under
-from speedscale_runtime.dlp.prefilter import FIRST, KEY
+from speedscale_runtime.dlp.triggers import FIRST, KEY
 
 from .base import Asks, Hits
 from .escapes import escape, unescape
@@ -21,6 +22,7 @@ from .escapes import escape, unescape
 _TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*)|([tfn])[a-z]+', re.DOTALL)
 _LABELS = frozenset((b"name", b"key", b"field", b"header", b"Name", b"Key", b"parameter", b"id"))
 _LABELLED = frozenset((b"value", b"Value", b"values", b"val", b"content"))
+_SHOWN = 512
 _PERSON_KINDS = frozenset(("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD"))
 _BEFORE_NUMBER = re.compile(rb'"\s*:\s*(?:\[\s*(?:-?[\d.]+\s*,\s*)*)?\Z')
 
@@ -30,6 +32,22 @@ def bare_number(data: bytes, start: int, end: int) -> bool:
     if data[end : end + 1] not in (b"", b",", b"}", b"]", b" ", b"\n", b"\r", b"\t"):
         return False
     return _BEFORE_NUMBER.search(data, max(0, start - 64), start) is not None
+
+
+def integer(number: bytes) -> bytes:
+    """Return the digits of a JSON number that means an integer of at most 20 digits; empty for every other one."""
+    if number.isdigit():
+        return number
+    text = number.removeprefix(b"-")
+    if len(text) > 40 or not text[:1].isdigit():
+        return b""
+    try:
+        value = Decimal(text.decode("ascii"))
+    except InvalidOperation:
+        return b""
+    if value.adjusted() > 19 or value != value.to_integral_value():
+        return b""
+    return str(int(value)).encode("ascii")
 
 
 def valid(data: bytes) -> bool:
@@ -49,9 +67,10 @@ def lines(data: bytes) -> bool:
 class _Level:
     """An object or array that is open."""
 
-    __slots__ = ("array", "index", "inherited", "key", "label", "names", "person", "rule", "values")
+    __slots__ = ("above", "array", "index", "inherited", "key", "label", "names", "person", "rule", "values")
 
-    def __init__(self, array: bool, rule: KeyRule | None, key: bytes) -> None:
+    def __init__(self, array: bool, rule: KeyRule | None, key: bytes, above: str) -> None:
+        self.above = above if len(above) <= _SHOWN else above[:_SHOWN] + "…"  # the path of what is around it
         self.array = array
         self.index = -1
         self.key = key
@@ -72,7 +91,7 @@ class _Reader:
         self.depth = depth
         self.hits = hits
         self.ends = [e for _, e in hits]
-        self.stack: list[_Level] = [_Level(True, None, b"")]
+        self.stack: list[_Level] = [_Level(True, None, b"", "")]
         self.out: Edits = []
 
     def read(self) -> Edits:
@@ -90,7 +109,8 @@ class _Reader:
                 if top.array:
                     top.index += 1
                 rule = top.rule or top.inherited
-                top = _Level(match.group() == b"[", rule, top.key if match.group() == b"[" else b"")
+                array = match.group() == b"["
+                top = _Level(array, rule, top.key if array else b"", self.place())
                 stack.append(top)
             elif which == 4:
                 if len(stack) > 1:
@@ -113,10 +133,11 @@ class _Reader:
         return [(i, min(e, end) - start) for i, e in self.hits[low:high]] if high > low else []
 
     def place(self) -> str:
-        text = "$"
-        for level in self.stack[1:]:
-            text += f"[{level.index}]" if level.array else f".{level.key.decode('utf-8', 'replace')}"
-        return text
+        """Return the path of what is being read; of a very deep one only the start."""
+        top = self.stack[-1]
+        if len(self.stack) == 1:
+            return "$"
+        return top.above + (f"[{top.index}]" if top.array else f".{top.key[:_SHOWN].decode('utf-8', 'replace')}")
 
     def add(self, edits: Edits, start: int) -> None:
         where = self.place()

@@ -8,18 +8,19 @@ from __future__ import annotations
 import re
 
 from speedscale_runtime.dlp.edits import Edit, Edits
-from speedscale_runtime.dlp.prefilter import KEY
+from speedscale_runtime.dlp.triggers import KEY
 
 from .base import Asks, Hits
 from .escapes import unescape
 from .json_text import bare_number
 from .percent import unquote
 
-_NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.\-\x80-\xff]{0,64}\Z")
+_NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-" + bytes(range(0x80, 0x100))
 _NAME_AFTER = re.compile(rb"[A-Za-z0-9_.\-\[\]]{0,64}")
 _BETWEEN = re.compile(
     rb"\\?[\"'`]?\]?\s{0,4}(?:=>|:=|==|=|:|>|\bis\b|\bLIKE\b)\s{0,4}"
-    rb"(?:\\?\"((?:[^\"\\]|\\[^\"]){0,8192})|'((?:[^'\\]|\\.|''){0,8192})'?|`([^`]{0,8192})`?"
+    rb"(?:\"\"\"((?:[^\"]|\"(?!\"\")){0,8192})\"\"\"|\\?\"((?:[^\"\\]|\\[^\"]){0,8192})"
+    rb"|'((?:[^'\\]|\\.|''){0,8192})'?|`([^`]{0,8192})`?"
     rb"|((?:Bearer|Basic|Token) +)?([^\s&,;\"'<>(){}\[\]\\]{1,8192}))",
     re.IGNORECASE,
 )
@@ -33,11 +34,10 @@ def edits(engine: Asks, data: bytes, hits: Hits) -> Edits:
         if pattern != KEY or end <= done:
             continue
         at = min(end, len(data))
-        before = _NAME_BEFORE.search(data, max(0, at - 65), at)
-        if before is not None and not before.group() and at > 0:
+        start = _name_start(data, at)
+        if start == at and at > 0:
             at -= 1  # the pattern took the character behind the name with it
-            before = _NAME_BEFORE.search(data, max(0, at - 65), at)
-        start = before.start() if before is not None else at
+            start = _name_start(data, at)
         name_end = _NAME_AFTER.match(data, at).end()  # type: ignore[union-attr]
         done = name_end
         name = data[start:name_end].strip(b"[]")
@@ -47,7 +47,8 @@ def edits(engine: Asks, data: bytes, hits: Hits) -> Edits:
         between = _BETWEEN.match(data, name_end)
         if between is None:
             continue
-        group = next((g for g in (1, 2, 3, 5) if between.group(g) is not None), 0)
+        engine.spend(between.end() - name_end)
+        group = next((g for g in (1, 2, 3, 4, 6) if between.group(g) is not None), 0)
         if group:
             found = _value(engine, data, between, group, rule)
             if found:
@@ -56,14 +57,20 @@ def edits(engine: Asks, data: bytes, hits: Hits) -> Edits:
     return out
 
 
+def _name_start(data: bytes, end: int) -> int:
+    """Return where the name that ends at an offset begins, at most 64 bytes before."""
+    window = data[max(0, end - 64) : end]
+    return end - len(window) + len(window.rstrip(_NAME))
+
+
 def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule: object) -> Edits:
     from speedscale_runtime.dlp.detectors import KeyRule
 
     assert isinstance(rule, KeyRule)
     start, end = between.span(group)
     raw = data[start:end]
-    value = unescape(raw)[0] if group == 1 and b"\\" in raw else raw
-    if group == 5:
+    value = unescape(raw)[0] if group == 2 and b"\\" in raw else raw
+    if group == 6:
         if b"%" in raw:
             value = unquote(raw, form=True)[0]
         if value.isdigit() and bare_number(data, start, end):

@@ -6,13 +6,14 @@ import re
 
 from speedscale_runtime.dlp.edits import Edits, shift
 
-from . import body
+from . import body, quoted_printable
 from .base import Asks
 
 _BOUNDARY = re.compile(rb"boundary=\"?([^\";\s]{1,200})", re.IGNORECASE)
 _FIRST = re.compile(rb"\A(?:\r?\n)?--([^\r\n]{1,200}?)[ \t]*\r?\n")
 _NAME = re.compile(rb"[;\s]name=\"?([^\";\r\n]*)", re.IGNORECASE)
 _FILE = re.compile(rb"[;\s]filename\*?=", re.IGNORECASE)
+_CODING = re.compile(rb"^content-transfer-encoding:[ \t]*([A-Za-z0-9\-]+)", re.IGNORECASE | re.MULTILINE)
 _TYPE = re.compile(rb"^content-type:\s*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -44,7 +45,10 @@ def _part(engine: Asks, piece: bytes, depth: int) -> Edits:
     key = name.group(1) if name else b""
     where = key.decode("utf-8", "replace")
     out = engine.text(headers, depth)
-    if kind is not None or _FILE.search(headers):
+    coding = _CODING.search(headers)
+    if coding is not None and coding.group(1).lower() == b"quoted-printable":
+        inner = quoted_printable.edits(engine, content, key, depth)
+    elif kind is not None or _FILE.search(headers):
         inner = body.document(engine, content, kind.group(1) if kind else b"", depth + 1)
     else:
         inner = engine.leaf(content, key, depth)

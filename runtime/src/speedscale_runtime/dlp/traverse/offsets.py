@@ -1,30 +1,58 @@
-"""Decode an escaped text and remember where each decoded byte began, so that edits can be mapped back."""
+"""Decode an escaped text and remember where each decoded byte began, so that edits can be mapped back.
+
+Only where it changes is remembered, not every byte: a text of 64 MiB with one escape costs two entries.
+"""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 
 
-def decode(
-    data: bytes, unit: re.Pattern[bytes], meaning: Callable[[re.Match[bytes]], bytes]
-) -> tuple[bytes, list[int]]:
-    """Return the decoded bytes and, for each of them and for the end, the offset in `data` where it began.
+class Offsets:
+    """`offsets[i]` is where decoded byte i began in the encoded text; one more than there are bytes, for the end."""
+
+    __slots__ = ("_raw", "_starts")
+
+    def __init__(self) -> None:
+        self._starts = [0]
+        self._raw = [0]  # one's complement of the offset where all bytes of a stretch began at it
+
+    def stretch(self, decoded: int, raw: int) -> None:
+        """From decoded byte `decoded` on, each byte is one byte, beginning at `raw`."""
+        self._starts.append(decoded)
+        self._raw.append(raw)
+
+    def unit(self, decoded: int, raw: int) -> None:
+        """From decoded byte `decoded` on, all began at `raw`."""
+        self._starts.append(decoded)
+        self._raw.append(~raw)
+
+    def __getitem__(self, i: int) -> int:
+        at = bisect_right(self._starts, i) - 1
+        raw = self._raw[at]
+        return ~raw if raw < 0 else raw + i - self._starts[at]
+
+
+def decode(data: bytes, unit: re.Pattern[bytes], meaning: Callable[[re.Match[bytes]], bytes]) -> tuple[bytes, Offsets]:
+    """Return the decoded bytes and where each of them began in `data`.
 
     `unit` matches one escape; `meaning` returns what it stands for (its own text where it stands for nothing).
     """
     parts: list[bytes] = []
-    offsets: list[int] = []
-    at = 0
+    offsets = Offsets()
+    at = size = 0
     for match in unit.finditer(data):
         start, end = match.span()
         if start > at:
             parts.append(data[at:start])
-            offsets.extend(range(at, start))
+            size += start - at
         text = meaning(match)
         parts.append(text)
-        offsets.extend([start] * len(text))
+        offsets.unit(size, start)
+        size += len(text)
+        offsets.stretch(size, end)
         at = end
     parts.append(data[at:])
-    offsets.extend(range(at, len(data) + 1))
     return b"".join(parts), offsets

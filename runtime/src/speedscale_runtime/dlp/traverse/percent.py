@@ -8,7 +8,7 @@ from urllib.parse import quote_from_bytes
 from speedscale_runtime.dlp.edits import Edits, through
 
 from .base import Asks
-from .offsets import decode
+from .offsets import Offsets, decode
 
 _UNIT = re.compile(rb"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}")
 _FORM = re.compile(rb"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}|\+")
@@ -23,7 +23,7 @@ def _meaning(match: re.Match[bytes]) -> bytes:
     return bytes((int(text[1:], 16),))
 
 
-def unquote(data: bytes, *, form: bool = False) -> tuple[bytes, list[int]]:
+def unquote(data: bytes, *, form: bool = False) -> tuple[bytes, Offsets]:
     """Return the decoded text and the offset of each of its bytes; with `form`, a plus sign is a space."""
     return decode(data, _FORM if form else _UNIT, _meaning)
 

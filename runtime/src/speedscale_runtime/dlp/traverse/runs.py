@@ -10,20 +10,23 @@ import base64
 import binascii
 import re
 
-from speedscale_runtime.dlp.edits import Edit, Edits, apply, under
+from speedscale_runtime.dlp.edits import Edit, Edits, apply, merge, shift, under
 
 from . import compression
 from .base import Asks
 
 _RUN = re.compile(rb"[A-Za-z0-9+/_\-]{14,}={0,2}")
 _HEX = re.compile(rb"(?:0x|\\x|\\\\x)?((?:[0-9a-f]{2}){8,}|(?:[0-9A-F]{2}){8,})")
+_BLOCK = re.compile(rb"[A-Za-z0-9+/]{40,}(?:\r?\n[ \t]*[A-Za-z0-9+/]{4,})++={0,2}")
+_BREAK = re.compile(rb"\r?\n[ \t]*")
+_GROUPS = re.compile(rb"(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]){4}")
+_MAX_GROUPS = 16
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n" + bytes(range(0x80, 0x100))
-_MAX_RUN = 64 * 1024 * 1024
 
 
 def hides(data: bytes) -> bool:
     """Say whether a run in the data decodes to something that would have to be looked at."""
-    return any(_decoded(part) is not None for _, part in _parts(data))
+    return any(_decoded(part) is not None or _GROUPS.search(part) is not None for _, part in _parts(data))
 
 
 def meanings(data: bytes) -> list[tuple[str, bytes]]:
@@ -33,21 +36,62 @@ def meanings(data: bytes) -> list[tuple[str, bytes]]:
 
 def edits(engine: Asks, data: bytes, depth: int) -> Edits:
     """Return the edits of all runs that hide values."""
-    out: Edits = []
+    out = _blocks(engine, data, depth) if b"\n" in data else []
+    blocks = [(e.start, e.end) for e in out]
     taken = 0
     for start, part in _parts(data):
-        if start < taken:
+        if start < taken or any(s < start + len(part) and start < t for s, t in blocks):
             continue
         found = _decoded(part)
         if found is None:
+            out += shift(_inside(engine, part, depth), start)
             continue
         name, plain = found
         taken = start + len(part)
-        inner = compression.nested(engine, plain, depth + 1)
+        engine.spend(len(plain))
+        inner = merge(compression.nested(engine, plain, depth + 1))
         if inner:
             notes = tuple(n for e in inner for n in under(e.notes, f"|{name}"))
             out.append(Edit(start, start + len(part), _encoded(name, part, apply(plain, inner)), notes))
+    return merge(out)
+
+
+def _blocks(engine: Asks, data: bytes, depth: int) -> Edits:
+    """Return the edits of base64 that was broken into lines (RFC 2045 section 6.8), the lines as long as they were."""
+    out: Edits = []
+    for match in _BLOCK.finditer(data):
+        block = match.group()
+        broken = _BREAK.search(block)
+        joined = _BREAK.sub(b"", block)
+        if broken is None or len(joined.rstrip(b"=")) % 4 == 1:
+            continue
+        plain = binascii.a2b_base64(joined.rstrip(b"=") + b"=" * (-len(joined.rstrip(b"=")) % 4))
+        engine.spend(len(plain))
+        inner = merge(compression.nested(engine, plain, depth + 1))
+        if inner:
+            notes = tuple(n for e in inner for n in under(e.notes, "|base64"))
+            coded, width = _encoded("base64", joined, apply(plain, inner)), broken.start()
+            lines = [coded[i : i + width] for i in range(0, len(coded), width)]
+            out.append(Edit(match.start(), match.end(), broken.group().join(lines), notes))
     return out
+
+
+def _inside(engine: Asks, part: bytes, depth: int) -> Edits:
+    """Return the edits of a run that means something binary with text in it, or that begins later than it seems."""
+    leads = {match.start() % 4 for match, _ in zip(_GROUPS.finditer(part), range(_MAX_GROUPS), strict=False)}
+    out: Edits = []
+    for lead in sorted(leads):
+        core = part[lead:].rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+        core = core[: len(core) - (len(core) % 4 == 1)]
+        plain = binascii.a2b_base64(core + b"=" * (-len(core) % 4))
+        engine.spend(len(plain))
+        inner = merge(compression.nested(engine, plain, depth + 1))
+        if inner:
+            name = "base64url" if b"-" in part or b"_" in part else "base64"
+            end = lead + len(core) if lead + len(core) < len(part.rstrip(b"=")) else len(part)
+            notes = tuple(n for e in inner for n in under(e.notes, f"|{name}"))
+            out.append(Edit(lead, end, _encoded(name, part[lead:end], apply(plain, inner)), notes))
+    return merge(out)
 
 
 def _parts(data: bytes) -> list[tuple[int, bytes]]:

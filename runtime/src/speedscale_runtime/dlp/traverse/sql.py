@@ -12,8 +12,9 @@ from speedscale_runtime.dlp.edits import Edits, shift
 from .base import Asks
 
 _INSERT = re.compile(rb"\binsert\s+into\s+[^\s(]{1,128}\s*\(([^()]{1,4096})\)\s*values\s*", re.IGNORECASE)
-_ROW = re.compile(rb"\s*,?\s*\(((?:'(?:[^']|'')*'|[^()'])*)\)")
-_CELL = re.compile(rb"\s*(?:'((?:[^']|'')*)'|([^,']*))\s*(?:,|\Z)")
+# possessive: a quoted text has one way to be read, or a row that never ends takes exponential time
+_ROW = re.compile(rb"\s*+,?\s*+\(((?:'(?:[^']|'')*+'|[^()'])*+)\)")
+_CELL = re.compile(rb"\s*+(?:'((?:[^']|'')*+)'|([^,']*+))\s*+(?:,|\Z)")
 
 
 def edits(engine: Asks, data: bytes) -> Edits:

@@ -17,6 +17,7 @@ _TAG = re.compile(
 )
 _ATTRIBUTE = re.compile(rb"([A-Za-z_][\w:.\-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _DEEPEST = 256
+_SHOWN = 16
 _NAMED = (b"name", b"key", b"id", b"Name")
 
 
@@ -70,8 +71,10 @@ def _local(stack: list[bytes]) -> bytes:
 
 
 def _place(edits: Edits, stack: list[bytes], attribute: str = "") -> Edits:
-    where = "/" + "/".join(s.decode("utf-8", "replace") for s in stack) + attribute
-    return shift(edits, 0, where) if edits else edits
+    if not edits:
+        return edits
+    shown = stack if len(stack) <= _SHOWN else [*stack[: _SHOWN // 2], "…".encode(), *stack[-_SHOWN // 2 :]]
+    return shift(edits, 0, "/" + "/".join(s.decode("utf-8", "replace") for s in shown) + attribute)
 
 
 def _text(engine: Asks, data: bytes, start: int, end: int, stack: list[bytes], depth: int) -> Edits:
