@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "scripts")]
 
 import go_tools  # noqa: E402
+import node_host  # noqa: E402
 import tools  # noqa: E402
 from harness.cluster import Cluster  # noqa: E402
 from harness.node.cluster import Node  # noqa: E402
@@ -65,6 +66,8 @@ def _checked(node: Node) -> Node:
     if lacking := tools.missing(tools.NODE):
         packages = " ".join(sorted(set(lacking.values())))
         raise go_tools.ToolMissing(f"a node needs {', '.join(lacking)}; apt-get install {packages}")
+    if refused := node_host.lacks():
+        raise go_tools.ToolMissing(refused)
     return node
 
 

@@ -1,7 +1,7 @@
 """Run the checks and test tiers that this machine can, and end with a table of what ran and what did not.
 
 Called by `make test` and `make lint`. Arguments: `default`, `all`, `lint`, or tier names (comma or space). With
-CI=true the tools a tier needs are installed first, and a tier that has tests is never skipped.
+CI=true the tools a tier needs are installed first, and a tier that has tests is skipped only where the machine refuses.
 
 Tests against real processes share their machine with others. What fails in such a tier is run once more, alone; what
 passes then is named `unsteady` in the table, with its words, and does not fail the run. What needs no real process gets
@@ -14,10 +14,12 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import go_tools
+import node_host
 import results
 import tools
 
@@ -44,6 +46,9 @@ class Tier:
     together: bool = False  # the tests of a file share what is costly, so one worker runs them
     builds: tuple[str, ...] = ()  # programs of go_tools
     some: dict[str, str] = field(default_factory=dict)  # programs that some of its tests skip without
+    refused: Callable[[], str] = lambda: (
+        ""
+    )  # why the machine does not let it run, where it does not
 
     @property
     def built(self) -> bool:
@@ -80,6 +85,7 @@ TIERS = (
         workers="0",
         builds=go_tools.NODE,
         some=tools.E2E,
+        refused=node_host.lacks,
     ),
     Tier("kernel", "tests/kernel", {"clang": "clang"}, root=True, heavy=True, workers="0"),
 )
@@ -138,6 +144,8 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
     if lacking and (tier.heavy or tier.name == "browser") and not CI:
         packages = " ".join(sorted(lacking.values()))
         return Row(tier.name, note=f"not run: needs {', '.join(lacking)}; apt-get install {packages}, then {command}")
+    if not lacking and (why := tier.refused()):
+        return Row(tier.name, note=f"not run: {why}")
     if tier.heavy and not (named or CI or (tier.builds and tier.built)):
         return Row(tier.name, note=f"not run: its tools are not built yet; {command}")
     try:

@@ -28,7 +28,13 @@ NODE = {  # what runs pods (tests/e2e); containerd of Debian is not started by i
     "ip": "iproute2",
     "nsenter": "util-linux",
 }
-E2E = {**CLUSTER, "busybox": "busybox-static", "curl": "curl", "wrk": "wrk"}  # what its tests run
+E2E = {  # what its tests run, and what the images of the demo are built with
+    **CLUSTER,
+    "busybox": "busybox-static",
+    "curl": "curl",
+    "wrk": "wrk",
+    "javac": "default-jdk-headless",
+}
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}
 

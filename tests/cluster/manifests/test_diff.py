@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from harness.cluster import Cluster
+from harness.reached import Reached
 from harness.small import PART_OF, PULLED, Manifest, objects
 
 from speedscale_kube import Client, Ref, ref
@@ -48,9 +49,7 @@ def installed(namespace: str, kube: Client, tmp_path: Path) -> Iterator[Installe
     write(made.folder, made.manifests)
     made.apply()
     yield made
-    for manifest in made.manifests.values():
-        if "namespace" not in manifest["metadata"]:
-            kube.delete(ref(manifest))
+    remove(made.manifests, kube)
     kube.forget_kinds()
 
 
@@ -64,6 +63,28 @@ def speedctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Speedctl:
         return code, json.loads(printed.out)
 
     return run
+
+
+def remove(manifests: dict[str, Manifest], kube: Client) -> None:
+    """Delete what the namespace does not take along, and wait: a definition goes late, the next test would see it."""
+    going = [ref(manifest) for manifest in manifests.values() if "namespace" not in manifest["metadata"]]
+    for which in going:
+        kube.delete(which)
+    for which in going:
+        until_gone(which, kube)
+
+
+def until_gone(which: Ref, kube: Client) -> None:
+    left: list[Any] = []
+
+    def gone() -> bool:
+        left[:] = [found] if (found := kube.find(which)) else []
+        return not left
+
+    try:
+        Reached.until(gone, f"{which} is gone", 30)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {left[0]['metadata']} {left[0].get('status')}") from error
 
 
 def write(dist: Path, manifests: dict[str, Manifest]) -> None:
@@ -110,9 +131,7 @@ def test_nor_is_it_when_kubectl_applied_it(
         code, report = speedctl(str(tmp_path / "dist"))
         assert (code, report["drift"]) == (0, [])
     finally:
-        for manifest in manifests.values():
-            if "namespace" not in manifest["metadata"]:
-                kube.delete(ref(manifest))
+        remove(manifests, kube)
 
 
 def patch(kind: str, change: Any, how: str = "strategic") -> Callable[[Installed], list[str]]:

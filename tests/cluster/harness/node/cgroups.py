@@ -16,6 +16,7 @@ from pathlib import Path
 _ROOT = Path("/sys/fs/cgroup")
 _NAME = re.compile(r"speedscale-node-(\d+)-(\d+)")
 _NEEDED = ("cpu", "cpuset", "memory", "pids", "hugetlb", "io")
+_SHARES = {"cpu.shares": "8192", "cpu.weight": "800"}  # as eight: all pods together, beside each process of the machine
 _POLL_S = 0.02
 
 
@@ -37,6 +38,9 @@ def make(which: str) -> None:
         for file in ("cpuset.cpus", "cpuset.mems"):  # version 1: empty is not "as above" but "none"
             if not unified and (made / file).exists():
                 (made / file).write_text((hierarchy / file).read_text(encoding="ascii"), encoding="ascii")
+        for file, share in _SHARES.items():
+            if (made / file).exists():
+                (made / file).write_text(share, encoding="ascii")
 
 
 def remove(which: str, deadline_s: float = 20.0) -> list[Path]:
