@@ -66,16 +66,24 @@ class Metrics:
         self._refused = PromCounter(f"{prefix}_refused_batches", "Batches refused", ["reason"], registry=registry)
         self._exporter = PromCounter(
             f"{prefix}_exporter_events",
-            "Per exporter: exported, filtered, rejected, cut, deduplicated and lost pairs; errors; cutoffs",
+            "Per exporter: exported, filtered, rejected, too_large, cut, deduplicated and lost pairs; errors; cutoffs",
             ["exporter", "event"],
             registry=registry,
         )
         self._lag_bytes = Gauge(f"{prefix}_exporter_lag_bytes", "Not yet exported", ["exporter"], registry=registry)
         self._lag_pairs = Gauge(f"{prefix}_exporter_lag_pairs", "Not yet exported", ["exporter"], registry=registry)
+        self._lag_s = Gauge(
+            f"{prefix}_exporter_lag_seconds", "Age of what was not yet exported", ["exporter"], registry=registry
+        )
         self._cut_off = Gauge(
             f"{prefix}_exporter_cut_off", "1 while it holds nothing back", ["exporter"], registry=registry
         )
         self._spool = Gauge(f"{prefix}_spool_bytes", "Size of the spool", registry=registry)
+        self._load = Gauge(
+            f"{prefix}_load_ratio",
+            "How full the fuller of spool and memory for batches is, 0 to 1: what replicas can be scaled by",
+            registry=registry,
+        )
         self._inflight = Gauge(f"{prefix}_inflight_bytes", "Batches in memory", registry=registry)
         self._reloads = PromCounter(
             f"{prefix}_rule_reloads", "Rules read anew, by outcome", ["outcome"], registry=registry
@@ -161,14 +169,16 @@ class Metrics:
             self.exported.setdefault(name, Counter())[event] += n
             self._exporter.labels(name, event).inc(n)
 
-    def lag(self, name: str, size: int, pairs: int, cut_off: bool) -> None:
+    def lag(self, name: str, size: int, pairs: int, age_s: float, cut_off: bool) -> None:
         """Note how far behind an exporter is."""
+        self._lag_s.labels(name).set(age_s)
         self._lag_bytes.labels(name).set(size)
         self._lag_pairs.labels(name).set(pairs)
         self._cut_off.labels(name).set(cut_off)
 
-    def spool(self, size: int, inflight: int) -> None:
-        """Note the sizes of spool and memory in use."""
+    def spool(self, size: int, inflight: int, load: float) -> None:
+        """Note the sizes of spool and memory in use, and how full the fuller one is (0 to 1)."""
+        self._load.set(load)
         self._spool.set(size)
         self._inflight.set(inflight)
 

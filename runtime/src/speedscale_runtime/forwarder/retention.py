@@ -14,10 +14,11 @@ from speedscale_runtime.spool import Position
 
 
 class Lag(NamedTuple):
-    """How far an exporter has come, and how many bytes it has before it."""
+    """How far an exporter has come, how many bytes it has before it, and how old the oldest of them are."""
 
     position: Position
     bytes: int
+    age_s: float = 0.0
 
 
 class Verdict(NamedTuple):
@@ -27,12 +28,21 @@ class Verdict(NamedTuple):
     release: Position
 
 
-def decide(lags: Mapping[str, Lag], cut_off: frozenset[str], limit: int, *, need_room: bool) -> Verdict:
-    """Return who is cut off and what may go; an exporter comes back when it lags less than half the limit."""
-    late = {n for n, lag in lags.items() if lag.bytes > (limit // 2 if n in cut_off else limit)}
+def decide(
+    lags: Mapping[str, Lag], cut_off: frozenset[str], limit: int, *, need_room: bool, limit_s: float = 0.0
+) -> Verdict:
+    """Return who is cut off and what may go; an exporter comes back when it lags less than half the limit.
+
+    `limit` is in bytes, `limit_s` in seconds (0: age does not count).
+    """
+    late = {n for n, lag in lags.items() if _late(lag, limit, limit_s, 2 if n in cut_off else 1)}
     now = frozenset(late) if len(late) < len(lags) else frozenset(late & cut_off - {_nearest(lags)})
     holding = [lag.position for n, lag in lags.items() if not (need_room and n in now)]
     return Verdict(now, min(holding))
+
+
+def _late(lag: Lag, limit: int, limit_s: float, divisor: int) -> bool:
+    return lag.bytes > limit // divisor or (limit_s > 0 and lag.age_s > limit_s / divisor)
 
 
 def _nearest(lags: Mapping[str, Lag]) -> str:

@@ -23,7 +23,7 @@ import structlog
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.rrpair.unpacking import unpack
 from speedscale_runtime.signatures import annotate
-from speedscale_runtime.spool import Cursors, Reader, Record, SegmentLog
+from speedscale_runtime.spool import Cursors, Position, Reader, Record, SegmentLog
 from speedscale_schemas import frames
 from speedscale_schemas.errors import TransientError
 
@@ -34,8 +34,6 @@ from .rules import RuleSet
 
 log = structlog.get_logger()
 
-HANDOVER_PAIRS = 1024
-HANDOVER_BYTES = 4 * 1024 * 1024
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 30.0
 _IDLE_S = 1.0
 
@@ -62,6 +60,9 @@ class Runner:
         self._wake = asyncio.Event()
         self._drain = asyncio.Event()
         self._lost = self._damaged = 0
+        self._items: list[Item] = []  # gathered for the next hand-over, bounded by what the exporter asks for
+        self._size = 0
+        self._since = 0.0  # when the first of them was read, monotonic
         self._decisions: Counter[tuple[str, str, str]] = Counter()
         self.delivered = reader.position
         self._delivered_pair = reader.pair
@@ -89,7 +90,7 @@ class Runner:
                 continue
             started = time.monotonic()
             try:
-                items, events, record_end = await loop.run_in_executor(self._thread, self._collect)
+                events, record_end = await loop.run_in_executor(self._thread, self._collect)
             except OSError as error:
                 self.last_error = f"spool: {error.strerror}"
                 log.error("spool_not_read", exporter=self.name, reason=error.strerror)
@@ -101,6 +102,10 @@ class Runner:
                     return
                 await self._sleep(_IDLE_S)
                 continue
+            if (wait := self._lingers()) > 0:
+                await self._sleep(wait)
+                continue
+            items, self._items, self._size = self._items, [], 0
             if items:
                 await self._deliver(items)
             self.delivered, self._delivered_pair = record_end, self.reader.pair
@@ -121,24 +126,45 @@ class Runner:
         """Return what /v1/status says of this exporter, apart from its being cut off."""
         size, pairs = self.lag()
         counts = self._metrics.exported.get(self.name, Counter())
-        names = ("exported", "filtered", "rejected", "cut", "deduplicated", "lost", "undecodable", "errors")
+        names = (
+            "exported",
+            "filtered",
+            "rejected",
+            "too_large",
+            "cut",
+            "deduplicated",
+            "lost",
+            "undecodable",
+            "errors",
+        )
         return {n: counts[n] for n in names} | {
             "lagBytes": size,
             "lagPairs": pairs,
             "lastError": self.last_error,
         }
 
-    def _collect(self) -> tuple[list[Item], Counter[str], Any]:
-        items: list[Item] = []
+    def _collect(self) -> tuple[Counter[str], Position]:
+        """Read on until the hand-over is full or nothing is left; return what befell pairs, and where that ends."""
         events: Counter[str] = Counter()
-        size = 0
-        while len(items) < HANDOVER_PAIRS and size < HANDOVER_BYTES:
+        while not self._full():
             record = self.reader.next()
             if record is None:
                 break
-            size += len(record.payload)
-            self._decode(record, items, events)
-        return items, events, self.reader.position
+            if not self._items:
+                self._since = time.monotonic()
+            self._size += len(record.payload)
+            self._decode(record, self._items, events)
+        return events, self.reader.position
+
+    def _full(self) -> bool:
+        asked = self._exporter.handover
+        return len(self._items) >= asked.pairs or self._size >= asked.bytes
+
+    def _lingers(self) -> float:
+        """Return how many seconds more pairs are to be gathered."""
+        if not self._items or self._full() or self._drain.is_set():
+            return 0.0
+        return self._since + self._exporter.handover.linger_s - time.monotonic()
 
     def _decode(self, record: Record, items: list[Item], events: Counter[str]) -> None:
         for index, frame in enumerate(frames.decode_all(record.payload)):

@@ -25,8 +25,10 @@ from speedscale_schemas.errors import ConfigError
 
 from . import exporters, wirelog
 from .access import Access
-from .config import ExporterSpec, Settings
+from .ages import Clock
+from .config import Settings
 from .core import Pipeline
+from .exporter_specs import ExporterSpec
 from .http import Face
 from .identity import ServerIdentity
 from .intake import Intake
@@ -55,6 +57,8 @@ class Forwarder:
         self._rules = RuleSet(settings.home, settings.dlp_key_path, settings.filter_rule, settings.dlp_config)
         self._exporter_rules: dict[str, RuleSet] = {}
         self._started = False
+        self._clock = Clock()
+        self._expired_pairs = 0  # how many pairs there were when a segment was last begun for their age
         self.port = 0
         self.metrics_port = 0
 
@@ -70,7 +74,15 @@ class Forwarder:
         endpoints = self._endpoints()
         self._spool = _open_spool(settings)
         self._report_recovery()
-        committer = Committer(self._spool, asyncio.get_running_loop(), self._wake_runners)
+        committer = self._committer = Committer(
+            self._spool,
+            asyncio.get_running_loop(),
+            self._wake_runners,
+            window_s=settings.spool_commit_window_s if settings.spool_fsync == "group" else 0.0,
+            each=settings.spool_fsync == "each",
+        )
+        if settings.spool_fsync == "none":
+            log.warning("spool_not_synced", setting="SPOOL_FSYNC")
         self._intake = Intake(
             self._spool,
             committer,
@@ -235,7 +247,7 @@ class Forwarder:
         rules_at = time.monotonic()
         while True:
             self._retain()
-            self._metrics.spool(self._spool.size, self._intake.inflight_bytes)
+            self._metrics.spool(self._spool.size, self._intake.inflight_bytes, self._load())
             if self._intake.pipeline is not None:
                 self._metrics.evicted(self._intake.pipeline.evictions)
             reload_s = self._settings.rule_reload_s
@@ -246,16 +258,23 @@ class Forwarder:
                 self._refresh_identity()
             await asyncio.sleep(_HOUSEKEEPING_S)
 
+    def _load(self) -> float:
+        spool = self._spool.size / self._settings.spool_max_bytes
+        return min(1.0, max(spool, self._intake.inflight_bytes / self._settings.max_inflight_bytes))
+
     def _retain(self) -> None:
         """Decide who holds the spool back, and give disk back."""
+        self._expire()
         lags = {}
         for name, runner in self._runners.items():
             size, pairs = runner.lag()
-            lags[name] = Lag(runner.delivered, size)
-            self._metrics.lag(name, size, pairs, name in self._cut_off)
+            age_s = self._age_s(runner)
+            lags[name] = Lag(runner.delivered, size, age_s)
+            self._metrics.lag(name, size, pairs, age_s, name in self._cut_off)
         need_room = self._spool.size + self._settings.spool_segment_bytes > self._settings.spool_max_bytes
         limit = self._settings.exporter_max_lag_bytes
-        verdict = decide(lags, self._cut_off, limit, need_room=need_room)
+        limit_s = self._settings.exporter_max_lag_s
+        verdict = decide(lags, self._cut_off, limit, need_room=need_room, limit_s=limit_s)
         for name in verdict.cut_off - self._cut_off:
             self._metrics.exporter(name, "cutoffs")
             log.error("exporter_cut_off", exporter=name, lag_bytes=lags[name].bytes)
@@ -263,6 +282,24 @@ class Forwarder:
             log.info("exporter_caught_up", exporter=name)
         self._cut_off = verdict.cut_off
         self._spool.release(verdict.release)
+
+    def _age_s(self, runner: Runner) -> float:
+        since_ns = self._spool.waiting_since(runner.delivered)
+        return max(0.0, self._clock.now() - since_ns / 1e9) if since_ns else 0.0
+
+    def _expire(self) -> None:
+        """Delete what is older than traffic may be kept here, whoever does not have it; readers count it as lost."""
+        if not self._settings.spool_max_age_s:
+            return
+        before_ns = int((self._clock.now() - self._settings.spool_max_age_s) * 1e9)
+        place = self._spool.expired(before_ns)
+        if place > self._spool.end and self._spool.total_pairs > self._expired_pairs:
+            self._expired_pairs = self._spool.total_pairs
+            self._committer.roll()  # the segment that is written to is old as well
+        if gone := self._spool.release(place):
+            behind = [name for name, r in self._runners.items() if r.delivered < place]
+            report = log.error if behind else log.info
+            report("spool_expired", segments=len(gone), pairs=sum(s.pairs for s in gone), missing_in=behind)
 
     async def _refresh_rules(self) -> None:
         """Read rule files that changed; compiling takes a while, so not in the event loop."""
@@ -343,8 +380,14 @@ class Forwarder:
 
 def _open_spool(settings: Settings) -> SegmentLog:
     try:
-        return SegmentLog(settings.spool_dir, Limits(settings.spool_max_bytes, settings.spool_segment_bytes))
+        limits = Limits(settings.spool_max_bytes, settings.spool_segment_bytes)
+        fsync = _no_sync if settings.spool_fsync == "none" else os.fsync
+        return SegmentLog(settings.spool_dir, limits, fsync=fsync)
     except SpoolLocked as error:
         raise ConfigError([f"SPOOL_DIR: {error}; end it, or give this one a SPOOL_DIR of its own"]) from error
     except OSError as error:
         raise ConfigError([f"SPOOL_DIR: {settings.spool_dir}: {error.strerror}"]) from error
+
+
+def _no_sync(fd: int) -> None:
+    """Leave it to the kernel when bytes reach the disk: they outlive this process, not the machine."""

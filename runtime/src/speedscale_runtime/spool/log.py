@@ -58,7 +58,8 @@ class Limits:
 class Segment:
     """One file: `size` is how much of it is durable and readable, `pairs` how many frames that holds.
 
-    `first_pair` numbers its first frame since the log was opened, so that a reader knows what it missed.
+    `first_pair` numbers its first frame since the log was opened, so that a reader knows what it missed. `last_ns` is
+    when its newest batch was received (ns since 1970; 0 where it has none).
     """
 
     number: int
@@ -67,6 +68,7 @@ class Segment:
     size: int = 0
     pairs: int = 0
     first_pair: int = 0
+    last_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -167,12 +169,35 @@ class SegmentLog:
                     size += segment.size
         return size, max(0, self.total_pairs - pair)
 
+    def waiting_since(self, position: Position) -> int:
+        """Return when the newest batch was received of the segment that a reader is in (ns since 1970).
+
+        That is how old what it waits for is at the least; 0 where there is nothing behind its place.
+        """
+        with self._mutex:
+            for segment in self._segments.values():
+                behind = segment.number == position.segment and segment.size > position.offset
+                if (behind or segment.number > position.segment) and segment.last_ns:
+                    return segment.last_ns
+        return 0
+
+    def expired(self, before_ns: int) -> Position:
+        """Return the place before which every batch was received earlier than `before_ns`."""
+        with self._mutex:
+            for segment in self._segments.values():
+                if segment.last_ns >= before_ns:
+                    return Position(segment.number, 0)
+            last = self._last()
+            return Position(last.number + 1, 0) if last else Position(0, 0)
+
     def room(self, size: int) -> bool:
         """Say whether a payload of `size` bytes fits below the bound now."""
         return self.size + size + HEADER_SIZE <= self._limits.max_bytes
 
     def append(self, records: Sequence[Record]) -> list[SpoolFull | None]:
         """Make the records durable with one fsync; return per record None, or why it was not stored.
+
+        Without records a new segment is begun where one is due.
 
         Only the committer's thread calls this. A record that is stored is readable when this returns.
         """
@@ -195,6 +220,7 @@ class SegmentLog:
             segment.size += len(pending)
             segment.pairs += sum(r.pairs for r in taken)
             for record in taken:
+                segment.last_ns = max(segment.last_ns, record.time_ns)
                 self._senders.add(record.sender, record.epoch, record.sequence)
         return results
 
@@ -334,6 +360,7 @@ class SegmentLog:
             self.recovery.records += 1
             self.recovery.pairs += header.pairs
             segment.pairs += header.pairs
+            segment.last_ns = max(segment.last_ns, header.time_ns)
             self._senders.add(header.sender, header.epoch, header.sequence)
         return good
 

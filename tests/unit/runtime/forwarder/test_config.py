@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 from speedscale_runtime.forwarder import config
+from speedscale_runtime.forwarder.exporter_specs import ExporterSpec, Files, Otlp
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.validation import check, schema
 
 
-def exporter(**spec: object) -> config.ExporterSpec:
+def exporter(**spec: object) -> ExporterSpec:
     (one,) = config.parse({"EXPORTERS": json.dumps({"x": spec}), "TOKEN": "t"}).exporters
     return one
+
+
+def otlp(**spec: object) -> Otlp:
+    options = exporter(**spec).options
+    assert isinstance(options, Otlp)
+    return options
 
 
 def test_defaults_redact_filter_and_record() -> None:
@@ -24,8 +31,8 @@ def test_defaults_redact_filter_and_record() -> None:
     assert settings.spool_dir == Path("/h/spool")
     assert settings.exporter_max_lag_bytes == settings.spool_max_bytes // 2
     (one,) = settings.exporters
-    assert (one.name, one.kind, one.format) == ("recording", "files", "markdown")
-    assert one.path == Path("/h/data/recordings/forwarder")
+    assert (one.name, one.kind) == ("recording", "files")
+    assert one.options == Files(Path("/h/data/recordings/forwarder"), "markdown", 500)
 
 
 def test_redaction_is_turned_off_by_name_only() -> None:
@@ -38,21 +45,36 @@ def test_redaction_is_turned_off_by_name_only() -> None:
 
 def test_exporters_as_the_vendor_writes_them() -> None:
     one = exporter(otel_endpoint="http://otelcol:4318", filter_rule="standard", dlp_config_id="")
-    assert (one.kind, one.endpoint, one.filter_rule) == ("otlp", "http://otelcol:4318/v1/logs", "standard")
-    assert exporter(otel_endpoint="https://c/otlp/v1/logs").endpoint == "https://c/otlp/v1/logs"
-    assert exporter(otel_endpoint="http://c", headers={"A": "Bearer ${TOKEN}"}).headers == (("A", "Bearer t"),)
+    assert (one.kind, one.filter_rule) == ("otlp", "standard")
+    assert otlp(otel_endpoint="http://otelcol:4318").endpoint == "http://otelcol:4318/v1/logs"
+    assert otlp(otel_endpoint="https://c/otlp/v1/logs").endpoint == "https://c/otlp/v1/logs"
+    assert otlp(otel_endpoint="http://c", headers={"A": "Bearer ${TOKEN}"}).headers == (("A", "Bearer t"),)
+
+
+def test_port_4317_is_grpc_unless_one_says_otherwise() -> None:
+    assert otlp(otel_endpoint="http://c:4317") == otlp(otel_endpoint="http://c:4317", protocol="grpc")
+    assert (otlp(otel_endpoint="http://c:4317").protocol, otlp(otel_endpoint="http://c:4318").protocol) == (
+        "grpc",
+        "http",
+    )
+    assert otlp(otel_endpoint="http://c:4317", protocol="http").endpoint == "http://c:4317/v1/logs"
+    assert otlp(otel_endpoint="https://c:9000", protocol="grpc").endpoint == "https://c:9000"
 
 
 @pytest.mark.parametrize(
     ("environ", "words"),
     [
-        ({"EXPORTERS": '{"x": {"otel_endpoint": "http://c:4317"}}'}, ["EXPORTERS.x.otel_endpoint", "gRPC", "4318"]),
         ({"EXPORTERS": '{"x": {"otel_endpoint": "otelcol:4318"}}'}, ["expected a URL"]),
         ({"EXPORTERS": '{"x": {"type": "otlp"}}'}, ["expected a URL"]),
         ({"EXPORTERS": '{"x": {"otel_endpoint": "http://c:port"}}'}, ["EXPORTERS.x"]),
         ({"EXPORTERS": '{"x": {"otel_endpont": "http://c"}}'}, ["did you mean 'otel_endpoint'"]),
         ({"EXPORTERS": '{"../x": {}}'}, ["../x"]),
-        ({"EXPORTERS": '{"x": {"type": "s3"}}'}, ["expected one of files, otlp"]),
+        ({"EXPORTERS": '{"x": {"type": "gcs"}}'}, ["expected one of files, parquet, otlp"]),
+        ({"EXPORTERS": '{"x": {"type": "s3"}}'}, ["EXPORTERS.x.bucket: missing"]),
+        ({"EXPORTERS": '{"x": {"type": "kafka", "bucket": "b"}}'}, ["x.bucket: means nothing to type kafka", "to s3"]),
+        ({"EXPORTERS": '{"x": {"type": "kafka", "brokers": ["k"]}}'}, ["EXPORTERS.x"]),
+        ({"EXPORTERS": '{"x": {"type": "kafka", "sasl_path": "/s"}}'}, ["set both or none"]),
+        ({"EXPORTERS": '{"x": {"type": "firehose", "max_record_bytes": 1024001}}'}, ["at most 1024000"]),
         ({"EXPORTERS": '{"x": {"headers": {"A": "${NO}"}, "otel_endpoint": "http://c"}}'}, ["'NO' is not set"]),
         ({"EXPORTERS": "{"}, ["EXPORTERS", "JSON"]),
         ({"FORWARDER_PORT": "99999"}, ["FORWARDER_PORT"]),
@@ -89,7 +111,7 @@ def test_headers_come_from_a_mounted_secret(tmp_path: Path) -> None:
     (tmp_path / "x-tenant").write_text("shop")
     (tmp_path / "..data").mkdir()
     (tmp_path / ".hidden").write_text("no header")
-    one = exporter(otel_endpoint="http://c", headers={"A": "b"}, headers_path=str(tmp_path))
+    one = otlp(otel_endpoint="http://c", headers={"A": "b"}, headers_path=str(tmp_path))
     assert one.headers == (("A", "b"), ("Authorization", "Bearer secret"), ("x-tenant", "shop"))
 
 

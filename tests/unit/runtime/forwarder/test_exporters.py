@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedscale_runtime.forwarder import config
+from speedscale_runtime.forwarder.exporter_specs import ExporterSpec
 from speedscale_runtime.forwarder.exporters import KINDS, Item, create, files, logrecords
 from speedscale_runtime.forwarder.exporters.files import FilesExporter
-from speedscale_runtime.forwarder.exporters.otlp import _retry_after
+from speedscale_runtime.forwarder.exporters.otlp_http import retry_after
 from speedscale_runtime.rrpair import RRPair, recording
 from speedscale_schemas.errors import TransientError
 from speedscale_schemas.validation import schema
@@ -39,7 +40,7 @@ def items(*numbers: int) -> list[Item]:
     return [Item(pair(n), 1) for n in numbers]
 
 
-def spec(path: Path, fmt: str) -> config.ExporterSpec:
+def spec(path: Path, fmt: str) -> ExporterSpec:
     text = f'{{"r": {{"type": "files", "path": "{path}", "format": "{fmt}"}}}}'
     return config.parse({"EXPORTERS": text}).exporters[0]
 
@@ -123,8 +124,9 @@ def test_no_record_is_over_the_limit_and_what_was_cut_says_so(limit: int, reques
     given_pair = pair(1, response)
     given_pair.request_body = request
     encoded = logrecords.encode(Item(given_pair, 5), limit)
-    assert encoded.size == encoded.record.ByteSize() <= limit
-    tags = plain(encoded.record.body).get("tags", {})
+    assert encoded is not None
+    assert encoded.size == encoded.data.message.ByteSize() <= limit
+    tags = plain(encoded.data.message.body).get("tags", {})
     assert bool(tags) is encoded.cut
     assert set(tags) <= {"requestPayloadTruncated", "responsePayloadTruncated"}
     assert tags.get("requestPayloadTruncated", str(len(request))) == str(len(request))
@@ -136,17 +138,25 @@ def test_no_record_is_over_the_limit_and_what_was_cut_says_so(limit: int, reques
     [("", 0, 0), ("7", 7, 7), ("99999", 300, 300), ("soon", 0, 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0)],
 )
 def test_retry_after(text: str, low: float, high: float) -> None:
-    assert low <= _retry_after(text) <= high
+    assert low <= retry_after(text) <= high
 
 
 def test_every_kind_of_the_settings_has_an_exporter() -> None:
     kinds = schema("settings/forwarder")["properties"]["EXPORTERS"]["additionalProperties"]["properties"]["type"]
     assert set(KINDS) == set(kinds["enum"])
     backend = {"SPEEDSCALE_APP_URL": "https://app.example.com", "SPEEDSCALE_API_KEY": "k"}
+    needed: dict[str, dict[str, object]] = {
+        "otlp": {"otel_endpoint": "http://c"},
+        "firehose": {"stream": "s"},
+        "s3": {"bucket": "b"},
+        "kafka": {"brokers": ["k:9092"], "topic": "t"},
+    }
     for kind in KINDS:
-        given = {"type": kind, "otel_endpoint": "http://c"}
+        given = {"type": kind, **needed.get(kind, {})}
         (one,) = config.parse({"EXPORTERS": json.dumps({"x": given}), **backend}).exporters
-        assert create(one, 0).max_pairs_per_s >= 0
+        made = create(one, 0)
+        assert made.max_pairs_per_s >= 0
+        assert made.handover.pairs > 0
 
 
 async def test_a_hand_over_that_is_not_on_disk_is_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

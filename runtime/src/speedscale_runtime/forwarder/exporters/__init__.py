@@ -8,15 +8,19 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
-from speedscale_runtime.forwarder.config import ExporterSpec
+from speedscale_runtime.forwarder.exporter_specs import ExporterSpec
 
-from .base import Exporter, Item, Sent
+from .base import Exporter, Handover, Item, Sent
 
-__all__ = ["KINDS", "Exporter", "Item", "Sent", "create"]
+__all__ = ["KINDS", "Exporter", "Handover", "Item", "Sent", "create"]
 
 KINDS: Mapping[str, tuple[str, str]] = {
     "files": ("files", "FilesExporter"),
-    "otlp": ("otlp", "OtlpExporter"),
+    "parquet": ("parquet", "ParquetExporter"),
+    "otlp": ("otlp", "create"),
+    "firehose": ("firehose", "FirehoseExporter"),
+    "s3": ("s3", "S3Exporter"),
+    "kafka": ("kafka", "KafkaExporter"),
     "backend": ("backend", "BackendExporter"),
 }
 

@@ -21,10 +21,18 @@ class Item(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """How many pairs arrived, and what befell others by name: `rejected`, `cut`, `deduplicated`."""
+    """How many pairs arrived, and what befell others by name: `rejected`, `too_large`, `cut`, `deduplicated`."""
 
     exported: int
     events: Counter[str]
+
+
+class Handover(NamedTuple):
+    """How much is handed over at once: it ends at `pairs`, at `bytes` of frames, or after `linger_s` of waiting."""
+
+    pairs: int = 1024
+    bytes: int = 4 * 1024 * 1024
+    linger_s: float = 0.0
 
 
 class Exporter(Protocol):
@@ -32,6 +40,8 @@ class Exporter(Protocol):
 
     max_pairs_per_s: float
     """Pace while batches come in; 0 means none."""
+
+    handover: Handover
 
     async def send(self, items: Sequence[Item]) -> Sent:
         """Deliver in order; TransientError when it is worth trying again, with all or the rest of the items.

@@ -18,11 +18,11 @@ from typing import cast
 
 import structlog
 
-from speedscale_runtime.forwarder.config import ExporterSpec
+from speedscale_runtime.forwarder.exporter_specs import ExporterSpec, Files
 from speedscale_runtime.rrpair import recording
 from speedscale_schemas.errors import TransientError
 
-from .base import Item, Sent
+from .base import Handover, Item, Sent
 
 log = structlog.get_logger()
 
@@ -30,11 +30,15 @@ _CLOCK_SLACK_S = 2.0  # file systems round times
 
 
 class FilesExporter:
-    """Writes into `spec.path` in `spec.format`; `since` bounds the search for what was written already."""
+    """Writes a recording as its options say; `since` bounds the search for what was written already."""
+
+    handover = Handover()
 
     def __init__(self, spec: ExporterSpec, since: float) -> None:
-        self.max_pairs_per_s = spec.max_pairs_per_s
-        self._root, self._format, self._since = spec.path, spec.format, since
+        assert isinstance(spec.options, Files)
+        options = spec.options
+        self.max_pairs_per_s = options.max_pairs_per_s
+        self._root, self._format, self._since = options.path, options.format, since
         self._thread = ThreadPoolExecutor(1, f"export-{spec.name}")
         self._writer: recording.Writer | None = None
         self._before: set[str] = set()  # of an earlier process, and bounded by what it wrote after its last cursor

@@ -1,0 +1,134 @@
+"""The exporter `kafka`: one message a pair, a line of JSON, acknowledged by all replicas in sync.
+
+Key: the session, else the uuid, so that a session stays in order in one partition. Header `uuid`: what doubles are told
+by after a restart; within a process the producer is idempotent. Kafka knows no HTTP proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+
+from speedscale_runtime.forwarder.exporter_specs import ExporterSpec, Kafka
+from speedscale_schemas.errors import TransientError
+
+from . import jsonlines, trust
+from .base import Item
+from .batched import Batched, Encoded, Outcome, Unacceptable
+
+_ENVELOPE_BYTES = 2048  # key, headers and the batch around a message
+_HOPELESS = (MessageSizeTooLargeError, RecordTooLargeError)
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it says in prose, `lastError` says in a word
+logging.getLogger("aiokafka").propagate = False
+
+
+class Message(NamedTuple):
+    """What a pair becomes."""
+
+    key: bytes
+    value: bytes
+    uuid: bytes
+
+
+class KafkaExporter(Batched[Message]):
+    """Produces to the topic that the options name."""
+
+    max_records = 500
+    max_bytes = 1024 * 1024
+
+    def __init__(self, spec: ExporterSpec, since: float) -> None:
+        assert isinstance(spec.options, Kafka)
+        super().__init__()
+        self._options, self._limit, self._timeout_s = spec.options, spec.max_record_bytes, spec.timeout_s
+        self._producer: Any = None
+
+    def encode(self, item: Item) -> Encoded[Message] | None:
+        """Return the pair as a message."""
+        fitted = jsonlines.encode(item.pair, self._limit)
+        if fitted is None:
+            return None
+        uuid = _bytes(item.pair.doc.get("uuid"))
+        message = Message(_bytes(item.pair.doc.get("session")) or uuid, fitted.data, uuid)
+        return Encoded(message, fitted.size + len(message.key) + len(uuid), fitted.cut)
+
+    async def post(self, group: Sequence[Encoded[Message]]) -> Outcome[Message]:
+        """Produce a group and wait until all of it is acknowledged; what is not is wanted again."""
+        try:
+            async with asyncio.timeout(self._timeout_s * 2):
+                producer = await self._started()
+                futures = [await self._send(producer, encoded.data) for encoded in group]
+                results = await asyncio.gather(*futures, return_exceptions=True)
+        except _HOPELESS as error:
+            raise Unacceptable from error
+        except (KafkaError, TimeoutError, OSError) as error:
+            await self.close()
+            raise TransientError(f"Kafka: {type(error).__name__}", 0.0) from error
+        failed = [(e, r) for e, r in zip(group, results, strict=True) if isinstance(r, BaseException)]
+        if not failed:
+            return Outcome()
+        await self.close()  # a producer that lost a message has lost its sequence as well
+        if all(isinstance(error, _HOPELESS) for _, error in failed) and len(failed) == len(group):
+            raise Unacceptable
+        return Outcome(again=[e for e, _ in failed], reason=f"Kafka: {type(failed[0][1]).__name__}")
+
+    async def close(self) -> None:
+        """Close the connections; what was produced and not acknowledged is not waited for."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(KafkaError, TimeoutError, OSError):
+                async with asyncio.timeout(self._timeout_s):
+                    await producer.stop()
+
+    async def _started(self) -> Any:
+        if self._producer is None:
+            producer = self._make()
+            self._producer = producer  # so that one that does not start is closed
+            await producer.start()
+        return self._producer
+
+    async def _send(self, producer: Any, message: Message) -> Any:
+        return await producer.send(
+            self._options.topic, value=message.value, key=message.key, headers=[("uuid", message.uuid)]
+        )
+
+    def _make(self) -> Any:
+        o = self._options
+        protocol = ("SASL_" if o.sasl_mechanism else "") + ("SSL" if o.use_tls else "PLAINTEXT")
+        login = {}
+        if o.sasl_mechanism:
+            login = {
+                "sasl_mechanism": o.sasl_mechanism,
+                "sasl_plain_username": _secret(o.sasl_path, "username"),
+                "sasl_plain_password": _secret(o.sasl_path, "password"),
+            }
+        return AIOKafkaProducer(
+            bootstrap_servers=list(o.brokers),
+            client_id="speedscale-forwarder",
+            acks="all",
+            enable_idempotence=True,
+            compression_type=None if o.compression == "none" else o.compression,
+            max_batch_size=256 * 1024,
+            max_request_size=self._limit + _ENVELOPE_BYTES,
+            request_timeout_ms=int(self._timeout_s * 1000),
+            security_protocol=protocol,
+            ssl_context=trust.context(o.tls) if o.use_tls else None,
+            **login,
+        )
+
+
+def _bytes(value: object) -> bytes:
+    return str(value or "").encode("utf-8", "replace")
+
+
+def _secret(folder: str, name: str) -> str:
+    try:
+        return (Path(folder) / name).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TransientError(f"sasl_path: {name}: {type(error).__name__}", 0.0) from error

@@ -1,0 +1,106 @@
+"""OTLP over gRPC: LogsService/Export. Source: OTLP 1.x specification, sections on gRPC transport and failures.
+
+The library's own proxies count: `https_proxy`, `http_proxy`, `no_proxy`, in lower case. Calls block in a thread of the
+exporter's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+
+from speedscale_runtime.forwarder.exporter_specs import GRPC_PORT, ExporterSpec
+from speedscale_schemas.errors import TransientError
+
+from . import trust
+from .batched import Encoded, Outcome, Unacceptable
+from .logrecords import Record
+from .otlp import OtlpExporter
+
+_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 10_000),
+)
+_PUBLIC_ROOTS = Path("/etc/ssl/certs/ca-certificates.crt")  # the library has roots of its own where this is missing
+
+
+class OtlpGrpcExporter(OtlpExporter):
+    """Calls `options.endpoint`."""
+
+    def __init__(self, spec: ExporterSpec, since: float) -> None:
+        super().__init__(spec, since)
+        self._thread = ThreadPoolExecutor(1, f"export-{spec.name}")
+        self._channel: grpc.Channel | None = None
+
+    async def post(self, group: Sequence[Encoded[Record]]) -> Outcome[Record]:
+        """Make one call; what the collector says it rejected is counted, not sent again (partial success)."""
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._call, self.request(group))
+        except grpc.RpcError as error:
+            raise _translated(error) from error
+        return Outcome(rejected=min(max(0, int(answer.partial_success.rejected_log_records)), len(group)))
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._hang_up)
+        self._thread.shutdown()
+
+    def _call(self, request: ExportLogsServiceRequest) -> ExportLogsServiceResponse:
+        if self._channel is None:
+            self._channel = self._connect()
+        export: Any = self._channel.unary_unary(
+            _METHOD,
+            request_serializer=ExportLogsServiceRequest.SerializeToString,
+            response_deserializer=ExportLogsServiceResponse.FromString,
+        )
+        metadata = [(name.lower(), value) for name, value in self.options.headers]
+        try:
+            answer: ExportLogsServiceResponse = export(request, timeout=self.timeout_s, metadata=metadata)
+        except grpc.RpcError:
+            self._hang_up()  # the next attempt reads the files anew and does not wait for the channel's own pause
+            raise
+        return answer
+
+    def _connect(self) -> grpc.Channel:
+        url = urlsplit(self.options.endpoint)
+        target = f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else GRPC_PORT)}"
+        compression = grpc.Compression.Gzip if self.options.compression == "gzip" else grpc.Compression.NoCompression
+        if url.scheme == "http":
+            return grpc.insecure_channel(target, _OPTIONS, compression)
+        return grpc.secure_channel(target, self._credentials(), _OPTIONS, compression)
+
+    def _credentials(self) -> grpc.ChannelCredentials:
+        tls = self.options.tls
+        roots = Path(tls.ca_file) if tls.ca_file else _PUBLIC_ROOTS if _PUBLIC_ROOTS.exists() else None
+        own = Path(tls.client_cert_path) if tls.client_cert_path else None
+        return grpc.ssl_channel_credentials(
+            root_certificates=trust.pem(roots) if roots else None,
+            private_key=trust.pem(own / "tls.key") if own else None,
+            certificate_chain=trust.pem(own / "tls.crt") if own else None,
+        )
+
+    def _hang_up(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+
+def _translated(error: grpc.RpcError) -> Exception:
+    """Return what a failed call means: INVALID_ARGUMENT, and a message that is too large, will never be taken."""
+    code, details = error.code(), str(error.details() or "")
+    too_large = code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details
+    if code is grpc.StatusCode.INVALID_ARGUMENT or too_large:
+        return Unacceptable()
+    return TransientError(f"gRPC {code.name}", 0.0)
