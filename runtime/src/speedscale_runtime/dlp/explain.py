@@ -34,7 +34,8 @@ def explain(engine: Engine, data: bytes) -> list[Candidate]:
     out: list[Candidate] = []
     for layer, text in _layers(data):
         for detector in engine.detectors.values():
-            out += _matches(layer, text, detector)
+            if detector.near is None or detector.near.search(text):
+                out += _matches(layer, text, detector)
         out += _names(layer, text, engine)
     return sorted(out, key=lambda c: (c.layer, c.start, c.end, c.detector))
 

@@ -1,36 +1,50 @@
 """Names of fields: how they are cut into words, and which rule stands behind which name.
 
-`userPassword`, `user-password`, `USER_PASSWORD` and `user.password` are one name. Words are compared whole. The
-prefilter's patterns for names are made from the same table, so that neither can know a name the other does not.
+`userPassword`, `user-password`, `USER_PASSWORD` and `user.password` are one name; accents and letter case make no
+difference (`Prénom`, `PRENOM`), in any script. Words are compared whole; scripts that write no spaces (Chinese,
+Japanese) have none, so a name in them is also found inside a longer one. The prefilter's patterns for names are made
+from the same table, so that neither can know a name the other does not.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from .detectors import KeyRule
 from .memory import Memory
 from .tokens import TOKEN
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_OTHER = r"[^\x00-\xbf\u2000-\u206f\u3000-\u3003]+"  # letters and marks of other scripts
+_WORD = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|{_OTHER}")
+_PART = re.compile(rf"(?:[A-Za-z]|{_OTHER})+|[0-9]+")
+_ACCENTS = re.compile("[\u0300-\u036f]")
 _CACHE_LIMIT = 16_384
 _LONGEST = 128
+_SHORT = 6  # letters up to which a name is too common inside other words to be searched without its boundaries
+_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "æ": "ae",
+                          "Æ": "AE", "œ": "oe", "Œ": "OE"})  # fmt: skip
+_NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
 
 def words(name: str) -> tuple[str, ...]:
-    """Return the words of a name in lower case."""
+    """Return the words of a name in lower case, without accents."""
+    if not name.isascii():
+        decomposed = unicodedata.normalize("NFKD", name.translate(_LETTERS))
+        name = unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed))
     return tuple(w.lower() for w in _WORD.findall(name))
 
 
 class KeyNames:
     """Looks up the rule behind a name; a bounded memory holds what was looked up."""
 
-    __slots__ = ("_by_first", "_cache", "_exact", "_words_cache")
+    __slots__ = ("_by_first", "_cache", "_exact", "_inside", "_words_cache")
 
     def __init__(self, rules: Sequence[KeyRule]) -> None:
         self._by_first: dict[str, list[tuple[tuple[str, ...], KeyRule]]] = {}
         self._exact: dict[str, KeyRule] = {}
+        self._inside: list[tuple[str, KeyRule]] = []
         self._cache: Memory[bytes, tuple[KeyRule | None]] = Memory(_CACHE_LIMIT)
         self._words_cache: Memory[bytes, frozenset[str]] = Memory(_CACHE_LIMIT)
         for rule in rules:
@@ -39,6 +53,9 @@ class KeyNames:
             for name in rule.names:
                 seq = words(name)
                 self._by_first.setdefault(seq[0], []).append((seq, rule))
+                if len(seq) == 1 and _NO_SPACES.match(seq[0]):
+                    self._inside.append((seq[0], rule))
+        self._inside.sort(key=lambda pair: len(pair[0]), reverse=True)
 
     def rule(self, key: bytes) -> KeyRule | None:
         """Return the rule for a name as it stands (bytes, decoded), or None."""
@@ -83,6 +100,8 @@ class KeyNames:
                     continue
                 if best is None or len(name) > best[0]:
                     best = (len(name), candidate)
+        if best is None and self._inside and not key.isascii():
+            return next((candidate for name, candidate in self._inside if name in joined), None)
         return best[1] if best else None
 
 
@@ -91,16 +110,32 @@ def prefilter(rules: Iterable[KeyRule]) -> tuple[str, ...]:
 
     Rules for a bare name of a person have none: they count only beside another name, which fires.
     """
-    anywhere = {n for rule in rules if not rule.person for n in rule.names}
-    alone = {n for rule in rules if not rule.person for n in rule.exact}
-    found: list[str] = []
-    if anywhere:
-        found.append("(?:" + "|".join(sorted({_spelt(n) for n in anywhere})) + ")")
-    if alone:
-        body = "|".join(sorted({_spelt(n) for n in alone}))
-        found.append(f"(?:^|[^A-Za-z0-9])(?:{body})(?:[^A-Za-z0-9]|$)")
-    return tuple(found)
+    chosen = [rule for rule in rules if not rule.person]
+    anywhere = {n for rule in chosen for n in rule.names}
+    alone = {n for rule in chosen for n in rule.exact}
+    short = {n for n in anywhere if len(words(n)) == 1 and len(n) <= _SHORT and n.isascii()}
+    found = [_spelt(n) for n in anywhere - short]
+    found += [_bounded(words(n)[0]) for n in short]
+    found += [f"(?:^|[^A-Za-z0-9]){_spelt(n)}(?:[^A-Za-z0-9]|$)" for n in alone]
+    return tuple(sorted(set(found)))  # one by one: hyperscan takes far longer over alternatives, and is no faster then
+
+
+def _bounded(word: str) -> str:
+    """Return what fires at a word where `words` would cut it out, in its three spellings: `dob`, `Dob`, `DOB`."""
+    lower, title, upper = f"(?:^|[^A-Za-z]){word}", word.capitalize(), f"(?:^|[^A-Z]){word.upper()}"
+    return f"(?-i:(?:{lower}|{title}|{upper})(?:[^a-z]|$))"
 
 
 def _spelt(name: str) -> str:
-    return "[^A-Za-z0-9]{0,2}".join(re.escape(w) for w in words(name))
+    parts = _PART.findall(unicodedata.normalize("NFC", name))
+    return "[^A-Za-z0-9]?".join(_part(part) for part in parts)
+
+
+def _part(part: str) -> str:
+    """Return a word in all its spellings in UTF-8, without its accents, too; only ASCII is caseless already."""
+    if part.isascii():
+        return part
+    cased = {part.lower(), part.lower().capitalize(), part.upper()}
+    if all(ord(c) < 0x250 for c in part):
+        cased |= {unicodedata.normalize("NFD", c) for c in cased} | {"".join(words(part))}
+    return "(?:" + "|".join(sorted(cased)) + ")" if len(cased) > 1 else part

@@ -15,7 +15,7 @@ from typing import Any
 from speedscale_schemas import builtins, validation
 from speedscale_schemas.errors import ConfigError
 
-from .detectors import DETECTORS, KEY_RULES, Detector, KeyRule
+from .detectors import CLASSES, DETECTORS, KEY_RULES, Detector, KeyRule
 from .detectors.base import Verdict, whole
 from .prefilter import refusal
 
@@ -104,21 +104,23 @@ def _selected(rule: Mapping[str, Any], source: str, problems: list[str]) -> tupl
     if not rule.get("discover_patterns", False):
         return [], []
     wanted = rule.get("detectors", {})
-    built_in: list[Detector | KeyRule] = [*DETECTORS, *KEY_RULES]
+    built_in: list[Detector | KeyRule] = [*DETECTORS, *KEY_RULES, *CLASSES]
     known = {n for d in built_in for n in (d.name, d.group) if n}
-    for field in ("enable", "disable"):
+    for field in ("enable", "also", "disable"):
         for name in wanted.get(field, ()):
             if name not in known:
                 near = validation.nearest(name, known)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
                 problems.append(f"{source}: detectors.{field}: {name!r}: no such detector{hint}")
-    on, off = set(wanted.get("enable", ())), set(wanted.get("disable", ()))
+    on, off, more = (set(wanted.get(field, ())) for field in ("enable", "disable", "also"))
 
     def chosen(item: Detector | KeyRule) -> bool:
         mine = {item.name, item.group}
-        return (not on or bool(on & mine)) and not off & mine
+        if isinstance(item, Detector) and item.classifies:
+            return bool((on | more) & mine) and not off & mine
+        return (not on or bool((on | more) & mine)) and not off & mine
 
-    return [d for d in DETECTORS if chosen(d)], [k for k in KEY_RULES if chosen(k)]
+    return [d for d in (*DETECTORS, *CLASSES) if chosen(d)], [k for k in KEY_RULES if chosen(k)]
 
 
 def _custom(
@@ -130,7 +132,7 @@ def _custom(
     problems: list[str],
 ) -> None:
     name, paths = str(entry["id"]), tuple(entry.get("paths", ()))
-    taken: list[Detector | KeyRule] = [*DETECTORS, *KEY_RULES, *detectors, *keys]
+    taken: list[Detector | KeyRule] = [*DETECTORS, *KEY_RULES, *CLASSES, *detectors, *keys]
     if any(name in (d.name, d.group) for d in taken):
         problems.append(f"{source}: id {name!r} is taken by another detector; choose another")
         return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from . import (
     aws,
+    bank_account,
     bearer,
     birth_date,
     card,
+    classes,
     email,
     github,
     google,
@@ -15,7 +17,7 @@ from . import (
     jwt,
     mac,
     names,
-    national_id,
+    national,
     password,
     phone,
     private_key,
@@ -25,6 +27,12 @@ from . import (
     ssn,
     street,
     stripe,
+    tokens_business,
+    tokens_cloud,
+    tokens_code,
+    tokens_messaging,
+    tokens_models,
+    tokens_monitoring,
     url_credentials,
 )
 from .base import Detector, KeyRule
@@ -37,6 +45,12 @@ _MODULES = (
     slack,
     stripe,
     google,
+    tokens_code,
+    tokens_cloud,
+    tokens_models,
+    tokens_messaging,
+    tokens_business,
+    tokens_monitoring,
     url_credentials,
     bearer,
     email,
@@ -49,13 +63,16 @@ _MODULES = (
     password,
     session,
     secret,
-    national_id,
+    national,
+    bank_account,
     names,
     street,
     birth_date,
 )
 
-DETECTORS: tuple[Detector, ...] = tuple(d for m in _MODULES for d in getattr(m, "DETECTORS", ()))
+_ALL: tuple[Detector, ...] = tuple(d for m in (*_MODULES, classes) for d in getattr(m, "DETECTORS", ()))
+DETECTORS: tuple[Detector, ...] = tuple(d for d in _ALL if not d.classifies)
+CLASSES: tuple[Detector, ...] = tuple(d for d in _ALL if d.classifies)
 KEY_RULES: tuple[KeyRule, ...] = tuple(r for m in _MODULES for r in getattr(m, "KEY_RULES", ()))
 
-__all__ = ["DETECTORS", "KEY_RULES", "Detector", "KeyRule"]
+__all__ = ["CLASSES", "DETECTORS", "KEY_RULES", "Detector", "KeyRule"]

@@ -37,7 +37,9 @@ class Detector:
     """Finds values by what they look like.
 
     `before` and `after` bound, in bytes, how far a match reaches to both sides of a prefilter hit. `skip_keys` are
-    words of a key under which this detector finds no value (a version that looks like an address).
+    words of a key under which this detector finds no value (a version that looks like an address). `classifies` marks
+    what identifies nobody by itself (a UUID, a hash, a URL): it runs only where a rule asks for it by name. `near`
+    is a word without which a text has no candidates: the grammar alone is too general to speak of them.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Detector:
     caseless: bool = False
     skip_keys: frozenset[str] = frozenset()
     group: str = ""
+    classifies: bool = False
+    near: re.Pattern[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

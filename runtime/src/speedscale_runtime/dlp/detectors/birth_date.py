@@ -6,11 +6,25 @@ import re
 
 from .base import KeyRule
 
+_MONTH = rb"[A-Za-z\x80-\xff]{3,24}"
 _DATE = re.compile(
-    rb"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ].{0,24})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{8}"
-    rb"|\d{1,2} [A-Za-z]{3,9} \d{4}"
-    rb"|[A-Za-z]{3,9} \d{1,2},? \d{4}|-?\d{9,13})"
+    rb"(?:\d{4}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}\d{1,2}\.?(?:[T ].{0,32})?"
+    rb"|\d{1,2}[-/. ]{1,2}\d{1,2}[-/. ]{1,2}\d{2,4}(?:[T ].{0,24})?|\d{8}"
+    rb"|\d{1,2}(?:\.|st|nd|rd|th|er)?[ -](?:de )?" + _MONTH + rb"\.?,?[ -](?:de )?\d{2,4}"
+    rb"|(?:" + _MONTH + rb",? )?" + _MONTH + rb"\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}"
+    rb"|\d{4} ?\xe5\xb9\xb4 ?\d{1,2} ?\xe6\x9c\x88 ?\d{1,2} ?\xe6\x97\xa5"
+    rb"|\d{4}\xeb\x85\x84 ?\d{1,2}\xec\x9b\x94 ?\d{1,2}\xec\x9d\xbc|-?\d{9,13}|/Date\(-?\d{1,14}\)/)"
 )
+
+
+_ELSEWHERE = (
+    "born", "born on", "geburtsdatum", "geburtstag", "date de naissance", "date naissance", "fecha de nacimiento",
+    "fecha nacimiento", "data di nascita", "data nascita", "data de nascimento", "data nascimento", "geboortedatum",
+    "data urodzenia", "födelsedatum", "fødselsdato", "syntymäaika", "datum narození", "születési dátum",
+    "data nașterii", "doğum tarihi", "ημερομηνία γέννησης", "дата рождения", "дата народження", "生年月日", "誕生日",
+    "出生日期", "生日", "생년월일", "تاريخ الميلاد", "תאריך לידה", "जन्मतिथि", "जन्म तिथि",
+    "วันเกิด", "ngày sinh", "tanggal lahir",
+)  # fmt: skip
 
 
 def _accept(value: bytes) -> str:
@@ -21,10 +35,17 @@ KEY_RULES = (
     KeyRule(
         name="birth_date",
         kind="BIRTH_DATE",
-        names=("dob", "date of birth", "dateofbirth", "birth date", "birthdate", "birthday", "birth day"),
+        names=("dob", "date of birth", "dateofbirth", "birth date", "birthdate", "birthday", "birth day", *_ELSEWHERE),
         accept=_accept,
         numbers=True,
-        examples=(("dob", "1984-02-29"), ("dateOfBirth", "29/02/1984"), ("birthday", "Feb 29, 1984")),
+        examples=(
+            ("dob", "1984-02-29"),
+            ("dateOfBirth", "29/02/1984"),
+            ("birthday", "Feb 29, 1984"),
+            ("Geburtsdatum", "29. Februar 1984"),
+            ("生年月日", "1984年2月29日"),
+            ("fechaNacimiento", "29 de febrero de 1984"),
+        ),
         counter_examples=(("created_at", "1984-02-29"), ("birthday", "soon")),
     ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from .base import Detector, KeyRule, Take, Verdict
+from .checks import luhn
 
 # prefix range (inclusive, compared on as many digits) -> lengths
 _ISSUERS: tuple[tuple[int, int, int, frozenset[int]], ...] = tuple(
@@ -51,7 +52,6 @@ def _by_prefix() -> list[tuple[int, ...]]:
 
 
 _LENGTHS = _by_prefix()
-_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 # space, dash, and their typographic kin (no-break space, U+2009, U+2010 to U+2012, U+202F) in UTF-8
 _SEPARATOR = rb"(?:[ \-]|\xc2\xa0|\xe2\x80[\x89\x90-\x92\xaf])"
 _GRAMMAR = re.compile(
@@ -59,13 +59,6 @@ _GRAMMAR = re.compile(
     + _SEPARATOR
     + rb"?\d){9,22})(?![A-Za-z_])"
 )
-
-
-def luhn(digits: bytes) -> bool:
-    """Say whether ASCII digits pass the Luhn check (ISO/IEC 7812-1 annex B)."""
-    backwards = digits[::-1]
-    doubled = backwards[1::2].translate(_DOUBLED)
-    return (sum(backwards[::2]) + sum(doubled) - 48 * len(digits)) % 10 == 0
 
 
 def issuer(digits: bytes) -> bool:
@@ -149,11 +142,11 @@ KEY_RULES = (
             "creditcard",
             "debit card",
         ),
-        exact=("pan", "ccnum"),
+        exact=("ccnum", "card pan"),
         accept=_accept,
         numbers=True,
-        examples=(("cardNumber", "4242 4242 4242 4241"), ("pan", "4111111111111112")),
-        counter_examples=(("cardNumber", "**** 4242"), ("pan", "left")),
+        examples=(("cardNumber", "4242 4242 4242 4241"), ("cardPan", "4111111111111112")),
+        counter_examples=(("cardNumber", "**** 4242"), ("ccnum", "left")),
         group="card",
     ),
 )

@@ -15,7 +15,9 @@ _V4 = re.compile(
     rb"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w]|\.\d)"
 )
 _V6 = re.compile(rb"(?<![\w:.])[0-9A-Fa-f:]{0,38}::?[0-9A-Fa-f]{0,4}(?:\.\d{1,3}){0,3}(?:%[A-Za-z0-9]{1,15})?(?![\w:])")
-_PRODUCT = re.compile(rb"(?:[A-Z][A-Za-z]+/|(?i:\bv|version[ :=/]{1,2}|\brelease[ :=/]{1,2}))$")
+_PRODUCT = re.compile(
+    rb"(?:[A-Z][A-Za-z]+/|(?i:\bv|(?:version|release|build|firmware)(?:[ :=/>]|\"|'|&quot;){1,4}v?))\Z"
+)
 _SKIP = frozenset(("version", "ver", "release", "build", "firmware", "agent", "server", "ua", "oid", "driver"))
 _PLAIN = (b"0.0.0.0", b"255.255.255.255")
 

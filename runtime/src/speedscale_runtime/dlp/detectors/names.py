@@ -1,4 +1,8 @@
-"""Names of people by the name they stand under; a bare `name` only where the record has other marks of a person."""
+"""Names of people by the name they stand under; a bare `name` only where the record has other marks of a person.
+
+The names of fields are those of APIs in the languages that field names are written in, with the local word for a
+first, last and full name; what is ambiguous (`nom`, `nombre`, `名前`) is a bare name.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,27 @@ def _accept_bare(value: bytes) -> str:
     return "several words under `name`, in a record with other marks of a person" if _accept(value) else ""
 
 
+_ELSEWHERE = (
+    "vorname", "nachname", "familienname", "geburtsname", "zuname", "kontoinhaber", "karteninhaber",
+    "vollständiger name",
+    "prénom", "nom de famille", "nom complet", "nom usuel", "nom naissance", "titulaire",
+    "apellido", "apellidos", "nombre completo", "primer nombre", "segundo nombre", "nombres", "titular",
+    "cognome", "nominativo", "intestatario", "nome cognome",
+    "sobrenome", "nome completo", "apelido", "nome titular", "nome mãe",
+    "voornaam", "achternaam", "familienaam", "volledige naam", "tenaamstelling",
+    "imię", "nazwisko", "imię nazwisko", "förnamn", "efternamn", "fornavn", "etternavn", "fullständigt namn",
+    "etunimi", "sukunimi", "eesnimi", "perekonnanimi", "jméno příjmení", "příjmení", "priezvisko",
+    "vezetéknév", "keresztnév", "teljes név", "prenume", "nume complet", "nume familie",
+    "soyad", "soyadı", "ad soyad", "adı soyadı", "όνομα", "επώνυμο", "ονοματεπώνυμο",
+    "имя", "фамилия", "отчество", "фио", "полное имя", "ім'я", "прізвище", "име", "презиме", "familiya", "otchestvo",
+    "氏名", "姓名", "お名前", "フルネーム", "フリガナ", "ふりがな", "名字", "真实姓名", "收货人", "收件人", "xingming",
+    "이름", "성명", "성함", "الاسم", "الاسم الكامل", "اسم العائلة", "שם", "שם משפחה", "नाम", "पूरा नाम", "ชื่อ", "นามสกุล",
+    "họ tên", "nama lengkap", "nama depan", "nama belakang",
+)  # fmt: skip
+_BARE = ("nom", "nombre", "nome", "naam", "namn", "navn", "imiona", "jméno", "név", "isim", "nimi", "名前", "nama")
 _NO_PERSON = frozenset(("file", "host", "domain", "column", "table", "field", "class", "type", "id", "tag", "event",
-                        "company", "product", "app", "service", "space"))  # fmt: skip
+                        "company", "product", "app", "service", "space", "format", "length",
+                        "count", "required", "label", "policy", "pattern", "regex"))  # fmt: skip
 KEY_RULES = (
     KeyRule(
         name="name",
@@ -59,6 +82,30 @@ KEY_RULES = (
             "beneficiary name",
             "fname",
             "lname",
+            "legal name",
+            "birth name",
+            "preferred name",
+            "nick name",
+            "nickname",
+            "person name",
+            "traveler name",
+            "traveller name",
+            "passenger name",
+            "guest name",
+            "member name",
+            "student name",
+            "owner name",
+            "sender name",
+            "receiver name",
+            "payer name",
+            "payee name",
+            "account name",
+            "spouse name",
+            "mother name",
+            "father name",
+            "guardian name",
+            "emergency contact name",
+            *_ELSEWHERE,
         ),
         excluded=_NO_PERSON,
         accept=_accept,
@@ -67,6 +114,10 @@ KEY_RULES = (
             ("last_name", "Sullivan"),
             ("cardholder", "Ava Sullivan"),
             ("FullName", "Bo Li"),
+            ("prénom", "Zoé"),
+            ("Nachname", "Müller"),
+            ("お客様氏名", "山田 太郎"),
+            ("ФИО", "Иванова Анна"),
         ),
         counter_examples=(
             ("filename", "a.txt"),
@@ -79,7 +130,7 @@ KEY_RULES = (
         name="name_bare",
         kind="NAME",
         names=(),
-        exact=("name", "display name", "displayname"),
+        exact=("name", "display name", "displayname", *_BARE),
         accept=_accept_bare,
         person=True,
         examples=(("name", "Ava Sullivan"),),

@@ -29,8 +29,30 @@ _NOT_A_VALUE = frozenset(
         "max",
         "rules",
         "age",
+        "pattern",
+        "regex",
+        "label",
+        "placeholder",
+        "history",
+        "manager",
+        "error",
+        "message",
+        "status",
+        "valid",
+        "count",
+        "format",
+        "description",
     )
 )
+
+
+_ELSEWHERE = (
+    "passwort", "kennwort", "mot de passe", "motdepasse", "mdp", "contraseña", "contrasenya", "senha", "wachtwoord",
+    "hasło", "heslo", "lösenord", "adgangskode", "passord", "salasana", "jelszó", "parola", "şifre", "lozinka",
+    "κωδικός πρόσβασης", "пароль", "парола", "パスワード", "暗証番号", "密码", "密碼", "비밀번호", "كلمة المرور",
+    "סיסמה",
+    "पासवर्ड", "รหัสผ่าน", "mật khẩu", "kata sandi",
+)  # fmt: skip
 
 
 def _accept(value: bytes) -> str:
@@ -45,13 +67,30 @@ KEY_RULES = (
     KeyRule(
         name="password",
         kind="PASSWORD",
-        names=("password", "passwd", "passphrase", "passcode", "pwd", "userpassword", "passwordhash", "passwords"),
+        names=(
+            "password",
+            "passwd",
+            "passphrase",
+            "passcode",
+            "pwd",
+            "userpassword",
+            "passwordhash",
+            "passwords",
+            *_ELSEWHERE,
+        ),
         exact=("pass", "psw", "pw"),
         excluded=_NOT_A_VALUE,
         accept=_accept,
         numbers=True,
         nested=True,
-        examples=(("password", "hunter2"), ("userPassword", "x"), ("DB_PASSWORD", "s3"), ("new-password", "a b")),
+        examples=(
+            ("password", "hunter2"),
+            ("userPassword", "x"),
+            ("DB_PASSWORD", "s3"),
+            ("new-password", "a b"),
+            ("Contraseña", "x"),
+            ("пароль", "x"),
+        ),
         counter_examples=(
             ("password_policy", "strict"),
             ("passwordless", "yes"),
@@ -74,6 +113,16 @@ KEY_RULES = (
             "one time password",
             "verification code",
             "mfa code",
+            "sms code",
+            "auth code",
+            "otp code",
+            "totp",
+            "recovery code",
+            "backup code",
+            "transaction pin",
+            "验证码",
+            "인증번호",
+            "認証コード",
         ),
         exact=("pin", "cid", "card pin", "otp"),
         excluded=_NOT_A_VALUE,

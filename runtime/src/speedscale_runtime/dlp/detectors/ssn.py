@@ -12,6 +12,9 @@ from .base import Detector, KeyRule, Verdict, whole
 _CONTEXT = re.compile(rb"(?i)(?<![a-z])(?:ssn|social[ _-]?security(?:[ _-]?(?:number|no|num))?)(?![a-z])")
 
 
+_FOREIGN = re.compile(rb"(?=(?:[^0-9]*[0-9]){6})[A-Za-z0-9][A-Za-z0-9 ./+\-]{5,22}")
+
+
 def _areas(digits: bytes) -> str:
     area, group, serial = digits[:3], digits[3:5], digits[5:]
     if area in (b"000", b"666") or area[:1] == b"9":
@@ -33,10 +36,13 @@ def _validate_bare(match: re.Match[bytes], data: bytes) -> Verdict:
 
 
 def _accept(value: bytes) -> str:
-    digits = re.sub(rb"[ \-.]", b"", value)
+    digits = re.sub(rb"[ \-./]|\xc2\xa0|\xe2\x80[\x90-\x95]", b"", value)
     if digits.isdigit() and len(digits) == 9:
         return "nine digits under a key for it"
-    return "the last four under a key for it" if digits.isdigit() and len(digits) == 4 else ""
+    if digits.isdigit() and len(digits) in (4, 8):  # the last four; a number that lost the zero it began with
+        return "what is left of the digits under a key for it"
+    # the same name is used for other countries' numbers
+    return "letters and digits of an id under a key for it" if _FOREIGN.fullmatch(value.strip()) else ""
 
 
 DETECTORS = (
@@ -74,6 +80,7 @@ DETECTORS = (
         before=10,
         after=4,
         caseless=True,
+        near=_CONTEXT,
         examples=("SSN 123456789", "social security number: 219099999"),
         counter_examples=("order 123456789", "ssn 900123456", "ssn 1234567890"),
         group="ssn",
@@ -83,10 +90,15 @@ KEY_RULES = (
     KeyRule(
         name="ssn_key",
         kind="SSN",
-        names=("ssn", "social security", "socialsecurity", "socialsecuritynumber"),
+        names=("ssn", "social security", "socialsecurity", "socialsecuritynumber", "ssn number", "social sec"),
         accept=_accept,
         numbers=True,
-        examples=(("ssn", "123456789"), ("socialSecurityNumber", "123-45-6789"), ("ssn_last_4", "6789")),
+        examples=(
+            ("ssn", "123456789"),
+            ("socialSecurityNumber", "123-45-6789"),
+            ("ssn_last_4", "6789"),
+            ("ssn", "850730-033 28"),
+        ),
         counter_examples=(("ssn", "on file"), ("ssn_verified", "true")),
         group="ssn",
     ),

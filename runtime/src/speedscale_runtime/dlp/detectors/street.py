@@ -6,6 +6,18 @@ import re
 
 from .base import KeyRule
 
+_STREETS = (
+    "straße", "hausnummer", "rue", "adresse ligne", "calle", "indirizzo residenza", "logradouro", "rua", "straat",
+    "straatnaam", "huisnummer", "ulica", "gatuadress", "vejnavn", "gateadresse", "katuosoite", "sokak", "улица",
+    "番地", "丁目", "街道", "详细地址", "도로명주소", "상세주소", "utcanév",
+)  # fmt: skip
+_ADDRESSES = (
+    "adresse", "anschrift", "lieferadresse", "rechnungsadresse", "adresse postale", "dirección", "domicilio",
+    "indirizzo", "endereço", "morada", "adres", "adress", "osoite", "adresi", "cím", "adresa", "διεύθυνση",
+    "адрес", "адреса", "住所", "地址", "收货地址", "주소", "عنوان", "العنوان", "כתובת", "पता", "ที่อยู่",
+    "địa chỉ", "alamat",
+)  # fmt: skip
+
 
 def _accept(value: bytes) -> str:
     text = value.strip()
@@ -14,9 +26,14 @@ def _accept(value: bytes) -> str:
 
 def _accept_full(value: bytes) -> str:
     text = value.strip()
-    if b"@" in text or b"://" in text or b" " not in text or not any(48 <= c <= 57 for c in text):
+    if b"@" in text or b"://" in text or not _accept(value):
         return ""
-    return "number and words under a key for an address" if _accept(value) else ""
+    if not text.isascii() and len(text) >= 6:
+        return "words of another script under a key for an address"
+    words = text.split()
+    if len(words) < 2 or not (any(48 <= c <= 57 for c in text) or b", " in text or len(words) > 3):
+        return ""
+    return "number and words under a key for an address"
 
 
 KEY_RULES = (
@@ -38,17 +55,44 @@ KEY_RULES = (
             "addr2",
             "home address",
             "street name",
+            "address 3",
+            "address3",
+            "addressline3",
+            "street line",
+            "address street",
+            "house number",
+            "house no",
+            "apartment number",
+            "po box",
+            "residential address",
+            "permanent address",
+            *_STREETS,
         ),
         exact=("line1", "line2"),
         excluded=frozenset(("type", "id", "view")),
         accept=_accept,
-        examples=(("street", "12 Elm Street"), ("addressLine1", "Hauptstraße 5"), ("address_line_2", "Apt 4")),
+        examples=(
+            ("street", "12 Elm Street"),
+            ("addressLine1", "Hauptstraße 5"),
+            ("address_line_2", "Apt 4"),
+            ("Straße", "Am Markt 1"),
+        ),
         counter_examples=(("streetType", "residential"), ("street", "")),
     ),
     KeyRule(
         name="address",
         kind="ADDRESS",
-        names=("address", "billing address", "shipping address", "mailing address", "postal address"),
+        names=(
+            "address",
+            "billing address",
+            "shipping address",
+            "delivery address",
+            "mailing address",
+            "postal address",
+            "formatted address",
+            "full address",
+            *_ADDRESSES,
+        ),
         excluded=frozenset(
             (
                 "ip",
@@ -67,10 +111,22 @@ KEY_RULES = (
                 "contract",
                 "forwarder",
                 "memory",
+                "name",
+                "space",
+                "range",
+                "family",
+                "resolver",
+                "peer",
+                "listen",
+                "base",
             )
         ),
         accept=_accept_full,
-        examples=(("address", "12 Elm Street, Springfield"), ("shippingAddress", "5 Rue de Rivoli, Paris")),
+        examples=(
+            ("address", "12 Elm Street, Springfield"),
+            ("shippingAddress", "5 Rue de Rivoli, Paris"),
+            ("住所", "東京都千代田区1-1"),
+        ),
         counter_examples=(
             ("ip_address", "10 abc"),
             ("address", "0x00ff00ff"),

@@ -9,13 +9,14 @@ from speedscale_runtime.dlp.edits import Edits, shift, through
 from .base import Asks
 from .entities import escape, unescape
 
-_OPEN = re.compile(rb"<(?:(!\[CDATA\[)|(!--)|(\?)|(?=/?[A-Za-z_]))")
+_OPEN = re.compile(rb"<(?:(!\[CDATA\[)|(!--)|(\?)|(?=/?[A-Za-z_\x80-\xff]))")
 _CLOSERS = {1: b"]]>", 2: b"-->", 3: b"?>"}
 # bounded, so that what never closes costs no more than this for each tag
 _TAG = re.compile(
-    rb"<(/?)([A-Za-z_][\w:.\-]{0,127})((?:\"[^\"<]{0,4096}\"|'[^'<]{0,4096}'|[^<>\"']){0,4096})>", re.DOTALL
+    rb"<(/?)([A-Za-z_\x80-\xff][\w:.\-\x80-\xff]{0,127})"
+    rb"((?:\"[^\"<]{0,4096}\"|'[^'<]{0,4096}'|[^<>\"']){0,4096})>", re.DOTALL
 )
-_ATTRIBUTE = re.compile(rb"([A-Za-z_][\w:.\-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_ATTRIBUTE = re.compile(rb"([A-Za-z_\x80-\xff][\w:.\-\x80-\xff]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _DEEPEST = 256
 _SHOWN = 16
 _NAMED = (b"name", b"key", b"id", b"Name")
