@@ -26,12 +26,14 @@ from speedscale_kube.store import Key, Store
 from speedscale_kube.worker import Result
 from speedscale_schemas.errors import PermanentError
 
+from . import bare_pods
 from .counting import Counting, Place
 from .judging import Act, Judgement, judge
 from .watched import KINDS, WATCHED, Kept
 
 MANAGER: Final = "speedscale-operator/injection"
 RESYNC_S: Final = 600.0
+PODS_S: Final = 300.0
 RBAC: Final = "is forbidden: User"  # else a policy of the cluster refused the change
 WAIT_S: Final = 5.0  # until namespace, bundle and INSTANCE_ID are known
 _log = structlog.get_logger("speedscale_controller")
@@ -45,6 +47,7 @@ class Workloads:
     def __init__(self) -> None:
         self._patience = Patience()
         self._asked_anew: set[Place] = set()
+        self._pods: frozenset[Place] = frozenset()
 
     def watches(self, settings: Settings) -> Sequence[Watched[Any]]:
         """Return workloads of every kind, and what their facts are made of."""
@@ -63,13 +66,13 @@ class Workloads:
         context.store(IDENTITY).add_handler(self._identity_changed)
         context.on_bundle(self._everything)
         context.every(RESYNC_S, self.name, self._look_again)
+        context.every(PODS_S, "bare_pods", self.look_at_pods)
 
     def reconcile(self, place: Place) -> Result | None:
         """Look at one workload."""
         context = self._context
-        which = Ref(KINDS[place.kind], place.kind, place.namespace, place.name)
-        obj = context.client.find(which)
-        if obj is None or (place.namespace, place.name) not in self._stores[place.kind]:
+        obj = context.client.find(_ref(place))
+        if obj is None or not self._is_known(place):
             self._counting.forget(place)
             self._asked_anew.discard(place)
             return None
@@ -92,7 +95,7 @@ class Workloads:
             return Result(wait)
         changes = patch(obj, found.target or {})
         version = {"op": "test", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
-        which = Ref(KINDS[place.kind], place.kind, place.namespace, place.name)
+        which = _ref(place)
         try:
             self._context.client.patch(which, [version, *changes], MANAGER, kind="json")
         except InvalidError as error:
@@ -143,7 +146,7 @@ class Workloads:
         missing = isinstance(error, ForbiddenError) and RBAC in str(error)
         reason = "right_missing" if missing else "refused"
         self._counting.left.labels(labels.kind(place.kind), reason).inc()
-        which = Ref(KINDS[place.kind], place.kind, place.namespace, place.name)
+        which = _ref(place)
         if self._counting.news(place, f"{reason}: {error}"):
             obj = None if isinstance(error, ForbiddenError) and "get" in str(error) else self._read(which)
             self._context.recorder.event(obj or which, "Warning", "SidecarNotMended", f"{reason}: {error}")
@@ -174,6 +177,19 @@ class Workloads:
         if old != new:
             self._everything()
 
+    def look_at_pods(self) -> None:
+        """Find the pods that ask for a sidecar and will never have one; a right that is missing is told by others."""
+        found = frozenset(bare_pods.asking(self._context.client, self._context.settings.namespaces))
+        before, self._pods = self._pods, found
+        for place in sorted(before | found):
+            self._queue.add(place)
+
+    def _is_known(self, place: Place) -> bool:
+        """Say whether a workload has to do with us, by what is watched or was found."""
+        if place.kind == bare_pods.KIND:
+            return place in self._pods
+        return (place.namespace, place.name) in self._stores[place.kind]
+
     def _look_again(self) -> None:
         self._memory.observe(self._context.client)
         self._everything()
@@ -182,3 +198,7 @@ class Workloads:
         for kind, store in self._stores.items():
             for key in dict(store.items()):
                 self._queue.add(Place(kind, *key))
+
+
+def _ref(place: Place) -> Ref:
+    return Ref({**KINDS, bare_pods.KIND: bare_pods.VERSION}[place.kind], place.kind, place.namespace, place.name)
