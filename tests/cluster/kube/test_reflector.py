@@ -95,7 +95,7 @@ def test_a_store_follows_the_cluster_and_stops_at_once(kube: Client, namespace: 
 def test_after_a_restart_a_cache_knows_no_old_version_and_who_left_is_found(
     forgetful: Any, admin: Client, place: str, mirror: Any
 ) -> None:
-    """An API server's cache begins with the version at its start: 410, a list, the difference."""
+    """An API server's cache begins with the version at its start: a list (after 410, or after a long silence)."""
     if not forgetful.cached:
         forgetful.restart(cached=True)
     for name in "ab":
@@ -106,7 +106,7 @@ def test_after_a_restart_a_cache_knows_no_old_version_and_who_left_is_found(
     forgetful.restart(cached=True)
     admin.delete(Ref("v1", "ConfigMap", place, "a"))
     it.shows(b="x")
-    assert (Sign.GONE in it.signs, it.signs.count(Sign.LISTED)) == (True, 2)
+    assert it.signs.count(Sign.LISTED) >= 2
 
 
 @pytest.mark.fault("etcd is compacted during a watch", end="listed anew; who left is found")
@@ -164,14 +164,17 @@ def test_a_list_whose_version_is_forgotten_between_two_pages_begins_anew(
 
 @pytest.mark.fault("the API server is restarted under a watch", end="goes on")
 def test_a_watch_goes_on_over_a_restart_of_the_api_server(
-    uncached: Any, admin: Client, place: str, mirror: Any
+    uncached: Any, admin: Client, distant: Client, line: Any, place: str, mirror: Any
 ) -> None:
+    """The line is held meanwhile: a start that takes long would else be given up waiting for, and listed after."""
     admin.apply(config_map(place, "a"), "tests")
-    it = mirror(admin, place)
+    it = mirror(distant, place)
     it.shows(a="x")
     until(lambda: Sign.WATCH_OPENED in it.signs, "it watches")
     before = it.signs.count(Sign.WATCH_OPENED)
+    line.cut()
     uncached.restart()
+    line.mend()
     until(lambda: it.signs.count(Sign.WATCH_OPENED) > before, "it watches again")
     admin.apply(config_map(place, "b"), "tests")
     it.shows(a="x", b="x")

@@ -171,12 +171,13 @@ def test_certificates_change_under_load(install: Any, namespace: str, cluster: C
 def test_a_replica_that_ends_leaves_no_request_behind(install: Any, namespace: str, cluster: Cluster) -> None:
     """SIGTERM under load: not ready at once, answering until no API server asks, then gone."""
     installation: Installation = install(operator={"replicas": 2})
-    first = installation.start("operator-0")
-    second = installation.start("operator-1")
+    grace = {"SHUTDOWN_GRACE_S": "10"}  # as in a cluster: endpoints are slow to change on a slow machine
+    first = installation.start("operator-0", **grace)
+    second = installation.start("operator-1", **grace)
     answered = "speedscale_operator_admission_reviews_total"
     with Load(cluster, namespace) as load:
         installation.until(load.more(20), "requests are answered")
-        first.stop()
+        first.stop(90.0)
         assert first.pid is None
         seen = second.metric(answered, endpoint="replay_validate")
         installation.until(load.more(40), "the other goes on")
