@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from speedscale_manifests.values.combinations import exporters
 from speedscale_schemas import validation
 
 Tree = dict[str, Any]
@@ -135,6 +136,7 @@ _TEXTS: dict[str, Callable[[random.Random], Any]] = {
     "control_plane_timeout": lambda rng: rng.choice(("9m", "500ms")),
     "size": lambda rng: rng.choice(("10Gi", "1G", 5_000_000_000, "20Gi")),
     "exporterMaxLag": lambda rng: rng.choice(("0", 0, "512Mi")),
+    "endpointURL": lambda rng: rng.choice(("", f"https://{_name(rng)}.example.com:9000")),
     "bucket": lambda rng: rng.choice(("", f"{_name(rng)}-traffic")),
     "filterRule": lambda rng: "standard",
     "config": lambda rng: "standard",
@@ -315,8 +317,29 @@ def _agree(rng: random.Random, tree: Tree) -> None:
                 condition.pop("values", None)
                 if condition["operator"] in ("In", "NotIn"):
                     condition["values"] = ["checkout"]
+    for exporter in (tree.get("forwarder", {}).get("exporters") or {}).values():
+        _agree_exporter(rng, exporter)
     for toleration in tree.get("tolerations") or []:
         _agree_toleration(toleration)
+
+
+def _agree_exporter(rng: random.Random, exporter: Tree) -> None:
+    """Leave an exporter the keys of its type, and give it those that it needs."""
+    kind = exporter.setdefault("type", "otlp")
+    needed: dict[str, Tree] = {
+        "otlp": {"otel_endpoint": f"https://{_name(rng)}.example.com:4317"},
+        "firehose": {"stream": "rrpairs"},
+        "s3": {"bucket": "acme-traffic"},
+        "kafka": {"brokers": [f"{_name(rng)}.example.com:9093"], "topic": "rrpairs"},
+    }
+    for key in exporter.keys() - exporters.KEYS[kind]:
+        del exporter[key]
+    if exporter.get("saslMechanism", "") == "" or not exporter.get("saslSecret"):
+        exporter.pop("saslMechanism", None)
+        exporter.pop("saslSecret", None)
+    for key, value in needed.get(kind, {}).items():
+        if not exporter.get(key):
+            exporter[key] = value
 
 
 def _agree_toleration(toleration: Tree) -> None:

@@ -105,9 +105,9 @@ def _pod(values: Values, settings: Manifest) -> Manifest:
     if values.dlp.enabled:
         volumes.append(_secret("dlp-key", names.dlp_key_secret(values)))
         mounts.append({"name": "dlp-key", "mountPath": config.DLP_KEY, "readOnly": True})
-    for number, secret in enumerate(config.header_secrets(values)):
-        volumes.append(_secret(f"headers-{number}", secret))
-        mounts.append({"name": f"headers-{number}", "mountPath": config.headers_path(secret), "readOnly": True})
+    for number, secret in enumerate(config.exporter_secrets(values)):
+        volumes.append(_secret(f"exporter-{number}", secret))
+        mounts.append({"name": f"exporter-{number}", "mountPath": config.secret_path(secret), "readOnly": True})
     if backend.url(values):
         volumes += [backend.key_volume(values), *backend.trust_volume(values)]
         mounts += [backend.key_mount(), *backend.trust_mount(values)]
@@ -188,7 +188,10 @@ def _policy(values: Values) -> list[Manifest]:
 
 def _outside_ports(values: Values) -> list[int]:
     """Return the ports of exporters and proxies, which need not be among `networkPolicies.backendPorts`."""
-    endpoints = [spec["otel_endpoint"] for spec in values.forwarder.exporters.values()]
+    exporters = values.forwarder.exporters.values()
+    endpoints = [str(spec.get(key) or "") for spec in exporters for key in ("otel_endpoint", "endpointURL")]
+    endpoints += [broker for spec in exporters for broker in spec.get("brokers") or ()]
+    endpoints += ["https://aws" for spec in exporters if spec.get("type") in ("firehose", "s3")]
     return urls.ports(*endpoints, backend.url(values), values.http_proxy, values.https_proxy)
 
 

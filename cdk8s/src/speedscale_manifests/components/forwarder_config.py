@@ -36,15 +36,47 @@ _SEGMENT_BYTES = 32 * 1024 * 1024
 _LEAST_BYTES = 1024 * 1024
 
 
-def headers_path(secret: str) -> str:
-    """Return where a Secret with request headers of an exporter is mounted: a file a header."""
-    return f"{SECRETS}/headers/{secret}"
+_MOUNTED: Mapping[str, str] = {
+    "headersSecret": "headers_path",
+    "credentialsSecret": "credentials_path",
+    "saslSecret": "sasl_path",
+    "clientCertSecret": "client_cert_path",
+    "caSecret": "ca_file",
+}
+"""Values that name a Secret, and the setting that takes where it is mounted."""
+_SAME: Mapping[str, str] = {
+    "otel_endpoint": "otel_endpoint",
+    "protocol": "protocol",
+    "filter_rule": "filter_rule",
+    "dlp_config_id": "dlp_config_id",
+    "compression": "compression",
+    "stream": "stream",
+    "bucket": "bucket",
+    "prefix": "prefix",
+    "region": "region",
+    "endpointURL": "endpoint_url",
+    "brokers": "brokers",
+    "topic": "topic",
+    "tls": "tls",
+    "saslMechanism": "sasl_mechanism",
+    "lingerSeconds": "linger_s",
+    "keepDays": "keep_days",
+    "maxRecordBytes": "max_record_bytes",
+    "timeoutSeconds": "timeout_s",
+}
+"""Values and settings that mean the same; what says nothing is left out."""
+_NOTHING: tuple[object, ...] = ("", 0, False, (), [], "auto", "none")
 
 
-def header_secrets(values: Values) -> tuple[str, ...]:
-    """Return the Secrets that exporters take their headers from, each once, sorted."""
+def secret_path(secret: str) -> str:
+    """Return where a Secret that an exporter names is mounted: a file a key."""
+    return f"{SECRETS}/exporters/{secret}"
+
+
+def exporter_secrets(values: Values) -> tuple[str, ...]:
+    """Return the Secrets that exporters name, each once, sorted."""
     exporters = values.forwarder.exporters.values()
-    return tuple(sorted({e["headersSecret"] for e in exporters if e.get("headersSecret")}))
+    return tuple(sorted({str(e[key]) for e in exporters for key in _MOUNTED if e.get(key)}))
 
 
 def exporters(values: Values) -> dict[str, Any]:
@@ -52,24 +84,36 @@ def exporters(values: Values) -> dict[str, Any]:
 
     With another one nothing is recorded besides: it would fill the volume that the spool needs.
     """
-    found = {name: _exporter(spec) for name, spec in values.forwarder.exporters.items()}
+    found = {name: _exporter(name, spec) for name, spec in values.forwarder.exporters.items()}
     if backend.url(values):
         found[BACKEND_EXPORTER] = {"type": "backend"}
     return dict(sorted(found.items())) or {"recording": {"type": "files", "path": RECORDINGS, "format": "jsonl"}}
 
 
-def _exporter(spec: Mapping[str, Any]) -> dict[str, Any]:
-    exporter = {"type": "otlp", "otel_endpoint": spec["otel_endpoint"]}
-    for key in ("filter_rule", "dlp_config_id"):
-        if spec.get(key):
-            exporter[key] = spec[key]
-    if secret := spec.get("headersSecret"):
-        exporter["headers_path"] = headers_path(secret)
+def _exporter(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(spec.get("type") or "otlp")
+    exporter: dict[str, Any] = {"type": "files" if kind == "jsonl" else kind}
+    if kind == "jsonl":
+        exporter["format"] = "jsonl"
+    if kind in ("jsonl", "parquet"):
+        exporter["path"] = f"{STATE}/{'parquet' if kind == 'parquet' else 'recordings'}/{name}"
+    for key, setting in _SAME.items():
+        if (value := plain(spec.get(key, ""))) not in _NOTHING:
+            exporter[setting] = value
+    for key, setting in _MOUNTED.items():
+        if secret := spec.get(key):
+            exporter[setting] = secret_path(secret) + ("/ca.crt" if key == "caSecret" else "")
     return exporter
 
 
+def keeps_files(values: Values) -> bool:
+    """Say whether an exporter writes onto the volume that the spool is on."""
+    kinds = {spec.get("type") for spec in values.forwarder.exporters.values()}
+    return bool(kinds & {"parquet", "jsonl"}) or not (kinds or backend.url(values))
+
+
 def spool_bytes(values: Values) -> int:
-    """Return the largest size of the spool: four fifths of the volume, two fifths where recordings share it.
+    """Return the largest size of the spool: four fifths of the volume, two fifths where files of exporters share it.
 
     What is left is for the file system's own needs and for segments that are half written when the limit is met.
     Raises ConfigError where the volume is too small to hold two segments of a useful size.
@@ -82,7 +126,7 @@ def spool_bytes(values: Values) -> int:
                 " give at least 1Mi, and rather 2Gi: it holds what was accepted while an exporter is away"
             ]
         )
-    return size * (4 if values.forwarder.exporters or backend.url(values) else 2) // 5
+    return size * (2 if keeps_files(values) else 4) // 5
 
 
 def settings(values: Values) -> Manifest:

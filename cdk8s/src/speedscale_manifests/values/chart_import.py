@@ -7,7 +7,6 @@ by the comparison with the chart. Pure.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -178,11 +177,10 @@ def _exporters(values: dict[str, Any], notes: list[Note]) -> None:
             continue
         path = text(("forwarder", "exporters", str(name), "otel_endpoint"))
         changed = endpoint if "://" in endpoint else f"http://{endpoint}"
-        changed = re.sub(r":4317(?=/|$)", ":4318", changed)
         if changed != endpoint:
             exporter["otel_endpoint"] = changed
-            reason = "the forwarder speaks OTLP over HTTP (4318), to an address with its scheme; 4317 is gRPC"
-            notes.append(Note(path, "changed", reason, "check that the collector's http receiver listens"))
+            reason = "an endpoint is an address with its scheme; port 4317 is OTLP over gRPC, any other OTLP over HTTP"
+            notes.append(Note(path, "changed", reason, "check the scheme: https where the collector speaks TLS"))
 
 
 def _secret_access(values: dict[str, Any], notes: list[Note]) -> None:

@@ -22,6 +22,7 @@ VERBS = (
     _verb("dlp", "dlp", "find, redact and explain personal data in recordings", "Files"),
     _verb("import", "importing", "turn HAR, curl, WireMock or Postman files into recordings", "Files"),
     _verb("export", "exporting", "turn recordings into HAR, curl, k6, WireMock or Postman files", "Files"),
+    _verb("forwarder", "forwarder", "show what a forwarder's spool holds, and how far its exporters are", "Set-up"),
     _verb("cloud", "cloud", "list, get, push and pull what the backend has; its keys", "Backend"),
     _verb("certs", "certs", "make the local certificate authority for TLS interception", "Set-up"),
     _verb("completion", "completion", "print a completion script for bash, zsh or fish", "Set-up"),

@@ -185,11 +185,11 @@ class Parser:
             case "otlp":
                 return self._otlp(spec, place)
             case "firehose":
-                return Firehose(str(spec.get("stream", "")), _aws(spec))
+                return Firehose(str(spec.get("stream", "")), self._aws(spec))
             case "s3":
                 prefix = str(spec.get("prefix", "byoc")).strip("/")
                 bucket = str(spec.get("bucket", ""))
-                return Bucket(bucket, f"{prefix}/" if prefix else "", _linger(kind, spec), _aws(spec))
+                return Bucket(bucket, f"{prefix}/" if prefix else "", _linger(kind, spec), self._aws(spec))
             case "kafka":
                 return self._kafka(spec, place)
             case "backend":
@@ -227,6 +227,12 @@ class Parser:
             )
         return port
 
+    def _aws(self, spec: Mapping[str, Any]) -> Aws:
+        names = ("endpoint_url", "credentials_path", "ca_file")
+        # boto3 looks for AWS_DEFAULT_REGION alone; web identities on EKS come with AWS_REGION.
+        region = str(spec.get("region") or self._environ.get("AWS_REGION", ""))
+        return Aws(region, *(str(spec.get(name, "")) for name in names))
+
     def _kafka(self, spec: Mapping[str, Any], place: str) -> Kafka:
         mechanism, sasl = str(spec.get("sasl_mechanism", "")), str(spec.get("sasl_path", ""))
         if bool(mechanism) != bool(sasl):
@@ -256,11 +262,6 @@ def _linger(kind: str, spec: Mapping[str, Any]) -> float:
 
 def _tls(spec: Mapping[str, Any]) -> Tls:
     return Tls(str(spec.get("ca_file", "")), str(spec.get("client_cert_path", "")))
-
-
-def _aws(spec: Mapping[str, Any]) -> Aws:
-    names = ("region", "endpoint_url", "credentials_path", "ca_file")
-    return Aws(*(str(spec.get(name, "")) for name in names))
 
 
 def _headers(

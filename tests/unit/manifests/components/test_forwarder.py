@@ -53,7 +53,7 @@ def test_the_service_itself_accepts_it_where_the_files_are(build: Build, environ
     (tmp_path / "Authorization").write_text("Bearer x")
     exporters["lake"]["headers_path"] = str(tmp_path)
     parsed = runtime_config.parse({**found, "EXPORTERS": json.dumps(exporters)})
-    assert parsed.exporters[0].headers == (("Authorization", "Bearer x"),)
+    assert parsed.exporters[0].options.headers == (("Authorization", "Bearer x"),)
     assert parsed.exporter_max_lag_bytes == parsed.spool_max_bytes
 
 
@@ -135,6 +135,60 @@ def test_rules_are_folders_and_no_reason_to_restart(build: Build) -> None:
         for o in (plain, with_rule, build(COMPONENT, logLevel="debug"))
     ]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+EVERY: dict[str, dict[str, Any]] = {
+    "grpc": {"otel_endpoint": "https://otel.example.com:4317", "caSecret": "private-ca", "timeoutSeconds": 30},
+    "lake": {"type": "parquet", "keepDays": 14, "dlp_config_id": "standard"},
+    "lines": {"type": "jsonl", "filter_rule": "standard"},
+    "hose": {"type": "firehose", "stream": "rrpairs", "region": "eu-central-1"},
+    "bucket": {
+        "type": "s3",
+        "bucket": "acme",
+        "endpointURL": "https://s3.example.com:9000",
+        "credentialsSecret": "aws",
+    },
+    "bus": {
+        "type": "kafka",
+        "brokers": ["k.example.com:9093"],
+        "topic": "rrpairs",
+        "tls": True,
+        "saslMechanism": "SCRAM-SHA-512",
+        "saslSecret": "login",
+        "clientCertSecret": "own",
+    },
+}
+
+
+def test_every_type_of_exporter_is_one_that_the_service_knows(build: Build, environment: Build, tmp_path: Any) -> None:
+    objects = build(COMPONENT, forwarder={"exporters": EVERY}, networkPolicies={"enabled": True})
+    found = variables(objects, environment)
+    for name in ("FORWARDER_TLS_CERT_FILE", "FORWARDER_TLS_KEY_FILE", "FORWARDER_TOKEN_FILE", "DLP_KEY_PATH"):
+        found[name] = str(tmp_path)
+    parsed = {e.name: e for e in runtime_config.parse(found).exporters}
+    kinds = {name: e.kind for name, e in parsed.items()}
+    assert kinds == {
+        "grpc": "otlp",
+        "lake": "parquet",
+        "lines": "files",
+        "hose": "firehose",
+        "bucket": "s3",
+        "bus": "kafka",
+    }
+    base = "/var/run/secrets/speedscale/exporters"
+    assert (parsed["grpc"].options.protocol, parsed["grpc"].timeout_s) == ("grpc", 30)
+    assert parsed["grpc"].options.tls.ca_file == f"{base}/private-ca/ca.crt"
+    assert parsed["lake"].options.keep_days == 14
+    assert (parsed["lake"].dlp_config, parsed["lines"].filter_rule) == ("standard", "standard")
+    assert parsed["bucket"].options.aws.credentials_path == f"{base}/aws"
+    assert parsed["bus"].options.sasl_path == f"{base}/login"
+    mounted = {
+        v["secret"]["secretName"] for v in objects.pod("Deployment")["volumes"] if v["name"].startswith("exporter-")
+    }
+    assert mounted == {"aws", "login", "own", "private-ca"}
+    assert parsed["lake"].options.path.is_relative_to("/var/lib/speedscale")
+    text = json.dumps(objects.one("NetworkPolicy")["spec"]["egress"])
+    assert all(f'"port": {port}' in text for port in (443, 4317, 9000, 9093))
 
 
 def test_headers_of_exporters_are_references_only(build: Build) -> None:

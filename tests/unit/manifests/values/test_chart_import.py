@@ -139,7 +139,7 @@ def test_what_is_changed_says_the_same_in_our_terms() -> None:
     assert values.app_url == "speedscale.example.com"
     assert values.image_tags == {"nettap": "v9.0.0", "replay": "v9.1.0"}
     assert values.certificates.mode == "manual"
-    assert values.forwarder.exporters["my-exporter"]["otel_endpoint"] == "http://otelcol.example.com:4318"
+    assert values.forwarder.exporters["my-exporter"]["otel_endpoint"] == "http://otelcol.example.com:4317"
     assert values.ebpf.nettap.capture.pod_security_context["capabilities"]["add"] == ("BPF",)
     assert values.ebpf.nettap.ingest.pod_security_context["runAsUser"] == 2102
     assert "runAsGroup" not in values.global_pod_security_context

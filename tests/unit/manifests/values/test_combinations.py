@@ -34,12 +34,23 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("nettap-impossible", {"preset": "eks-fargate", "ebpf": {"enabled": True}}, "ebpf.enabled"),
     ("preset-limit", {"preset": "eks-fargate", "privilegedSidecars": True}, "privilegedSidecars"),
     (
-        "grpc-port",
-        {"forwarder": {"exporters": {"x": {"otel_endpoint": "http://a:4317"}}}},
+        "exporter-keys",
+        {"forwarder": {"exporters": {"x": {"filter_rule": "standard"}}}},
         "forwarder.exporters.x.otel_endpoint",
     ),
+    ("exporter-keys", {"forwarder": {"exporters": {"x": {"type": "s3"}}}}, "forwarder.exporters.x.bucket"),
     (
-        "grpc-port",
+        "exporter-keys",
+        {"forwarder": {"exporters": {"x": {"type": "s3", "bucket": "b", "topic": "t"}}}},
+        "forwarder.exporters.x.topic",
+    ),
+    (
+        "exporter-keys",
+        {"forwarder": {"exporters": {"x": {"type": "kafka", "brokers": ["k:1"], "topic": "t", "saslSecret": "s"}}}},
+        "forwarder.exporters.x.saslSecret",
+    ),
+    (
+        "exporter-address",
         {"forwarder": {"exporters": {"x": {"otel_endpoint": "http://a:99999"}}}},
         "forwarder.exporters.x.otel_endpoint",
     ),

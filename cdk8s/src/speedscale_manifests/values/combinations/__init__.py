@@ -9,12 +9,12 @@ from __future__ import annotations
 from speedscale_manifests.values.layers import DEFAULT, Layer, Merged
 from speedscale_manifests.values.places import Place, Refusal, Warned, text
 
-from . import cluster, credentials, objects, traffic
+from . import cluster, credentials, exporters, objects, traffic
 from .rule import Finding, Rule
 
 LAYER: tuple[Rule, ...] = credentials.RULES
 """Judged for each layer alone."""
-MERGED: tuple[Rule, ...] = (*cluster.RULES, *traffic.RULES, *objects.RULES)
+MERGED: tuple[Rule, ...] = (*cluster.RULES, *traffic.RULES, *exporters.RULES, *objects.RULES)
 """Judged over the sum of all layers."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from speedscale_manifests.values.places import Path
 from speedscale_schemas import builtins, validation
@@ -15,22 +14,6 @@ from .rule import Finding, Rule, Tree, items
 _KINDS = {"filters": "filter-rule", "dlp": "dlp-rule"}
 _WORDS = {"filters": "filter rule", "dlp": "DLP rule"}
 _HOST = re.compile(r"(\*\.|\.)?[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
-
-
-def _grpc_port(tree: Tree) -> Iterator[Finding]:
-    for name, exporter in tree["forwarder"]["exporters"].items():
-        try:
-            port = urlsplit(exporter["otel_endpoint"]).port
-        except ValueError:
-            port = -1
-        path: Path = ("forwarder", "exporters", name, "otel_endpoint")
-        if port == 4317:
-            remedy = f"write {exporter['otel_endpoint'].replace(':4317', ':4318', 1)}"
-            yield Finding(path, "4317 is OTLP over gRPC; the forwarder speaks OTLP over HTTP, port 4318", remedy)
-        elif port == -1:
-            yield Finding(
-                path, f"{exporter['otel_endpoint']!r} has no valid port", "e.g. http://otelcol.example.com:4318"
-            )
 
 
 def _references(tree: Tree) -> Iterator[tuple[Path, str, str]]:
@@ -148,7 +131,6 @@ def _idle_targets(tree: Tree) -> Iterator[Finding]:
 
 
 RULES = (
-    Rule("grpc-port", "refuse", "an exporter's endpoint is OTLP over HTTP, not gRPC", _grpc_port),
     Rule("unknown-rule", "refuse", "every filter and DLP rule that is named exists", _unknown_rule),
     Rule("invalid-rule", "refuse", "rules of one's own are valid and have a name of their own", _rules),
     Rule("addresses", "refuse", "bypass lists and networks are addresses and host names", _addresses),

@@ -1,0 +1,393 @@
+"""Real servers for the forwarder's exporters, each a process on loopback in a folder of its own.
+
+    with Collector(folder) as server:
+        server.http, server.grpc        # where it listens
+        server.uuids()                  # of the pairs that arrived, repeated ones repeated
+
+Used by the tests of the exporters and by `python -m bench.forwarder_kills`. `missing()` says why a server cannot run
+here; with CI=true what can be built or fetched is built or fetched first. Ports are free ones; `stop` and `start` keep
+the port, so that an outage is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import go_tools
+import jars
+
+S = TypeVar("S", bound="Server")
+START_S = 120.0
+BUCKET = "traffic"
+STREAM = "rrpairs"
+TOPIC = "rrpairs"
+KEYS = {"AWS_ACCESS_KEY_ID": "loopback", "AWS_SECRET_ACCESS_KEY": "loopback-secret", "AWS_REGION": "us-east-1"}
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Server:
+    """A process in `folder` that is ready once its port takes connections and `ready` says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.prepare()
+
+    @classmethod
+    def missing(cls) -> str:
+        """Return why it cannot run here, an empty string where it can."""
+        try:
+            cls.find(build=os.environ.get("CI", "").lower() == "true")
+        except go_tools.ToolMissing as error:
+            return str(error).partition("\n")[0]
+        return ""
+
+    @classmethod
+    def find(cls, build: bool) -> Path:
+        """Return the program, or the folder of what it is made of; ToolMissing where it is not there."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Write what the server needs before its first start."""
+
+    def command(self) -> tuple[list[str], Mapping[str, str]]:
+        """Return how it is started, and what is set in its environment."""
+        raise NotImplementedError
+
+    def ready(self) -> None:
+        """Make ready what a client expects; called after each start."""
+
+    def uuids(self) -> list[str]:
+        """Return the uuids of the pairs that arrived."""
+        raise NotImplementedError
+
+    def start(self: S) -> S:
+        """Start it and wait until it listens."""
+        command, environment = self.command()
+        log = self.folder / "log"
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=out, stderr=out)
+        deadline = time.monotonic() + START_S
+        while not _listens(self.port):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{type(self).__name__} did not start:\n{log.read_text(errors='replace')[-3000:]}")
+            time.sleep(0.05)
+        self.ready()
+        return self
+
+    def stop(self) -> None:
+        """Kill it; what it has not yet written down is its own affair."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def __enter__(self: S) -> S:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class Collector(Server):
+    """An OpenTelemetry Collector with OTLP receivers and a file exporter; `tls` names (certificate, key) to serve."""
+
+    tls: tuple[Path, Path] | None = None
+
+    @classmethod
+    def find(cls, build: bool) -> Path:
+        return _program("otelcol", build)
+
+    def prepare(self) -> None:
+        self.grpc_port = free_port()
+        self.out = self.folder / "logs.json"
+
+    @property
+    def http(self) -> str:
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def grpc(self) -> str:
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.grpc_port}"
+
+    def command(self) -> tuple[list[str], Mapping[str, str]]:
+        tls = {"tls": {"cert_file": str(self.tls[0]), "key_file": str(self.tls[1])}} if self.tls else {}
+        protocols = {
+            "http": {"endpoint": f"127.0.0.1:{self.port}", **tls},
+            "grpc": {"endpoint": f"127.0.0.1:{self.grpc_port}", **tls},
+        }
+        out = {"path": str(self.out), "append": True, "flush_interval": "100ms"}
+        document = {
+            "receivers": {"otlp": {"protocols": protocols}},
+            "exporters": {"file": out},
+            "service": {
+                "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "warn"}},
+                "pipelines": {"logs": {"receivers": ["otlp"], "exporters": ["file"]}},
+            },
+        }
+        config = self.folder / "config.yaml"
+        config.write_text(json.dumps(document))
+        return [str(self.find(False)), "--config", f"file:{config}"], {}
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield log records as the Collector wrote them down."""
+        for line in self.out.read_bytes().splitlines() if self.out.exists() else ():
+            try:
+                document = json.loads(line)
+            except ValueError:
+                continue  # it was killed in the middle of a line
+            yield from log_records(document)
+
+    def uuids(self) -> list[str]:
+        return [uuid_of(record) for record in self.records()]
+
+
+class S3Server(Server):
+    """versitygw over a folder, with one bucket."""
+
+    @classmethod
+    def find(cls, build: bool) -> Path:
+        return _program("versitygw", build)
+
+    def prepare(self) -> None:
+        self.store = self.folder / "store"
+        self.store.mkdir()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> tuple[list[str], Mapping[str, str]]:
+        keys = {"ROOT_ACCESS_KEY": KEYS["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": KEYS["AWS_SECRET_ACCESS_KEY"]}
+        command = [str(self.find(False)), "--port", f"127.0.0.1:{self.port}", "posix", "--sidecar", str(self._meta())]
+        return [*command, str(self.store)], keys
+
+    def ready(self) -> None:
+        make_bucket(self.url)
+
+    def uuids(self) -> list[str]:
+        return [uuid_of(record) for document in objects(self.url) for record in log_records(document)]
+
+    def _meta(self) -> Path:
+        folder = self.folder / "meta"  # file systems of containers often have no extended attributes
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+class Aws(Server):
+    """moto: Amazon Data Firehose with a stream that delivers into a bucket, and S3."""
+
+    @classmethod
+    def find(cls, build: bool) -> Path:
+        return Path(sys.executable)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> tuple[list[str], Mapping[str, str]]:
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)], {}
+
+    def ready(self) -> None:
+        make_bucket(self.url)
+        target = {"BucketARN": f"arn:aws:s3:::{BUCKET}", "RoleARN": "arn:aws:iam::123456789012:role/firehose"}
+        client("firehose", self.url).create_delivery_stream(
+            DeliveryStreamName=STREAM, ExtendedS3DestinationConfiguration=target
+        )
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what the stream delivered, a document a pair."""
+        found = []
+        s3 = client("s3", self.url)
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+            for entry in page.get("Contents", ()):
+                body = s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+                found += [json.loads(line) for line in body.splitlines() if line]
+        return found
+
+    def uuids(self) -> list[str]:
+        return [str(line["uuid"]) for line in self.lines()]
+
+
+class Kafka(Server):
+    """A broker with one topic of three partitions."""
+
+    advertised = 0
+    """A port in front of the broker's own that clients are told; 0: its own."""
+
+    @classmethod
+    def find(cls, build: bool) -> Path:
+        if shutil.which("java") is None:
+            raise go_tools.ToolMissing("a Kafka broker needs Java 17, and there is no java on PATH")
+        found = jars.ensure("kafka") if build else jars.find("kafka")
+        if found is None:
+            raise go_tools.ToolMissing(
+                'the archives of Kafka are not there; CI=true fetches them, or python -c "import jars;'
+                " jars.ensure('kafka')\" in scripts/"
+            )
+        return found
+
+    def prepare(self) -> None:
+        self.controller = free_port()
+
+    @property
+    def broker(self) -> str:
+        return f"127.0.0.1:{self.advertised or self.port}"
+
+    def command(self) -> tuple[list[str], Mapping[str, str]]:
+        config = self.folder / "server.properties"
+        fresh = not (self.folder / "data").exists()
+        config.write_text(
+            "process.roles=broker,controller\nnode.id=1\n"
+            f"controller.quorum.voters=1@127.0.0.1:{self.controller}\n"
+            f"listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}\n"
+            f"advertised.listeners=PLAINTEXT://{self.broker}\n"
+            "controller.listener.names=CONTROLLER\n"
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+            f"log.dirs={self.folder / 'data'}\nnum.partitions=3\nauto.create.topics.enable=true\n"
+            "offsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n"
+            "transaction.state.log.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n"
+        )
+        java = ["java", "-Xmx256m", "-cp", f"{self.find(False)}/*"]
+        if fresh:
+            subprocess.run(
+                [*java, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)],
+                check=True,
+                capture_output=True,
+            )
+        return [*java, "kafka.Kafka", str(config)], {}
+
+    def messages(self) -> list[Any]:
+        """Return all messages of the topic."""
+        return asyncio.run(self._consume())
+
+    def uuids(self) -> list[str]:
+        return [str(json.loads(message.value)["uuid"]) for message in self.messages()]
+
+    async def _consume(self) -> list[Any]:
+        from aiokafka import AIOKafkaConsumer
+
+        consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=f"127.0.0.1:{self.port}", auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(consumer.assignment())
+            found: list[Any] = []
+            while any([await consumer.position(place) < end for place, end in ends.items()]):
+                for batch in (await consumer.getmany(timeout_ms=500)).values():
+                    found += batch
+            return found
+        finally:
+            await consumer.stop()
+
+
+def _cluster_id() -> str:
+    import base64
+
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _program(name: str, build: bool) -> Path:
+    if build:
+        return go_tools.ensure(name)[0]
+    found = go_tools.find(name)
+    if found is None:
+        raise go_tools.ToolMissing(f"{name} is not built yet: python3 scripts/go_tools.py {name}")
+    return found
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def client(service: str, url: str) -> Any:
+    """Return a boto3 client of a server here."""
+    import boto3
+
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=KEYS["AWS_REGION"],
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def make_bucket(url: str) -> None:
+    """Make the bucket where it is not there."""
+    s3 = client("s3", url)
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            if BUCKET not in {b["Name"] for b in s3.list_buckets()["Buckets"]}:
+                s3.create_bucket(Bucket=BUCKET)
+            return
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def objects(url: str) -> Iterator[dict[str, Any]]:
+    """Yield the documents of logs in the bucket."""
+    s3 = client("s3", url)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+        for entry in page.get("Contents", ()):
+            if entry["Key"].endswith(".json.gz"):
+                body = s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+                yield json.loads(gzip.decompress(body))
+
+
+def log_records(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the log records of an OTLP document in JSON."""
+    for resource in document.get("resourceLogs", ()):
+        for scope in resource.get("scopeLogs", ()):
+            yield from scope.get("logRecords", ())
+
+
+def plain(value: Mapping[str, Any]) -> Any:
+    """Return an AnyValue in JSON as what it means."""
+    found: list[tuple[str, Any]] = list(value.items()) or [("none", None)]
+    ((kind, inner),) = found
+    if kind == "kvlistValue":
+        return {kv["key"]: plain(kv["value"]) for kv in inner.get("values", ())}
+    if kind == "arrayValue":
+        return [plain(v) for v in inner.get("values", ())]
+    return int(inner) if kind == "intValue" else inner
+
+
+def uuid_of(record: Mapping[str, Any]) -> str:
+    """Return the uuid of the pair in a log record."""
+    for kv in record["body"]["kvlistValue"]["values"]:
+        if kv["key"] == "uuid":
+            return str(kv["value"]["stringValue"])
+    return ""

@@ -1,0 +1,101 @@
+"""A relay on loopback between a forwarder and a server that does what networks do: cuts, stalls, lies, refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections import Counter
+
+_CHUNK = 65536
+GARBAGE = b"HTTP/1.1 900 \x00\xff\xfe nothing that anybody understands\r\n\r\n" * 4
+
+
+class Relay:
+    """Passes bytes to `port`, as `mode` says: `pass`, `cut`, `slow`, `garbage`, `closed`.
+
+    `cut` breaks a connection off after `limit` bytes from the client; `garbage` answers in the server's place;
+    `closed` takes connections and drops them; `slow` passes little at a time. `seen` counts connections by mode.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.mode = "pass"
+        self.limit = 2000
+        self.seen: Counter[str] = Counter()
+        self._open: set[socket.socket] = set()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def become(self, mode: str) -> None:
+        """Change what is done, and break off what is open."""
+        self.mode = mode
+        self.drop()
+
+    def drop(self) -> None:
+        """Break off every connection."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def stop(self) -> None:
+        """End everything."""
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self.drop()
+        for thread in self._threads:
+            thread.join(20)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            mode = self.mode
+            self.seen[mode] += 1
+            thread = threading.Thread(target=self._serve, args=(connection, mode), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _serve(self, near: socket.socket, mode: str) -> None:
+        with near:
+            if mode == "closed":
+                return
+            if mode == "garbage":
+                with contextlib.suppress(OSError):
+                    near.recv(_CHUNK)
+                    near.sendall(GARBAGE)
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target), timeout=30)
+            except OSError:
+                return
+            with far:
+                self._open |= {near, far}
+                back = threading.Thread(target=self._pump, args=(far, near, "pass"), daemon=True)
+                back.start()
+                self._pump(near, far, mode)
+                back.join(20)
+                self._open -= {near, far}
+
+    def _pump(self, source: socket.socket, sink: socket.socket, mode: str) -> None:
+        passed = 0
+        try:
+            while data := source.recv(1024 if mode == "slow" else _CHUNK):
+                if mode == "cut" and passed + len(data) > self.limit:
+                    sink.sendall(data[: self.limit - passed])
+                    break
+                if mode == "slow":
+                    time.sleep(0.002)
+                sink.sendall(data)
+                passed += len(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR if mode == "cut" else socket.SHUT_WR if end is sink else socket.SHUT_RD)

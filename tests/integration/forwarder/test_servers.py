@@ -1,0 +1,255 @@
+"""Exporters against real servers: a Collector, an S3 server, a Kafka broker, an AWS emulator; files as others read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas
+import pyarrow.dataset
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent))
+import export_servers as servers
+from faults import Relay
+
+pytestmark = pytest.mark.integration
+
+KINDS = ("http", "grpc", "s3", "firehose", "kafka")
+CLASSES: dict[str, type[servers.Server]] = {
+    "http": servers.Collector,
+    "grpc": servers.Collector,
+    "s3": servers.S3Server,
+    "firehose": servers.Aws,
+    "kafka": servers.Kafka,
+}
+
+
+def uuids(*numbers: int) -> list[str]:
+    return sorted(base64.b64encode(uuid.UUID(int=n + 1).bytes).decode() for n in numbers)
+
+
+def entry(kind: str, port: int, **more: object) -> dict[str, object]:
+    """Return an exporter's entry for a server, or a relay before it, at `port`."""
+    url = f"http://127.0.0.1:{port}"
+    fixed: dict[str, dict[str, object]] = {
+        "http": {"otel_endpoint": url},
+        "grpc": {"otel_endpoint": url, "protocol": "grpc"},
+        "s3": {"type": "s3", "bucket": servers.BUCKET, "endpoint_url": url, "linger_s": 0.2},
+        "firehose": {"type": "firehose", "stream": servers.STREAM, "endpoint_url": url},
+        "kafka": {"type": "kafka", "brokers": [f"127.0.0.1:{port}"], "topic": servers.TOPIC},
+    }
+    return {**fixed[kind], **more}
+
+
+def port_of(kind: str, server: servers.Server) -> int:
+    return server.grpc_port if kind == "grpc" and isinstance(server, servers.Collector) else server.port
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], servers.Server]]:
+    """Return a function that starts a server of a kind; the test is skipped where it cannot run here."""
+    running: list[servers.Server] = []
+
+    def begin(kind: str, prepare: Callable[[Any], None] = lambda server: None) -> servers.Server:
+        if why := CLASSES[kind].missing():
+            pytest.skip(why)
+        server = CLASSES[kind](tmp_path / f"server-{kind}-{len(running)}")
+        prepare(server)
+        running.append(server)
+        return server.start()
+
+    yield begin
+    for server in running:
+        server.stop()
+
+
+def settings(exporters: dict[str, dict[str, object]], **more: str) -> dict[str, str]:
+    return {"EXPORTERS": json.dumps(exporters), "WITH_DLP": "false", "CLUSTER_NAME": "west", **servers.KEYS, **more}
+
+
+def arrived(forwarder: Any, name: str = "x") -> bool:
+    status = forwarder.status()["exporters"][name]
+    return bool(status["lagPairs"] == 0 and status["lagBytes"] == 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_arrives_once_also_after_an_outage(
+    forwarder: Callable[..., Any], batch: Callable[..., bytes], start: Callable[..., servers.Server], kind: str
+) -> None:
+    server = start(kind)
+    f = forwarder(**settings({"x": entry(kind, port_of(kind, server), filter_rule="standard", timeout_s=5)}))
+    assert f.post(batch(*range(1200)) + batch(5000, agent="kube-probe/1.29"), 1).status_code == 200
+    f.until(lambda: arrived(f))
+    assert sorted(server.uuids()) == uuids(*range(1200))
+    if kind == "firehose":  # what an emulator held is gone with it
+        return
+    server.stop()
+    assert f.post(batch(*range(1200, 1300)), 2).status_code == 200
+    f.until(lambda: f.status()["exporters"]["x"]["errors"] > 0)
+    server.start()
+    f.until(lambda: arrived(f))
+    assert set(server.uuids()) == set(uuids(*range(1300)))
+    status = f.status()["exporters"]["x"]
+    assert (status["exported"], status["lost"], status["rejected"]) == (1300, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["http", "grpc", "s3", "firehose", "kafka"])
+@pytest.mark.parametrize("fault", ["cut", "garbage", "closed", "slow"])
+def test_what_a_network_does_loses_nothing(
+    forwarder: Callable[..., Any],
+    batch: Callable[..., bytes],
+    start: Callable[..., servers.Server],
+    kind: str,
+    fault: str,
+) -> None:
+    relays: list[Relay] = []
+
+    def in_front(server: servers.Server) -> None:
+        relays.append(Relay(port_of(kind, server)))
+        if isinstance(server, servers.Kafka):
+            server.advertised = relays[0].port
+
+    server = start(kind, in_front)
+    (relay,) = relays
+    try:
+        f = forwarder(**settings({"x": entry(kind, relay.port, timeout_s=5)}))
+        f.post(batch(*range(100)), 1)
+        f.until(lambda: arrived(f))
+        relay.become(fault)
+        f.post(batch(*range(100, 400), response=b"r" * 400), 2)
+        if fault == "slow":
+            f.until(lambda: relay.seen["slow"] > 0 or arrived(f))
+        else:
+            f.until(lambda: f.status()["exporters"]["x"]["errors"] > 0)
+        assert f.post(batch(400), 3).status_code == 200  # senders do not notice
+        relay.become("pass")
+        f.until(lambda: arrived(f))
+        assert set(server.uuids()) == set(uuids(*range(401)))  # at least once; duplicates are told by the uuid
+        assert f.status()["exporters"]["x"]["rejected"] == 0
+    finally:
+        relay.stop()
+
+
+def test_a_record_of_each_kind_is_what_the_format_says(
+    forwarder: Callable[..., Any], batch: Callable[..., bytes], start: Callable[..., servers.Server]
+) -> None:
+    collector, s3 = start("http"), start("s3")
+    assert isinstance(collector, servers.Collector)
+    assert isinstance(s3, servers.S3Server)
+    exporters = {
+        "g": entry("grpc", collector.grpc_port, compression="gzip", max_record_bytes=20_000),
+        "s": entry("s3", s3.port, prefix="mine/byoc"),
+    }
+    f = forwarder(**settings(exporters))
+    f.post(batch(1, response=b'{"a": 1}') + batch(2, response=b"x" * 50_000), 1)
+    f.until(lambda: arrived(f, "g") and arrived(f, "s"))
+    f.until(lambda: len(collector.uuids()) == 2)
+    first, second = collector.records()
+    body = servers.plain(first["body"])
+    assert (body["location"], body["cluster"], body["http"]["res"]["body"]) == ("/orders/1", "west", '{"a": 1}')
+    attributes = {kv["key"]: servers.plain(kv["value"]) for kv in second["attributes"]}
+    assert attributes == {"service": "shop", "namespace": "default", "speedscale.body.truncated": True}
+    assert servers.plain(second["body"])["tags"] == {"responsePayloadTruncated": "50000"}
+    assert f.status()["exporters"]["g"]["cut"] == 1
+
+    client = servers.client("s3", s3.url)
+    keys = [e["Key"] for e in client.list_objects_v2(Bucket=servers.BUCKET)["Contents"]]
+    (data,) = [k for k in keys if k.endswith(".json.gz")]
+    assert data.startswith("mine/byoc/year=2026/month=01/day=02/hour=03/minute=04/namespace=default/app=shop/rrpairs_")
+    manifest = json.loads(client.get_object(Bucket=servers.BUCKET, Key="_speedscale/byoc-layout.json")["Body"].read())
+    assert manifest["version"] == "speedscale-byoc-v2"
+    assert manifest["format"] == "otel_s3"
+    assert manifest["basePrefix"] == "mine/byoc"
+    assert manifest["workloads"] == [{"namespace": "default", "app": "shop"}]
+    (document,) = servers.objects(s3.url)
+    whole = [servers.plain(r["body"]) for r in servers.log_records(document)]
+    assert [len(w["http"]["res"]["body"]) for w in whole] == [8, 50_000]  # whole where there is room
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_tls_is_verified_by_a_ca_of_ones_own(
+    forwarder: Callable[..., Any],
+    batch: Callable[..., bytes],
+    start: Callable[..., servers.Server],
+    tmp_path: Path,
+    protocol: str,
+) -> None:
+    certificate, key = self_signed(tmp_path)
+
+    def with_tls(server: servers.Collector) -> None:
+        server.tls = (certificate, key)
+
+    server = start(protocol, with_tls)
+    url = server.http if protocol == "http" else server.grpc  # type: ignore[attr-defined]
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(b"")
+    f = forwarder(**settings({"x": {"otel_endpoint": url, "protocol": protocol, "ca_file": str(ca), "timeout_s": 5}}))
+    f.post(batch(1), 1)
+    f.until(lambda: f.status()["exporters"]["x"]["errors"] > 0)
+    assert server.uuids() == []
+    ca.write_bytes(certificate.read_bytes())  # it comes late
+    f.until(lambda: arrived(f))
+    f.until(lambda: server.uuids() == uuids(1))
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "collector")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "server.crt", folder / "server.key"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    ssl.create_default_context(cafile=str(files[0]))
+    return files
+
+
+def test_parquet_is_read_by_duckdb_pandas_and_as_partitions_of_spark(
+    forwarder: Callable[..., Any], batch: Callable[..., bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "lake"
+    exporters = {"x": {"type": "parquet", "path": str(out), "linger_s": 0}}
+    f = forwarder(**settings(exporters, SPOOL_SEGMENT_BYTES="20000"))
+    for sequence in range(30):  # more hand-overs than files of a partition are left alone
+        f.post(batch(*range(sequence * 10, sequence * 10 + 10), response=b'{"a": 1}'), sequence)
+        f.until(lambda: arrived(f))
+    f.kill()
+    f.start()
+    f.post(batch(*range(300, 310)), 100)
+    f.end()
+    wanted = uuids(*range(310))
+    assert {p.relative_to(out).parts[:2] for p in out.rglob("*.parquet")} == {("date=2026-01-02", "hour=03")}
+    assert len(list(out.rglob("*.parquet"))) < 31
+    rows = duckdb.sql(f"SELECT uuid FROM read_parquet('{out}/**/*.parquet', hive_partitioning = true)").fetchall()
+    assert sorted(row[0] for row in rows) == wanted
+    frame = pandas.read_parquet(out)
+    assert sorted(frame["uuid"]) == wanted
+    assert frame["ts"].min() == pandas.Timestamp("2026-01-02T03:04:00Z")
+    assert Counter(frame["service"]) == {"shop": 310}
+    record = json.loads(frame.sort_values("ts_ns")["record"].iloc[0])
+    assert (record["http"]["res"]["body"], record["cluster"]) == ('{"a": 1}', "west")
+    partitions = pyarrow.dataset.dataset(out, partitioning="hive")
+    assert partitions.to_table(filter=pyarrow.dataset.field("hour") == 3).num_rows == 310
+    assert partitions.to_table(filter=pyarrow.dataset.field("hour") == 4).num_rows == 0
