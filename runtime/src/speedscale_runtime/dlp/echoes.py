@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .edits import Note
@@ -19,6 +19,8 @@ from .traverse.escapes import escape
 from .traverse.percent import quote
 
 _SHORTEST, _LONGEST = 8, 512
+_FEW = 12  # as many values are searched for one after the other
+_STARTS = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
 _PLAIN = re.compile(rb"[A-Za-z0-9_.~\-]+")
 _SPACED = re.compile(rb"[A-Za-z0-9_.~ \-]+")
 _MEMORY_BYTES = 4 * 1024 * 1024
@@ -92,18 +94,49 @@ def _distinct(value: bytes) -> bool:
     return _WORD.fullmatch(value) is None and not value.replace(b".", b"").isdigit()
 
 
-def silence(data: bytes, echoes: Iterable[Echo]) -> tuple[bytes, list[Echo]]:
-    """Return the data without the values, and which of them were in it."""
+def silence(data: bytes, echoes: Sequence[Echo]) -> tuple[bytes, list[Echo]]:
+    """Return the data without the values, and which of them were in it; linear in the data however many they are."""
+    if len(echoes) > _FEW:
+        return _silence_many(data, echoes)
     heard: list[Echo] = []
     for echo in echoes:
         before = data
         for i, form in enumerate(echo.forms):
             if form in data:
-                token = echo.token.encode("ascii")
-                data = _replace(data, form, base64.b64encode(token) if i == len(echo.forms) - 1 else token)
+                data = _replace(data, form, _instead(echo, i))
         if data is not before and data != before:
             heard.append(echo)
     return data, heard
+
+
+def _instead(echo: Echo, form: int) -> bytes:
+    token = echo.token.encode("utf-8")
+    return base64.b64encode(token) if form == len(echo.forms) - 1 else token
+
+
+def _silence_many(data: bytes, echoes: Sequence[Echo]) -> tuple[bytes, list[Echo]]:
+    """Look at each place where a value could begin, once, for all values that begin alike."""
+    by_start: dict[bytes, list[tuple[bytes, int, Echo]]] = {}
+    for echo in echoes:
+        for i, form in enumerate(echo.forms):
+            by_start.setdefault(form[:_SHORTEST], []).append((form, i, echo))
+    for forms in by_start.values():
+        forms.sort(key=lambda f: -len(f[0]))
+    parts: list[bytes] = []
+    heard: dict[int, Echo] = {}
+    done = 0
+    for match in _STARTS.finditer(data):
+        at = match.start()
+        if at < done:
+            continue
+        for form, i, echo in by_start.get(data[at : at + _SHORTEST], ()):
+            end = at + len(form)
+            if data.startswith(form, at) and not (form[-1:].isalnum() and data[end : end + 1].isalnum()):
+                parts += [data[done:at], _instead(echo, i)]
+                heard[id(echo)] = echo
+                done = end
+                break
+    return (b"".join([*parts, data[done:]]), list(heard.values())) if heard else (data, [])
 
 
 def _replace(data: bytes, form: bytes, instead: bytes) -> bytes:

@@ -15,9 +15,23 @@ from .keynames import KeyNames
 from .memory import Memory
 from .prefilter import Prefilter
 from .tokens import TOKEN, Tokeniser
-from .traverse import auth, binary, entities, escapes, json_text, key_values, packed, percent, runs, sql, utf16, xml
+from .traverse import (
+    auth,
+    binary,
+    entities,
+    escapes,
+    json_text,
+    key_values,
+    multipart,
+    packed,
+    percent,
+    runs,
+    sql,
+    utf16,
+    xml,
+)
 from .triggers import ENTITY, ESCAPE, FIRST, KEY, PACKED, PERCENT, RUN, UTF16
-from .work import TEXT, Work
+from .work import SEEN, TEXT, Work
 
 MAX_DEPTH = 8
 UNDECODABLE = "UNDECODABLE"
@@ -100,6 +114,8 @@ class Engine:
         why = rule.accept(data)
         if not why:
             return None
+        if self.tokens.others and self.tokens.spent(rule.kind, data):
+            return []
         if rule.kind == "SECRET":
             return auth.opaque(self, data, rule.name, why)
         return [self.edit(0, len(data), rule.kind, data, rule.name, why)]
@@ -115,8 +131,9 @@ class Engine:
             return self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
         at = (key, data, depth)
         known = self._texts.get(at)
-        self.work.spend(TEXT)
+        self.work.spend(SEEN)
         if known is None:
+            self.work.spend(TEXT + len(data))
             known = self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
             self._texts.put(at, known, len(data) + _ENTRY_BYTES)
         return known
@@ -142,6 +159,9 @@ class Engine:
                 edits += sql.edits(self, data)
         if first == b"<":
             edits += xml.edits(self, data, depth)
+        elif first == b"-" and b"ontent-" in data[:4096]:
+            mark = multipart.boundary(b"", data)
+            edits += multipart.edits(self, data, depth, mark) if mark else []
         edits += self.values(data, hits, key)
         return merge(edits)
 
@@ -209,6 +229,8 @@ class Engine:
                     continue
                 start, at = verdict.start, max(verdict.end, match.start() + 1)
                 kind, value = verdict.kind or detector.kind, data[start : verdict.end]
+                if self.tokens.others and self.tokens.spent(kind, value):
+                    continue
                 out.append(self.edit(start, verdict.end, kind, value, detector.name, verdict.why, data))
 
     def edit(self, start: int, end: int, kind: str, value: bytes, detector: str, why: str, around: bytes = b"") -> Edit:
@@ -221,7 +243,7 @@ class Engine:
             token = self.tokens.number(kind, value)
         else:
             token = self.tokens.token(kind, value)
-        return Edit(start, end, token, (Note("", kind, end - start, token.decode("ascii"), detector, why, value),))
+        return Edit(start, end, token, (Note("", kind, end - start, token.decode("utf-8", "replace"), detector, why, value),))
 
     def number(self, data: bytes, start: int, rule: KeyRule | None, hits: Hits, key: bytes) -> Edits:
         """Return the edit of a JSON number at `start` of its document: the keyed surrogate of as many digits."""

@@ -1,7 +1,8 @@
 """The keys under which tokens are made: {key id: key}, in one file or one mounted Secret.
 
-Called by whoever compiles a rule. The key in use is the one whose id sorts last, because a Secret keeps no order;
-older ones stay for those who want to compare with what was redacted before. Nothing here logs or prints a key.
+Called by whoever compiles a rule. The key in use is the one whose id sorts last, because a Secret keeps no order:
+a new id that sorts behind the others is a rotation. Older keys make nothing any more; what they made is recognised
+(surrogates) and can be undone (reversible tokens) as long as they stay. Nothing here logs or prints a key.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ class KeyRing:
     def active(self) -> bytes:
         """The key in use."""
         return self._keys[self.active_id]
+
+    @property
+    def older(self) -> tuple[bytes, ...]:
+        """The keys that were in use before, the latest first: what they made is still recognised and undone."""
+        return tuple(self._keys[i] for i in reversed(self.ids) if i != self.active_id)
 
     @property
     def ids(self) -> tuple[str, ...]:

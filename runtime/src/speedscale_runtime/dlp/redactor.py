@@ -188,7 +188,7 @@ def compile_rule(rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: Comp
     needed only by rules with chains. ConfigError lists everything that is wrong with the rule.
     """
     checked = rules.read(rule)
-    tokens = Tokeniser(keys.active, actions=checked.actions)
+    tokens = Tokeniser(keys.active, actions=checked.actions, older=keys.older)
     patterns = [
         Pattern(FIRST + i, e, d.caseless, f"detector {d.name}")
         for i, d in enumerate(checked.detectors)

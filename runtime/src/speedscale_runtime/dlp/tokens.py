@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from .actions import Reversible, Surrogates, is_mask, mask
 from .memory import Memory
 
-TOKEN = re.compile(rb"REDACTED-(?:[A-Z][A-Z0-9_]*-)?[0-9a-f]{20,64}(?![0-9a-f])")
+TOKEN = re.compile(rb"REDACTED-(?:[A-Z][A-Z0-9_]*-)?(?:[0-9a-f]{20,64}(?![0-9a-f])|SIV-[a-z2-7]{28,})")
 _HEX_DIGITS = 20
 _BLOCK = 64
+_LONGEST_REVERSIBLE = 4096
 _SEPARATORS = bytes.maketrans(b"", b"")
 _DROP = b" \t\r\n-.()/\xa0\xc2\xe2\x80\x89\x90\x91\x92\xaf"
 _NO_DIGITS = bytes(c for c in range(256) if not 48 <= c <= 57)
@@ -91,16 +93,25 @@ def fitted(token: bytes, size: int) -> bytes:
 class Tokeniser:
     """Makes tokens under one key; keeps the last ones (`limit` entries; `evictions` counts what was dropped).
 
-    `actions` are a rule's opt-outs by kind: `mask` shows the last four characters, `keep` is settled by the engine.
+    `actions` say by kind what is made instead (`keep` is settled by the engine); `older` are keys that were in use
+    before: what they made is recognised.
     """
 
-    __slots__ = ("_cache", "_inner", "_outer", "actions")
+    __slots__ = ("_cache", "_macs", "_reversible", "_surrogates", "actions", "others")
 
-    def __init__(self, key: bytes, *, actions: Mapping[str, str] | None = None, limit: int = 65_536) -> None:
-        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in block))
-        self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in block))
+    def __init__(
+        self,
+        key: bytes,
+        *,
+        actions: Mapping[str, str] | None = None,
+        limit: int = 65_536,
+        older: Sequence[bytes] = (),
+    ) -> None:
+        self._macs = tuple(_Mac(k) for k in (key, *older))
         self.actions = dict(actions or {})
+        self.others = any(a not in ("token", "keep") for a in self.actions.values())
+        self._reversible = Reversible(key) if "reversible" in self.actions.values() else None
+        self._surrogates = Surrogates(tuple(m.digest for m in self._macs))
         self._cache: Memory[tuple[str, bytes], bytes] = Memory(limit)
 
     @property
@@ -109,27 +120,37 @@ class Tokeniser:
         return self._cache.evictions
 
     def token(self, kind: str, value: bytes) -> bytes:
-        """Return the token of a value; `kind` matches [A-Z][A-Z0-9_]*."""
+        """Return what stands in the place of a value; `kind` matches [A-Z][A-Z0-9_]*."""
         known = self._cache.get((kind, value))
         if known is not None:
             return known
-        if self.actions.get(kind) == "mask":
-            return b"*" * max(len(value) - 4, 0) + value[-4:] if len(value) > 8 else b"*" * len(value)
-        inner = self._inner.copy()
-        inner.update(canonical(kind, value))
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        made = f"REDACTED-{kind}-{outer.hexdigest()[:_HEX_DIGITS]}".encode("ascii")
+        made = self._acted(kind, value) if self.others else None
+        if made is None:
+            made = f"REDACTED-{kind}-{self._macs[0].hex(canonical(kind, value))[:_HEX_DIGITS]}".encode("ascii")
         self._cache.put((kind, value), made)
         return made
 
+    def _acted(self, kind: str, value: bytes) -> bytes | None:
+        """Return what the kind's action makes of a value; None when that is a token."""
+        action = self.actions.get(kind, "token")
+        if action == "mask":
+            return mask(value)
+        if action == "drop":
+            return b""
+        if action == "reversible" and self._reversible is not None and 0 < len(value) <= _LONGEST_REVERSIBLE:
+            return self._reversible.token(kind, value)
+        return self._surrogates.make(kind, value, canonical(kind, value)) if action == "surrogate" else None
+
+    def spent(self, kind: str, value: bytes) -> bool:
+        """Say whether a value is what an action made: redacting it again would change it for nothing."""
+        action = self.actions.get(kind, "token")
+        if action == "mask":
+            return is_mask(value)
+        return action == "surrogate" and self._surrogates.knows(kind, value)
+
     def digest(self, value: bytes) -> bytes:
-        """Return HMAC-SHA-256 of a value under the key (RFC 2104; both pads are hashed once, a third of the time)."""
-        inner = self._inner.copy()
-        inner.update(value)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()
+        """Return HMAC-SHA-256 of a value under the key in use."""
+        return self._macs[0].digest(value)
 
     def number(self, kind: str, text: bytes) -> bytes:
         """Return the surrogate of a JSON number: as many digits, keyed, never the value unless it is a surrogate.
@@ -140,6 +161,8 @@ class Tokeniser:
         match = _NUMBER.fullmatch(text)
         if match is None:
             return text
+        if self.actions.get(kind) == "drop":
+            return b"0"
         whole, fraction = match.group(2), match.group(3) or b""
         digits = self._surrogate(whole + fraction)
         return digits[: len(whole)] + (b"." + digits[len(whole) :] if fraction else b"")
@@ -149,29 +172,53 @@ class Tokeniser:
         match = _NUMBER.fullmatch(text)
         if match is None or match.group(1):
             return False
+        if text == b"0":
+            return "drop" in self.actions.values()
         digits = match.group(2) + (match.group(3) or b"")
         return self._checked(digits)
 
     def _checked(self, digits: bytes) -> bool:
         free, check = _shape(len(digits))
+        if digits[:1] != _lead(len(digits)):
+            return False
         first = digits[: 1 + free]
-        return digits[:1] == _lead(len(digits)) and digits[1 + free :] == self._check(first, check)
+        return any(digits[1 + free :] == _digits(m, b"check:" + first, check) for m in self._macs)
 
     def _surrogate(self, digits: bytes) -> bytes:
         if self._checked(digits):
             return digits
         free, check = _shape(len(digits))
-        first = _lead(len(digits)) + self._digits(b"number:" + digits, free)
-        return first + self._check(first, check)
+        mac = self._macs[0]
+        first = _lead(len(digits)) + _digits(mac, b"number:" + digits, free)
+        return first + _digits(mac, b"check:" + first, check)
 
-    def _check(self, first: bytes, count: int) -> bytes:
-        return self._digits(b"check:" + first, count)
 
-    def _digits(self, seed: bytes, count: int) -> bytes:
-        if not count:
-            return b""
-        number = int.from_bytes(self.digest(seed), "big") % 10**count
-        return str(number).zfill(count).encode("ascii")
+class _Mac:
+    """HMAC-SHA-256 under one key (RFC 2104); both pads are hashed once, a third of the time."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(b ^ 0x36 for b in block))
+        self._outer = hashlib.sha256(bytes(b ^ 0x5C for b in block))
+
+    def digest(self, value: bytes) -> bytes:
+        inner = self._inner.copy()
+        inner.update(value)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
+
+    def hex(self, value: bytes) -> str:
+        return self.digest(value).hex()
+
+
+def _digits(mac: _Mac, seed: bytes, count: int) -> bytes:
+    if not count:
+        return b""
+    number = int.from_bytes(mac.digest(seed), "big") % 10**count
+    return str(number).zfill(count).encode("ascii")
 
 
 def _lead(length: int) -> bytes:

@@ -11,9 +11,10 @@ MAX_DOCUMENT = 64 * 1024 * 1024  # bytes; what is larger is not looked into
 MAX_HITS = 1_000_000  # of the prefilter in one text
 MAX_TAKEN = 200_000  # values in one document
 TEXT = 200  # what a text costs besides its bytes
+SEEN = 40  # what one costs that is remembered
 _BASE = 32 * 1024 * 1024
-_PER_BYTE = 48
-_MOST = 1_500_000_000
+_PER_BYTE = 200
+_MOST = 2_000_000_000
 
 
 class TooMuch(Exception):

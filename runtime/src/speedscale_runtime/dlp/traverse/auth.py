@@ -39,7 +39,9 @@ def _with_parameters(engine: Asks, value: bytes, depth: int) -> Edits:
     for match in _PROOFS.finditer(value):
         start, end = match.span(1) if match.group(1) is not None else match.span(2)
         secret = value[start:end]
-        if not secret or _spent(secret) or any(e.start < end and start < e.end for e in edits):
+        if not secret or _spent(secret) or engine.tokens.spent("SECRET", secret):
+            continue
+        if any(e.start < end and start < e.end for e in edits):
             continue
         edits.append(engine.edit(start, end, "SECRET", secret, "authorization", "a proof in an Authorization header"))
     return sorted(edits, key=lambda e: e.start)
@@ -55,7 +57,7 @@ def opaque(engine: Asks, value: bytes, detector: str, why: str) -> Edits:
     schemed = _SCHEME.fullmatch(value)
     start, end = schemed.span(2) if schemed is not None else (0, len(value))
     secret = value[start:end]
-    if not secret.strip() or _spent(secret):
+    if not secret.strip() or _spent(secret) or engine.tokens.spent("SECRET", secret):
         return []
     hits = engine.hits(secret)
     for edit in engine.text(secret, 0, hits) if any(i >= FIRST for i, _ in hits) else ():
@@ -86,7 +88,7 @@ def _basic(engine: Asks, match: re.Match[bytes], why: str) -> Edits | None:
     if not colon:
         return None
     edits = engine.text(user)
-    if password and not TOKEN.fullmatch(password):
+    if password and not TOKEN.fullmatch(password) and not engine.tokens.spent("PASSWORD", password):
         at = len(user) + 1
         edits = [*edits, engine.edit(at, len(plain), "PASSWORD", password, "basic", why)]
     if not edits:

@@ -21,7 +21,6 @@ from . import (
     multipart,
     protobuf,
     rows,
-    xml,
 )
 from .base import Asks, Hits
 
@@ -220,8 +219,6 @@ def _by_format(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -
         return events.edits(engine, data, depth)
     elif mark := rows.separator(data):
         return [*rows.edits(engine, data, depth, mark), *engine.text(data, depth, hits)]
-    elif data[:64].lstrip()[:1] == b"<":
-        return [*xml.edits(engine, data, depth), *engine.text(data, depth, hits)]
     return engine.text(data, depth, hits)
 
 

@@ -50,4 +50,5 @@ def view(engine: Asks, data: bytes, depth: int, place: str) -> Edits:
     decoded, offsets = unescape(data)
     if decoded == data:
         return []
+    engine.spend(offsets.cost)
     return through(engine.text(decoded, depth + 1), offsets, escape)

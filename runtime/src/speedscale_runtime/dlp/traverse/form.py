@@ -50,6 +50,7 @@ def _decoded(engine: Asks, raw: bytes, key: bytes, depth: int) -> Edits:
     if b"%" not in raw and b"+" not in raw:
         return engine.leaf(raw, key, depth)
     decoded, offsets = unquote(raw, form=True)
+    engine.spend(offsets.cost)
     found = through(engine.leaf(decoded, key, depth + 1), offsets, quote)
     if b"+" in raw:  # a plus sign that its writer did not encode: `a+b@example.com`, `+1415…`
         literal, places = unquote(raw)

@@ -29,6 +29,11 @@ class Offsets:
         self._starts.append(decoded)
         self._raw.append(~raw)
 
+    @property
+    def cost(self) -> int:
+        """What it took to make, in units of work."""
+        return 50 * len(self._starts)
+
     def __getitem__(self, i: int) -> int:
         at = bisect_right(self._starts, i) - 1
         raw = self._raw[at]

@@ -38,4 +38,5 @@ def view(engine: Asks, data: bytes, depth: int, place: str) -> Edits:
     decoded, offsets = unquote(data)
     if decoded == data:
         return []
+    engine.spend(offsets.cost)
     return through(engine.text(decoded, depth + 1), offsets, quote)

@@ -23,6 +23,7 @@ def _runs(engine: Asks, data: bytes, depth: int, run: re.Pattern[bytes], codec: 
     for match in run.finditer(data):
         text = match.group().decode(codec, "surrogatepass")
         coded, offsets = _coded(text)
+        engine.spend(offsets.cost)
         inner = engine.text(coded, depth + 1)
         out += shift(through(inner, offsets, lambda new: new.decode("utf-8").encode(codec)), match.start())
     return out

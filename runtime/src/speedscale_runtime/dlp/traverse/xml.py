@@ -14,7 +14,8 @@ _CLOSERS = {1: b"]]>", 2: b"-->", 3: b"?>"}
 # bounded, so that what never closes costs no more than this for each tag
 _TAG = re.compile(
     rb"<(/?)([A-Za-z_\x80-\xff][\w:.\-\x80-\xff]{0,127})"
-    rb"((?:\"[^\"<]{0,4096}\"|'[^'<]{0,4096}'|[^<>\"']){0,4096})>", re.DOTALL
+    rb"((?:\"[^\"<]{0,4096}\"|'[^'<]{0,4096}'|[^<>\"']){0,4096})>",
+    re.DOTALL,
 )
 _ATTRIBUTE = re.compile(rb"([A-Za-z_\x80-\xff][\w:.\-\x80-\xff]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _DEEPEST = 256
@@ -46,7 +47,7 @@ def edits(engine: Asks, data: bytes, depth: int) -> Edits:
         at = done = stop
         if kind == 1:
             found = engine.leaf(data[opening.end() : end], _local(stack), depth)
-            out += _place(shift(found, opening.end()), stack)
+            out += _place(shift(found, opening.end()), stack) if found else []
         elif kind == 2:
             out += shift(engine.text(data[opening.end() : end], depth), opening.end())
         elif kind is None and tag is not None:
@@ -61,7 +62,7 @@ def _on_tag(engine: Asks, tag: re.Match[bytes], stack: list[bytes], depth: int) 
         if stack:
             stack.pop()
         return []
-    found = _attributes(engine, tag, [*stack, tag.group(2)], depth)
+    found = _attributes(engine, tag, stack, depth) if b"=" in tag.group(3) else []
     if not tag.group(3).endswith(b"/") and len(stack) < _DEEPEST:
         stack.append(tag.group(2))
     return found
@@ -72,8 +73,6 @@ def _local(stack: list[bytes]) -> bytes:
 
 
 def _place(edits: Edits, stack: list[bytes], attribute: str = "") -> Edits:
-    if not edits:
-        return edits
     shown = stack if len(stack) <= _SHOWN else [*stack[: _SHOWN // 2], "…".encode(), *stack[-_SHOWN // 2 :]]
     return shift(edits, 0, "/" + "/".join(s.decode("utf-8", "replace") for s in shown) + attribute)
 
@@ -84,7 +83,8 @@ def _text(engine: Asks, data: bytes, start: int, end: int, stack: list[bytes], d
     if not text:
         return []
     start += raw.index(text)
-    return _place(shift(_decoded(engine, text, _local(stack), depth), start), stack)
+    found = _decoded(engine, text, _local(stack), depth)
+    return _place(shift(found, start), stack) if found else []
 
 
 def _decoded(engine: Asks, raw: bytes, key: bytes, depth: int) -> Edits:
@@ -104,5 +104,6 @@ def _attributes(engine: Asks, match: re.Match[bytes], stack: list[bytes], depth:
             label = raw
         name = label if key == b"value" and label else key.rpartition(b":")[2]
         found = shift(_decoded(engine, raw, name, depth), match.start(3) + attribute.start(group))
-        out += _place(found, stack, "/@" + key.decode("utf-8", "replace"))
+        if found:
+            out += _place(found, [*stack, match.group(2)], "/@" + key.decode("utf-8", "replace"))
     return out
