@@ -14,9 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
-from speedscale_runtime.telemetry import logs
+from speedscale_runtime.telemetry.lines import Lines
 from speedscale_schemas.errors import ConfigError, PermanentError
 
 from .applying import Planner, Report, Work
@@ -26,8 +24,6 @@ from .pod import Network
 
 _LAST_WORDS_MAX: Final = 3500  # the kubelet keeps 4096 bytes
 _REMOVAL: Final = frozenset({"LOG_LEVEL", "IPTABLES_BACKEND"})
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +53,14 @@ class Program:
 def run(program: Program, argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what the arguments say; returns the exit code."""
     args = _parser(program).parse_args(argv)
-    logs.configure(program.name.removeprefix("speedscale-"), environ.get("LOG_LEVEL", "info"))
-    last_words = _LastWords(environ.get("TERMINATION_LOG", "/dev/termination-log"))
+    log = Lines(program.name.removeprefix("speedscale-"), environ.get("LOG_LEVEL", "info"))
+    last_words = _LastWords(environ.get("TERMINATION_LOG", "/dev/termination-log"), log)
     # of the environment itself: the settings may be what is wrong
     may_pass = environ.get("ON_FAILURE") == "pass" and not (args.check or args.print or args.remove)
     if args.remove:
         environ = {name: value for name, value in environ.items() if name in _REMOVAL}
     try:
-        return _carry_out(program, program.prepare(environ, args.remove), args, last_words)
+        return _carry_out(program, program.prepare(environ, args.remove), args, last_words, log)
     except ConfigError as error:
         cause, told = "settings", list(error.problems)
     except PermanentError as error:
@@ -88,7 +84,9 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     return parser
 
 
-def _carry_out(program: Program, prepared: Prepared, args: argparse.Namespace, last_words: _LastWords) -> int:
+def _carry_out(
+    program: Program, prepared: Prepared, args: argparse.Namespace, last_words: _LastWords, log: Lines
+) -> int:
     settings = prepared.settings
     if settings.on_the_node and not args.remove:
         raise PermanentError(
@@ -99,17 +97,17 @@ def _carry_out(program: Program, prepared: Prepared, args: argparse.Namespace, l
     report = Report(work.backend.name, notes=notes)
     if args.print:
         sys.stdout.write(work.show(prepared.planner, report, anew=prepared.anew))
-        _tell(report)
+        _tell(report, log)
         return 0
     if args.check:
         work.check(prepared.planner, report)
-        _tell(report)
+        _tell(report, log)
         for line in report.differences:
             sys.stdout.write(f"{line}\n")
         log.info("rules_checked", backend=report.backend, digests=report.digests, changed=bool(report.differences))
         return 1 if report.differences else 0
     work.write(prepared.planner, report, anew=prepared.anew)
-    _tell(report)
+    _tell(report, log)
     state = _state(report, removing=args.remove)
     log.info(f"rules_{state}", backend=report.backend, digests=report.digests, rules=report.rules)
     said = {key: value for key, value in asdict(report).items() if value}
@@ -123,7 +121,7 @@ def _state(report: Report, *, removing: bool) -> str:
     return "removed" if removing or not report.digests else "written"
 
 
-def _tell(report: Report) -> None:
+def _tell(report: Report, log: Lines) -> None:
     for note in report.notes:
         log.warning("rules_note", note=note)
 
@@ -131,8 +129,8 @@ def _tell(report: Report) -> None:
 class _LastWords:
     """The file from which the kubelet takes what a container says at its end; never a reason to fail."""
 
-    def __init__(self, path: str) -> None:
-        self._path = Path(path) if path else None
+    def __init__(self, path: str, log: Lines) -> None:
+        self._path, self._log = Path(path) if path else None, log
 
     def say(self, said: Mapping[str, object]) -> None:
         """Write what was done, where there is such a file; shortened to what it may hold."""
@@ -144,4 +142,4 @@ class _LastWords:
                 short = {k: v for k, v in said.items() if k in ("state", "digests", "backend", "cause", "rules")}
                 self._path.write_text(text if len(text) <= _LAST_WORDS_MAX else json.dumps(short, default=str), "utf-8")
         except OSError as error:
-            log.warning("last_words_not_written", error=type(error).__name__)
+            self._log.warning("last_words_not_written", error=type(error).__name__)

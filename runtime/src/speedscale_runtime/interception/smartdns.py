@@ -10,15 +10,13 @@ from __future__ import annotations
 import os
 import sys
 
-import structlog
-
-from speedscale_runtime.telemetry import logs
+from speedscale_runtime.telemetry.lines import Lines
 
 
 def main() -> int:
     """Say that there is nothing to do; always 0."""
-    logs.configure("initproxy-smartdns", os.environ.get("LOG_LEVEL", "info"))
-    structlog.get_logger().info("nothing_to_do", why="names for addresses need no init container")
+    log = Lines("initproxy-smartdns", os.environ.get("LOG_LEVEL", "info"))
+    log.info("nothing_to_do", why="names for addresses need no init container")
     return 0
 
 

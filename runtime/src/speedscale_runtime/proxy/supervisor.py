@@ -25,10 +25,10 @@ import resource
 import selectors
 import signal
 import socket
-import sys
 import time
 
 from speedscale_runtime.telemetry import statusfile
+from speedscale_runtime.telemetry.lines import Lines
 
 from .causes import Side
 from .child import Child
@@ -49,6 +49,8 @@ HEALTHY_S = 60.0
 HUNG_S = 15.0
 START_MAX_S = 60.0
 _BACKLOG = 4096
+
+log = Lines("goproxy-supervisor")
 
 
 class Supervisor:
@@ -139,7 +141,7 @@ class Supervisor:
             while trace is not None and trace.tb_next is not None:
                 trace = trace.tb_next
             place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-            _log("fault", kind=type(error).__name__, place=place)
+            log.info("fault", kind=type(error).__name__, place=place)
 
     def _wait_s(self) -> float:
         most = 0.1 if self._stopping else 1.0
@@ -176,13 +178,13 @@ class Supervisor:
         """Kill a worker that does not get ready, or has stopped to turn."""
         if not self.ready:
             if now - self._spawned_at > START_MAX_S:
-                _log("worker_not_ready", seconds=START_MAX_S)
+                log.info("worker_not_ready", seconds=START_MAX_S)
                 self._spawned_at = now
                 child.signal(signal.SIGKILL)
         elif now - self._ready_at > HUNG_S:
             beat = self.ledger.cells[HEARTBEAT] / 1e9
             if now - beat > HUNG_S:
-                _log("worker_hung", seconds=round(now - beat, 1))
+                log.info("worker_hung", seconds=round(now - beat, 1))
                 child.signal(signal.SIGKILL)
 
     # -- the worker
@@ -199,7 +201,7 @@ class Supervisor:
         try:
             child = Child(orders, inherit)
         except OSError as error:
-            _log("worker_not_started", error=os.strerror(error.errno or 0))
+            log.info("worker_not_started", error=os.strerror(error.errno or 0))
             self._later()
             return
         self.child = child
@@ -221,7 +223,7 @@ class Supervisor:
         self._splice_at = None
         self._accept(False)
         self._write_status(child.pid)
-        _log("serving", inPort=self.port(Side.IN), outPort=self.port(Side.OUT), worker=child.pid, **report)
+        log.info("serving", inPort=self.port(Side.IN), outPort=self.port(Side.OUT), worker=child.pid, **report)
 
     def _on_exit(self, mask: int) -> None:
         child = self.child
@@ -242,13 +244,13 @@ class Supervisor:
                 self._end_listening()
                 self._stop_by = time.monotonic() + self.settings["drain_timeout_s"]
             elif self._quiet is not None:
-                _log("worker_ended", code=code, pairsLost=lost, connectionsCut=cut, failures=self._failures)
+                log.info("worker_ended", code=code, pairsLost=lost, connectionsCut=cut, failures=self._failures)
                 self._accept(True)  # nobody else is there to serve the application until it is gone
             return  # connections that we pass on ourselves may go on for a while
         if code == 2 and not self._was_ready_once:
             self.exit_code = 2  # it said why: the configuration does not do
             return
-        _log("worker_ended", code=code, pairsLost=lost, connectionsCut=cut, failures=self._failures)
+        log.info("worker_ended", code=code, pairsLost=lost, connectionsCut=cut, failures=self._failures)
         self._splice_at = None
         self._accept(True)
         if healthy:
@@ -316,7 +318,7 @@ class Supervisor:
         self._spawn_at = self._splice_at = None
         settings = self.settings
         ports = self.splicer.own_ports | {settings["health_port"], settings["metrics_port"]}
-        _log("stopping", until=settings["drain_until"])
+        log.info("stopping", until=settings["drain_until"])
         if settings["drain_until"] == "application":
             self._quiet = Quiet(os.getuid(), ports, settings["drain_quiet_s"])
             if self.child is None:
@@ -354,7 +356,7 @@ class Supervisor:
         try:
             statusfile.write(path, document)
         except OSError as error:
-            _log(f"{setting}_not_written", error=os.strerror(error.errno or 0))
+            log.info(f"{setting}_not_written", error=os.strerror(error.errno or 0))
 
 
 def _listen_all(hosts: list[str], port: int) -> list[socket.socket]:
@@ -392,21 +394,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _log(event: str, **keys: object) -> None:
-    """One JSON line like those of structlog, which is too large for this process."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    line = {"service": "goproxy-supervisor", **keys, "event": event, "level": "info", "timestamp": stamp}
-    with contextlib.suppress(OSError):
-        sys.stderr.write(json.dumps(line) + "\n")
-        sys.stderr.flush()
-
-
 def main() -> int:
     """Run the supervisor with the settings that `__main__` parsed; return the exit code."""
     supervisor = Supervisor(json.loads(os.environ.pop(SETTINGS)))
     try:
         supervisor.open()
     except OSError as error:
-        _log("not_started", error=error.strerror)
+        log.info("not_started", error=error.strerror)
         return 2
     return supervisor.run()
