@@ -116,8 +116,13 @@ def test_too_much_is_refused_packed_and_unpacked(collector: Start) -> None:
     assert one.call("PUT", "/v1/results/other/0", data=b"").status_code == 404
 
 
-def test_the_report_goes_to_the_backend_with_everything_beside_it(collector: Start, backend: Backend) -> None:
-    one = collector(SPEEDSCALE_APP_URL=backend.url, SPEEDSCALE_API_KEY="key-of-a-test")
+@pytest.mark.parametrize("by_file", [False, True])
+def test_the_report_goes_to_the_backend_with_everything_beside_it(
+    collector: Start, backend: Backend, tmp_path: Path, by_file: bool
+) -> None:
+    (tmp_path / "key").write_text("key-of-a-test\n", encoding="utf-8")
+    key = {"SPEEDSCALE_API_KEY_FILE": str(tmp_path / "key")} if by_file else {"SPEEDSCALE_API_KEY": "key-of-a-test"}
+    one = collector(SPEEDSCALE_APP_URL=backend.url, **key)
     one.call("PUT", "/v1/results/generator/0", data=packed({"results.jsonl": results()}))
     mocks = [{"type": "run", "version": 1}, {"type": "mock", "verdict": "MATCH", "command": "GET"}]
     text = b"".join(json.dumps(line).encode() + b"\n" for line in mocks)

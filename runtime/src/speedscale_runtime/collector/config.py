@@ -71,9 +71,10 @@ def parse(environ: Mapping[str, str]) -> Settings:
         if not values[name]
     ]
     backend: Target | None = None
-    if values["SPEEDSCALE_API_KEY"]:  # without a key there is no backend for us, whatever address the values have
+    key, key_file = values["SPEEDSCALE_API_KEY"], values["SPEEDSCALE_API_KEY_FILE"]
+    if key or key_file:  # without a key there is no backend for us, whatever address the values have
         try:
-            backend = target_of(values["SPEEDSCALE_APP_URL"], values["SPEEDSCALE_API_KEY"], values["BACKEND_CA_FILE"])
+            backend = target_of(values["SPEEDSCALE_APP_URL"], key, values["BACKEND_CA_FILE"], key_file=key_file)
         except ConfigError as error:
             problems += [f"environment: {problem}" for problem in error.problems]
     gives = values["SNAPSHOT_SOURCE"] == "backend"
