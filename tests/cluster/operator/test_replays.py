@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 from collections.abc import Iterator
@@ -10,7 +11,21 @@ from typing import Any
 import pytest
 from harness.cluster import Cluster
 from harness.definitions import define
-from harness.replaying import ERROR, MISSED, NAME, PASSED, SNAPSHOT, Cut, Shop, Stage, run, snapshot, spec_of, until
+from harness.replaying import (
+    ERROR,
+    MISSED,
+    NAME,
+    PASSED,
+    SNAPSHOT,
+    Cut,
+    Shop,
+    Stage,
+    ended,
+    run,
+    snapshot,
+    spec_of,
+    until,
+)
 
 from speedscale_controller.snapshots import config_map
 from speedscale_kube import Client, Ref
@@ -77,6 +92,104 @@ def report(shop: Shop, name: str = NAME) -> dict[str, Any]:
 def reason(shop: Shop, name: str = NAME) -> str:
     """Return the state a replay is in."""
     return str(shop.condition("Running", name).get("reason", ""))
+
+
+PATCH = """
+metadata: {labels: {team: tests}}
+spec:
+  template:
+    metadata: {annotations: {example.com/note: replayed}}
+    spec:
+      serviceAccountName: tests
+      nodeSelector: {pool: tests}
+      volumes:
+      - {name: seed, configMap: {name: seed}}
+      containers:
+      - name: app
+        image: shop:2
+        env: [{name: MODE, value: replay}]
+        resources: {limits: {cpu: "0.5"}}
+        livenessProbe: {tcpSocket: {port: 8080}}
+        volumeMounts: [{name: seed, mountPath: /seed}]
+      - {name: stub, image: "stub:1", ports: [{containerPort: 9090}]}
+"""
+
+
+def patched(text: str = PATCH) -> dict[str, Any]:
+    """Return the fields of a replay that patches its workload."""
+    target = {"ref": {"name": "checkout"}, "tests": ["*"], "mocks": ["*"]}
+    return {"workloads": [{**target, "sidecar": {"patch": base64.b64encode(text.encode()).decode()}}]}
+
+
+def test_the_workload_bears_the_replays_patch_and_is_given_back(stage: Stage, shop: Shop) -> None:
+    """With all that a real API server puts into what it is given: defaults, quantities in its own way."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "tests", "namespace": shop.namespace}}
+    shop.kube.create(account, "tests")
+    before = spec_of(shop)
+    shop.replay(**patched())
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    pods = template(shop)
+    app, stub = pods["spec"]["containers"]
+    assert (app["image"], stub["name"]) == ("shop:2", "stub")
+    assert {"name": "MODE", "value": "replay"} in app["env"]
+    assert app["resources"]["limits"] == {"cpu": "500m"}, "the API server puts it in its own way"
+    assert any(one["name"] == "SSL_CERT_FILE" for one in stub["env"]), "the mocks are trusted by what the patch brings"
+    live = shop.get("Deployment", "checkout")
+    assert live is not None
+    assert live["metadata"]["labels"]["team"] == "tests"
+    generation = live["metadata"]["generation"]
+    for _ in range(3):
+        stage.step(NAME, shop.namespace)
+    assert (shop.get("Deployment", "checkout") or {})["metadata"]["generation"] == generation, "nothing left to do"
+    run(stage, shop)
+    assert last(shop)[2] == "TestSucceeded"
+    assert spec_of(shop) == before
+
+
+def test_a_patch_that_cannot_be_applied_ends_the_replay_and_says_why(stage: Stage, shop: Shop) -> None:
+    before = spec_of(shop)
+    shop.replay(**patched("spec: {replicas: 5}"))
+    run(stage, shop)
+    assert last(shop)[2] == "TestFailed"
+    assert "spec.workloads[0].sidecar.patch: spec.replicas: only spec.template" in last(shop)[3]
+    assert spec_of(shop) == before
+
+
+@pytest.mark.fault("a replay names a workload of another namespace", end="refused until that namespace consents")
+def test_another_namespace_has_to_consent(stage: Stage, shop: Shop, kube: Client) -> None:
+    """Neither by its spec, nor by a note of the operator's that its author wrote."""
+    other = f"{shop.namespace[:50]}-other"
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}}, "tests")
+    try:
+        there = Shop(kube, other, shop.own).furnish()
+        before = spec_of(there)
+        target = {"ref": {"name": "checkout", "namespace": other}, "tests": ["*"], "mocks": ["*"]}
+        shop.replay(workloads=[target])
+        run(stage, shop)
+        assert last(shop)[2] == "TestFailed"
+        assert f"namespace {other} does not allow replays from {shop.namespace}" in last(shop)[3]
+        assert (spec_of(there), there.inventory()) == (before, [])
+        kube.patch(
+            Ref("v1", "Namespace", "", other),
+            {"metadata": {"annotations": {"replay.speedscale.com/allow-from": shop.namespace}}},
+            "its owner",
+        )
+        shop.replay("allowed", workloads=[target])
+        changed: list[bool] = []
+
+        def round_() -> bool:
+            stage.step("allowed", shop.namespace)
+            changed.append(spec_of(there) != before)
+            shop.play()
+            there.play()
+            return ended(shop, "allowed")()
+
+        Cluster.until(round_, "the one that is allowed ends", 60.0)
+        assert any(changed)
+        assert last(shop, "allowed")[2] == "TestSucceeded"
+        assert spec_of(there) == before
+    finally:
+        kube.delete(Ref("v1", "Namespace", "", other))
 
 
 # Modes

@@ -61,6 +61,8 @@ def judge(review: Review, keys: Keys) -> Answered:
         return Answered(Response(), Answer.UNCHANGED)
     problems = [str(problem) for problem in trafficreplay.validate(replay, old=review.old)]
     if not problems:
+        problems = [wrong for wrong in Replay.read(replay).problems if ".sidecar.patch: " in wrong]
+    if not problems:
         problems = list(_unknown_keys(replay, review.namespace, keys))
     if problems:
         return Answered(Response(refusal=_message(review, problems)), Answer.REFUSED)
@@ -97,12 +99,17 @@ def _unknown_keys(replay: Mapping[str, Any], namespace: str, keys: Keys) -> Iter
 def _warnings(spec: Mapping[str, Any]) -> Iterable[str]:
     if spec.get("cleanup") == "all":
         yield "speedscale: cleanup: all deletes the workload under test when the replay ends"
-    deprecated = sorted(set(spec) & _DEPRECATED.keys())
+    deprecated = sorted(name for name in set(spec) & _DEPRECATED.keys() if _is_used(spec[name]))
     for name in deprecated:
         yield f"speedscale: spec.{name} is deprecated: {_DEPRECATED[name]}"
     for number, workload in enumerate(spec.get("workloads") or ()):
-        for name in sorted(set(workload) & _DEPRECATED_OF_WORKLOAD.keys()):
+        for name in sorted(name for name in set(workload) & _DEPRECATED_OF_WORKLOAD.keys() if _is_used(workload[name])):
             yield f"speedscale: spec.workloads[{number}].{name} is deprecated: {_DEPRECATED_OF_WORKLOAD[name]}"
+
+
+def _is_used(value: Any) -> bool:
+    """Say whether there is more than a patch in a field: that has no other place."""
+    return not (isinstance(value, Mapping) and set(value) == {"patch"})
 
 
 _DEPRECATED: Final = {

@@ -11,7 +11,8 @@ from typing import Any
 
 from speedscale_controller.facts import assemble, cluster_of
 from speedscale_controller.injection import Cluster, Facts, Namespace
-from speedscale_controller.replay import WorkloadPatch, hold, in_force
+from speedscale_controller.replay import WorkloadPatch, consents, hold, in_force
+from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError, NotFoundError
 from speedscale_schemas import trafficreplay
@@ -75,7 +76,7 @@ class Surroundings:
             return None
         meta = workload["metadata"]
         namespace = str(meta.get("namespace", ""))
-        patch = self._replays().get(
+        patch = self._replays(settings).get(
             Ref(KINDS.get(str(workload["kind"]), ""), str(workload["kind"]), namespace, str(meta.get("name", "")))
         )
         return assemble(
@@ -107,10 +108,14 @@ class Surroundings:
             self._cluster = cluster_of(self._client.version(), self._all("v1", "Node", ""))
         return self._cluster
 
-    def _replays(self) -> Mapping[Ref, WorkloadPatch]:
+    def _replays(self, settings: Settings) -> Mapping[Ref, WorkloadPatch]:
+        def consented(home: str, name: str) -> bool:
+            there = self._namespace(name, settings.watches(name))
+            return consents(home, name, settings.namespace, there.annotations)
+
         if self._patches is None:
             there = self._all(trafficreplay.API_VERSION, trafficreplay.KIND, "")
-            self._patches = in_force([hold(obj) for obj in there])
+            self._patches = in_force([hold(obj) for obj in there], consented)
         return self._patches
 
     def _all(self, api_version: str, kind: str, namespace: str) -> list[Object]:

@@ -10,13 +10,13 @@ from speedscale_controller.bundle import Bundle
 from speedscale_controller.certificates.names import STATE
 from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.reconciling import Watched
-from speedscale_controller.replay import WorkloadPatch, in_force
+from speedscale_controller.replay import ALLOW_FROM, WorkloadPatch, consents, in_force
 from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Ref, Store
 
 from .assembly import assemble
 from .cluster import observe
-from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces
+from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, Labelled, namespaces
 
 P = TypeVar("P")
 Place = tuple[str, str, str]
@@ -48,6 +48,7 @@ class Memory:
         self._in_force: Mapping[Place, WorkloadPatch] = {}
         self._told: tuple[Callable[[frozenset[Place]], None], ...] = ()
         self._holds.add_handler(lambda key, old, new: self._replays_changed())
+        self._namespaces.add_handler(lambda key, old, new: self._replays_changed() if _consent(old, new) else None)
 
     def on_replays(self, call: Callable[[frozenset[Place]], None]) -> None:
         """Have `call(places)` called, in some thread, with the workloads for which a replay's patch changed."""
@@ -101,13 +102,24 @@ class Memory:
     def _in(self, store: Store[Any], namespace: str) -> tuple[Any, ...]:
         return tuple(found for kept in store.by("namespace", namespace) for found in kept.found)
 
+    def _consents(self, home: str, namespace: str) -> bool:
+        known = self._namespaces.get(("", namespace))
+        return consents(home, namespace, self._settings().namespace, dict(known.annotations) if known else {})
+
     def _replays_changed(self) -> None:
         before = self._in_force
-        now = {_place(ref): patch for ref, patch in in_force(self._holds.values()).items()}
+        found = in_force(self._holds.values(), self._consents)
+        now = {_place(ref): patch for ref, patch in found.items()}
         self._in_force = now
         changed = frozenset(place for place in {*before, *now} if before.get(place) != now.get(place))
         for call in self._told if changed else ():
             call(changed)
+
+
+def _consent(old: Labelled | None, new: Labelled | None) -> bool:
+    """Say whether a namespace's word on replays of other namespaces may be another."""
+    before, after = (dict(one.annotations).get(ALLOW_FROM) if one else None for one in (old, new))
+    return before != after
 
 
 def _place(ref: Ref) -> Place:

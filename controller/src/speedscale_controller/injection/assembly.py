@@ -14,7 +14,7 @@ from typing import Any
 
 from speedscale_schemas.annotations import Parsed
 
-from . import environment, mesh, names, record, workload
+from . import environment, mesh, names, overlay, record, workload
 from .facts import Facts, ReplayPatch
 from .parts import Parts
 from .stripping import Stripped
@@ -27,6 +27,23 @@ _SCRAPE = "prometheus.io/"
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """What the parts go into: the workload without us, with a replay's patch (`laid`)."""
+
+    object: dict[str, Any]
+    kind: str
+    laid: overlay.Overlay
+
+
+def base_of(stripped: Stripped, kind: str, facts: Facts) -> Base:
+    """Return what the parts go into."""
+    if facts.replay is None or not facts.replay.patch:
+        return Base(stripped.object, kind, overlay.Overlay())
+    made, laid = overlay.apply(stripped.object, kind, facts.replay.patch, stripped.laid)
+    return Base(made, kind, laid)
+
+
+@dataclass(frozen=True, slots=True)
 class Assembled:
     """The workload with everything in; `too_large` says that what we would have to remember does not fit."""
 
@@ -36,10 +53,10 @@ class Assembled:
 
 
 def assemble(
-    stripped: Stripped, kind: str, parsed: Parsed, facts: Facts, parts: Parts, meshes: mesh.Meshes, *, sidecar: bool
+    stripped: Stripped, base: Base, parsed: Parsed, facts: Facts, parts: Parts, meshes: mesh.Meshes, *, sidecar: bool
 ) -> Assembled:
-    """Return the workload with the parts; the stripped one is not changed."""
-    obj = workload.plain(stripped.object)
+    """Return the workload with the parts; neither the stripped one nor what the parts go into is changed."""
+    obj, kind = workload.plain(base.object), base.kind
     template = workload.template_of(obj, kind)
     warnings: list[str] = []
     if sidecar:
@@ -52,7 +69,7 @@ def assemble(
     if facts.replay:
         _replay(obj, template, facts.replay)
     _own(obj, facts, sidecar=sidecar)
-    too_large = _remember(stripped, obj, kind)
+    too_large = _remember(stripped, base, obj)
     return Assembled(obj, tuple(warnings), too_large)
 
 
@@ -181,19 +198,20 @@ def _own(obj: dict[str, Any], facts: Facts, *, sidecar: bool) -> None:
     _map(obj, "labels").update({names.SUT: "true", **({names.INJECTED: "true"} if sidecar else {})})
 
 
-def _remember(stripped: Stripped, obj: dict[str, Any], kind: str) -> str:
+def _remember(stripped: Stripped, base: Base, obj: dict[str, Any]) -> str:
     """Write the record into the template; put back our own elements as they stood where nothing about them changed."""
+    kind = base.kind
     template = workload.template_of(obj, kind)
-    before = workload.template_of(stripped.object, kind)
+    before = workload.template_of(base.object, kind)
     annotations = _map(template, "annotations")
     annotations[names.REVERT] = ""  # so that a map which is made for it is remembered
     ours = record.difference(before, template)
     ours = {path: entry for path, entry in ours.items() if not path.endswith(_REVERT_PATH)}
     mine = {}
     if template is not obj:
-        metas = ({"metadata": stripped.object.get("metadata")}, {"metadata": obj.get("metadata")})
+        metas = ({"metadata": base.object.get("metadata")}, {"metadata": obj.get("metadata")})
         mine = record.difference(*({k: v for k, v in m.items() if v is not None} for m in metas))
-    text = record.dumps(mine, ours)
+    text = record.dumps(mine, ours, base.laid.document() if base.laid else None)
     if len(text) > record.MAX_BYTES:
         return (
             f"{len(text):,} bytes would be needed to take everything out again exactly, {record.MAX_BYTES:,} are the"

@@ -172,7 +172,14 @@ def _target(case: _Case) -> _Target:
 
 def _with(case: _Case, *, sidecar: bool) -> _Target | gates.Refusal:
     facts, parsed = case.facts, case.asked.parsed
-    template = workload.template_of(case.stripped.object, case.kind)
+    base = assembly.base_of(case.stripped, case.kind, facts)
+    problem = workload.problem(base.object, case.kind) if base.laid else ""
+    if problem:
+        return (
+            Reason.REPLAY_PATCH,
+            f"sidecar.patch of TrafficReplay {facts.replay.name if facts.replay else ''}: {problem}",
+        )
+    template = workload.template_of(base.object, case.kind)
     spec = template["spec"]
     meshes = mesh.meshes(template, facts.namespace)
     native, refusal = gates.native(case.kind, spec, facts) if sidecar else (False, None)
@@ -182,7 +189,7 @@ def _with(case: _Case, *, sidecar: bool) -> _Target | gates.Refusal:
     fitted = resources.fit(parsed, facts.namespace, spec)
     plan = assembly.plan_of(parsed, facts, sidecar=sidecar)
     built = parts.build(
-        case.stripped.object,
+        base.object,
         parsed,
         facts,
         fitted.manifest(),
@@ -196,7 +203,7 @@ def _with(case: _Case, *, sidecar: bool) -> _Target | gates.Refusal:
         refusal = _room(case, fitted, spec)
     if refusal is not None:
         return refusal
-    made = assembly.assemble(case.stripped, case.kind, parsed, facts, built, meshes, sidecar=sidecar)
+    made = assembly.assemble(case.stripped, base, parsed, facts, built, meshes, sidecar=sidecar)
     if made.too_large:
         return Reason.TOO_LARGE, made.too_large
     hints = _hints(case, spec, native=native) if sidecar else ()

@@ -154,7 +154,7 @@ class ReplayPatch:
     `host_aliases` is host name → IP address (routing hostalias); `routes` host:port → host:port (routing nat). `trust`:
     the application must trust certificates of the namespace's CA, as the responder shows them. `annotations` stand over
     the workload's own of `sidecar.speedscale.com`, for settings of the replay. `env` is set on the application's
-    containers unless they set it themselves.
+    containers unless they set it themselves. `patch` is a strategic merge patch of the workload (`overlay`).
     """
 
     name: str
@@ -164,6 +164,7 @@ class ReplayPatch:
     trust: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    patch: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 `difference` compares the workload before and after; `revert` undoes what still holds our value and leaves what
 anybody changed since. Both know nothing of sidecars. The record stands on the pod template as annotation
 `operator.speedscale.com/revert`, JSON of two maps: `w` for paths from the workload, `t` for paths from its template.
+What a replay's patch changed stands beside them under `p` (`overlay`).
 
 A path is a JSON pointer (RFC 6901), but elements of lists that Kubernetes merges are named by their key
 (`/spec/containers/name=web/env/name=PORT`), because an index means another element after an edit. A second element of
@@ -78,13 +79,14 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Entries:
     return entries
 
 
-def dumps(workload: Entries, template: Entries) -> str:
-    """Return the annotation's text."""
-    return json.dumps({"w": workload, "t": template}, separators=(",", ":"), sort_keys=True)
+def dumps(workload: Entries, template: Entries, patch: Mapping[str, Any] | None = None) -> str:
+    """Return the annotation's text; `patch` is what `overlay` remembers."""
+    document = {"w": workload, "t": template, **({"p": patch} if patch else {})}
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
 
-def loads(text: object) -> tuple[Entries, Entries] | None:
-    """Return workload's and template's entries; None for a text that is no record."""
+def loads(text: object) -> tuple[Entries, Entries, object] | None:
+    """Return workload's and template's entries, and what `overlay` remembers; None for a text that is no record."""
     try:
         found = json.loads(text) if isinstance(text, str) and len(text) <= 4 * MAX_BYTES else None
     except (ValueError, RecursionError):
@@ -92,7 +94,7 @@ def loads(text: object) -> tuple[Entries, Entries] | None:
     if not isinstance(found, dict) or not {"w", "t"} <= found.keys():
         return None
     workload, template = found["w"], found["t"]
-    return (workload, template) if _entries(workload) and _entries(template) else None
+    return (workload, template, found.get("p")) if _entries(workload) and _entries(template) else None
 
 
 def _entries(value: object) -> bool:
@@ -188,6 +190,24 @@ def revert(obj: dict[str, Any], entries: Entries) -> None:
             continue
         value = _value(parent, tokens[-1])
         _undo(parent, tokens[-1], value, entries[path], key)
+
+
+def at(obj: Any, path: str) -> Any:
+    """Return what stands at a path; None where nothing, or null, does."""
+    tokens = path.split("/")[1:]
+    parent, _ = _parent(obj, tokens)
+    value = _ABSENT if parent is None else _value(parent, tokens[-1])
+    return None if value is _ABSENT else value
+
+
+def put_at(obj: Any, path: str, *value: Any, index: int | None = None) -> None:
+    """Put a value at a path, or take away what is there; a new element of a list becomes number `index`."""
+    tokens = path.split("/")[1:]
+    parent, _ = _parent(obj, tokens)
+    if isinstance(parent, list) and index is not None and value and _index(parent, tokens[-1]) < 0:
+        parent.insert(index, value[0])
+    elif parent is not None:
+        _put(parent, tokens[-1], value[0] if value else _ABSENT)
 
 
 def holds(obj: Mapping[str, Any], path: str, entry: list[Any]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import names, record, workload
+from . import names, overlay, record, workload
 
 # Tokens of JAVA_TOOL_OPTIONS that only we write: a trust store below our path, and the password behind it.
 _JAVA = re.compile(
@@ -27,7 +27,8 @@ class Stripped:
 
     `found`: something of ours was in it. `ours` are the record's entries of the template. `live` are our own elements
     as they stood, by their path in the template: a defaulted field, or an image that somebody else rewrote, is in them.
-    `given` is the whole workload as it stood, `text` the record's text where it could be read.
+    `given` is the whole workload as it stood, `text` the record's text where it could be read, `laid` what a replay's
+    patch had changed.
     """
 
     object: dict[str, Any]
@@ -36,6 +37,7 @@ class Stripped:
     live: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
+    laid: overlay.Overlay = field(default_factory=overlay.Overlay)
 
 
 def strip(given: Mapping[str, Any], kind: str) -> Stripped:
@@ -55,10 +57,11 @@ def strip(given: Mapping[str, Any], kind: str) -> Stripped:
     if entries is None:
         _by_name(obj, template)
         return Stripped(obj, True, {}, live, given)
-    mine, ours = entries
+    mine, ours, laid = entries[0], entries[1], overlay.read(entries[2])
     _java_texts(spec, undo)
     record.revert(template, undo)
     record.revert(obj, mine)
+    laid = overlay.undo(obj, kind, laid)
     if workload.problem(obj, kind):
         # a record that somebody wrote by hand; names are safe
         obj = workload.plain(given)
@@ -67,7 +70,7 @@ def strip(given: Mapping[str, Any], kind: str) -> Stripped:
         _own_elements(template["spec"])
         _by_name(obj, template)
         return Stripped(obj, True, {}, live, given)
-    return Stripped(obj, True, ours, live, given, str(text))
+    return Stripped(obj, True, ours, live, given, str(text), laid)
 
 
 def _live(spec: Mapping[str, Any]) -> Any:

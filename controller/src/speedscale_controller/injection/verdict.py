@@ -38,6 +38,7 @@ class Reason(StrEnum):
     UNKNOWN_KIND = "unknown_kind"
     MALFORMED = "malformed"
     WORKLOAD_REF = "workload_ref"
+    REPLAY_PATCH = "replay_patch"
 
 
 @dataclass(frozen=True, slots=True)

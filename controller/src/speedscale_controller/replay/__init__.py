@@ -4,6 +4,7 @@ Called by the reconciler (`replays`), which gathers and acts; `hold`, `in_force`
 admission, healing and identity. No I/O, no clock, no randomness.
 """
 
+from .consent import ALLOW_FROM, consents
 from .decision import Decision, Limits, Observed, Phase
 from .holding import Hold, hold, in_force, namespaces_in_use
 from .machine import decide
@@ -12,6 +13,7 @@ from .model import Replay
 from .plan import Plan, plan
 
 __all__ = [
+    "ALLOW_FROM",
     "Decision",
     "Hold",
     "Limits",
@@ -21,6 +23,7 @@ __all__ = [
     "Plan",
     "Replay",
     "WorkloadPatch",
+    "consents",
     "decide",
     "hold",
     "in_force",

@@ -6,7 +6,7 @@ ended and keeps everything (`cleanup: none`) gives way to the next. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from .model import Replay
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What is kept of a TrafficReplay in memory where workloads are patched: a value."""
+    """What is kept of a TrafficReplay in memory where workloads are patched: a value. `home` is its namespace."""
 
+    home: str
     rank: tuple[bool, bool, str, str]
     patches: tuple[tuple[Ref, WorkloadPatch], ...]
     namespaces: frozenset[str]
@@ -33,15 +34,16 @@ def hold(obj: Mapping[str, Any]) -> Hold:
     replay = Replay.read(obj)
     there = () if replay.memory.released else tuple(replay.memory.patches.items())
     patches = tuple((ref, patch) for ref, patch in there if ref in replay.targets)
-    return Hold((replay.status.concluded, *replay.rank), patches, namespaces_in_use(obj))
+    return Hold(replay.namespace, (replay.status.concluded, *replay.rank), patches, namespaces_in_use(obj))
 
 
-def in_force(holds: Iterable[Hold]) -> dict[Ref, WorkloadPatch]:
-    """Return what is done to each workload now."""
+def in_force(holds: Iterable[Hold], consents: Callable[[str, str], bool]) -> dict[Ref, WorkloadPatch]:
+    """Return what is done to each workload now; `consents(home, namespace)` is `consent.consents` there."""
     made: dict[Ref, WorkloadPatch] = {}
     for one in sorted(holds, key=lambda h: h.rank):
         for ref, patch in one.patches:
-            made.setdefault(ref, patch)
+            if consents(one.home, ref.namespace):
+                made.setdefault(ref, patch)
     return made
 
 

@@ -15,12 +15,15 @@ from typing import Any
 
 from speedscale_kube import Ref
 
+from .sidecar_patch import sound
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadPatch:
     """What a running replay does to a workload; the fields of `injection.ReplayPatch` (`ReplayPatch(**p.arguments())`).
 
-    `host_aliases` is host name → IP address, `routes` host:port → host:port, `annotations` settings of the sidecar.
+    `host_aliases` is host name → IP address, `routes` host:port → host:port, `annotations` settings of the sidecar,
+    `patch` the strategic merge patch of `sidecar.patch`.
     """
 
     name: str
@@ -30,6 +33,7 @@ class WorkloadPatch:
     trust: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    patch: Mapping[str, Any] = field(default_factory=dict)
 
     def arguments(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -51,6 +55,7 @@ class WorkloadPatch:
             trust=doc.get("trust") is True,
             annotations=texts("annotations"),
             env=texts("env"),
+            patch=doc["patch"] if sound(doc.get("patch")) else {},
         )
 
 

@@ -7,7 +7,7 @@ wrong with it is in `problems`, and ends the replay with that reason.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from speedscale_kube import Ref
@@ -15,7 +15,7 @@ from speedscale_schemas.annotations import SIDECAR
 from speedscale_schemas.annotations.values import duration_s
 from speedscale_schemas.asking.workloads import TARGETS
 
-from . import names
+from . import names, sidecar_patch
 from .memory import Memory
 from .status import Status
 
@@ -28,7 +28,8 @@ MODES: Final = ("full-replay", "responder-only", "generator-only")
 class Workload:
     """One workload or address that takes part. `ref` or `uri`; `path` is where the CR names it.
 
-    `annotations` are settings of `sidecar.speedscale.com` that the replay asks for, over the workload's own.
+    `annotations` are settings of `sidecar.speedscale.com` that the replay asks for, over the workload's own. `patch` is
+    a strategic merge patch of it.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Workload:
     mocks: tuple[str, ...]
     routing: str
     annotations: Mapping[str, str]
+    patch: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return str(self.ref) if self.ref else self.uri
@@ -137,9 +139,9 @@ def _map(value: object) -> Mapping[str, Any]:
 
 
 def _missing(spec: Mapping[str, Any]) -> Iterator[str]:
-    for field in ("snapshotID", "testConfigID"):
-        if not spec.get(field):
-            yield f"spec.{field}: is missing; name the {'snapshot' if field == 'snapshotID' else 'test config'}"
+    for name in ("snapshotID", "testConfigID"):
+        if not spec.get(name):
+            yield f"spec.{name}: is missing; name the {'snapshot' if name == 'snapshotID' else 'test config'}"
 
 
 def _seconds(spec: Mapping[str, Any], field: str, problems: list[str]) -> float | None:
@@ -160,6 +162,7 @@ def _seconds(spec: Mapping[str, Any], field: str, problems: list[str]) -> float 
 def _workloads(spec: Mapping[str, Any], namespace: str, notes: list[str], problems: list[str]) -> Iterator[Workload]:
     """Yield the workloads; the deprecated `workloadRef` is one that gets every test and every mock."""
     shared = _sidecar(_map(spec.get("sidecar")), "spec.sidecar", notes)
+    patch = _patch(_map(spec.get("sidecar")), "spec.sidecar", problems)
     if spec.get("proxyMode"):
         notes.append("spec.proxyMode is deprecated: annotate the workload with sidecar.speedscale.com/proxy-type")
         shared = {f"{SIDECAR}/proxy-type": str(spec["proxyMode"]), **shared}
@@ -170,11 +173,12 @@ def _workloads(spec: Mapping[str, Any], namespace: str, notes: list[str], proble
         else:
             path = "spec.workloadRef"
             ref = _ref(_map(spec["workloadRef"]), namespace, path, problems)
-            yield Workload(path, ref, "", ("*",), ("*",), "hostalias", shared)
+            yield Workload(path, ref, "", ("*",), ("*",), "hostalias", shared, patch)
     for index, item in enumerate(items):
         path = f"spec.workloads[{index}]"
         ref = _ref(_map(item["ref"]), namespace, f"{path}.ref", problems) if item.get("ref") else None
         own = _sidecar(_map(item.get("sidecar")), f"{path}.sidecar", notes)
+        own_patch = _patch(_map(item.get("sidecar")), f"{path}.sidecar", problems)
         yield Workload(
             path,
             ref,
@@ -183,6 +187,7 @@ def _workloads(spec: Mapping[str, Any], namespace: str, notes: list[str], proble
             _keys(item, "mocks", ("outTrafficKeys",)),
             "nat" if item.get("routing") == "nat" else "hostalias",
             {**shared, **own},
+            own_patch or patch,
         )
 
 
@@ -212,9 +217,9 @@ def _ref(ref: Mapping[str, Any], namespace: str, path: str, problems: list[str])
 
 def _sidecar(sidecar: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, str]:
     """Return the annotations that a `sidecar` field means."""
-    if not sidecar:
+    if not set(sidecar) - {"patch"}:
         return {}
-    notes.append(f"{path} is deprecated: annotate the workload")
+    notes.append(f"{path} is deprecated, but for its patch: annotate the workload")
     made: dict[str, str] = {}
     if isinstance(sidecar.get("inject"), bool):
         made[f"{SIDECAR}/inject"] = "true" if sidecar["inject"] else "false"
@@ -223,9 +228,16 @@ def _sidecar(sidecar: Mapping[str, Any], path: str, notes: list[str]) -> dict[st
         made[f"{SIDECAR}/tls-out"] = "true"
     for side in ("in", "mutual"):
         pair = _map(tls.get(side))
-        for field in ("secret", "private", "public"):
-            if pair.get("secret") and pair.get(field):
-                made[f"{SIDECAR}/tls-{side}-{field}"] = str(pair[field])
-    if sidecar.get("patch"):
-        notes.append(f"{path}.patch is not applied: change the workload itself, or annotate it")
+        for part in ("secret", "private", "public"):
+            if pair.get("secret") and pair.get(part):
+                made[f"{SIDECAR}/tls-{side}-{part}"] = str(pair[part])
     return made
+
+
+def _patch(sidecar: Mapping[str, Any], path: str, problems: list[str]) -> dict[str, Any]:
+    """Return the patch of a `sidecar` field."""
+    if not sidecar.get("patch"):
+        return {}
+    found, wrong = sidecar_patch.read(str(sidecar["patch"]), f"{path}.patch")
+    problems += wrong
+    return found

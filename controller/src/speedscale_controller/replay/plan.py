@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from speedscale_kube import Ref
 from speedscale_schemas.wording import nearest
 
-from . import addresses, matching, routing
+from . import addresses, consent, matching, routing
 from .matching import ALL
 from .model import MODES, Cleanup, Mode, Replay, Workload
 from .routing import Route
@@ -35,12 +35,16 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What of the cluster a plan depends on. `workloads` are live objects by name, None where there is none."""
+    """What of the cluster a plan depends on.
+
+    `workloads` are live objects by name, None where there is none; `closed` the namespaces that do not consent.
+    """
 
     workloads: Mapping[Ref, Mapping[str, Any] | None]
     services: Mapping[str, tuple[Mapping[str, Any], ...]]
     watched: tuple[str, ...] = ()
     secret_access: tuple[str, ...] = ()
+    closed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,8 @@ def _places(replay: Replay, around: Surroundings) -> Iterable[str]:
         if around.watched and ref.namespace not in around.watched:
             here = ", ".join(around.watched)
             yield f"{workload.path}: the operator does not work in namespace {ref.namespace}, only in {here}"
+        elif ref.namespace in around.closed:
+            yield f"{workload.path}: {consent.refusal(replay.namespace, ref.namespace)}"
         elif around.workloads.get(ref) is None:
             near = nearest(ref.name, [r.name for r, o in around.workloads.items() if o is not None])
             hint = f"; did you mean {near[0]}?" if near else ""

@@ -191,7 +191,7 @@ class Replays:
             self._failed(turn, replay, trouble, told=not changed)
             return max(self._poll_s, min(LAST_S, self._poll_s * 2.0 ** min(replay.status.failures, 10)))
         self._hands.tell(turn, replace(decision.status, failures=0))
-        self._count(replay, decision.status, decision.phase)
+        self._count(turn, replay, decision.status, decision.phase)
         return decision.after_s if not turn.gone else None
 
     def _failed(self, turn: Turn, replay: Replay, trouble: str, *, told: bool) -> None:
@@ -221,9 +221,16 @@ class Replays:
             leave_s=min(LEAVE_S, analyse_s),
         )
 
-    def _count(self, replay: Replay, status: Status, phase: Phase) -> None:
+    def _count(self, turn: Turn, replay: Replay, status: Status, phase: Phase) -> None:
+        """Log and count how far a replay is; each state that it reaches is an Event, its end has one of its own."""
         metrics = self._context.metrics
         before, after = replay.status.get(Type.RUNNING), status.get(Type.RUNNING)
+        if (
+            after is not None
+            and not (status.concluded or turn.gone)
+            and (before is None or before.reason != after.reason)
+        ):
+            self._context.recorder.event(turn.obj, "Normal", after.reason, after.message)
         if before is not None and after is not None and before.reason != after.reason:
             _log.info("replay_phase", replay=str(replay), phase=after.reason, before=before.reason)
         ready = status.get(Type.READY)

@@ -15,7 +15,7 @@ from typing import Any
 from speedscale_controller.bundle import Bundle
 from speedscale_controller.injection import Leave, Skip
 from speedscale_controller.injection import decide as injected
-from speedscale_controller.replay import Memory, Replay, WorkloadPatch, routing
+from speedscale_controller.replay import Memory, Replay, WorkloadPatch, consents, routing
 from speedscale_controller.replay import names as names_
 from speedscale_controller.replay.decision import Analysis, Job, Observed, Target
 from speedscale_controller.replay.holding import is_wanted, waits_for
@@ -179,9 +179,18 @@ class Eyes:
             services={space: tuple(self._client.list("v1", "Service", space)) for space in sorted(spaces)},
             watched=settings.namespaces,
             secret_access=settings.secret_access,
+            closed=frozenset(space for space in spaces if not self._consents(replay, space, settings)),
         )
         made, problems = plan(replay, index, config, around)
         return made, found, problems
+
+    def _consents(self, replay: Replay, namespace: str, settings: Settings) -> bool:
+        """Say whether a namespace lets this replay change its workloads; asked of it only where it is another."""
+        if replay.namespace in (namespace, settings.namespace):
+            return True
+        found = self._client.find(Ref("v1", "Namespace", "", namespace))
+        marks = ((found or {}).get("metadata") or {}).get("annotations") or {}
+        return consents(replay.namespace, namespace, settings.namespace, marks)
 
     def _config(self, replay: Replay, settings: Settings, backend: Backend | None, now: datetime) -> Mapping[str, Any]:
         """Return the test config; one of the backend is remembered for a while, as snapshots are."""
@@ -377,6 +386,7 @@ def _patches(
             routes=routing.nat(routes, addresses) if nat else {},
             trust=any(route.tls for route in routes),
             annotations=dict(part.workload.annotations),
+            patch=part.workload.patch,
         )
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -159,6 +160,24 @@ REPLAY = ReplayPatch(
     trust=True,
     env={"PORT": "1", "MOCKED": "yes"},
 )
+PATCH: dict[str, Any] = {
+    "metadata": {"labels": {"x~y": "patched", "team/name": None}, "annotations": {"app": "patched"}},
+    "spec": {
+        "template": {
+            "metadata": {"annotations": {"prometheus.io/scrape": "true"}},
+            "spec": {
+                "containers": [
+                    {"name": "a", "env": [{"name": "PORT", "$patch": "delete"}, {"name": "x/y~z", "value": "1"}]},
+                    {"name": "worker", "ports": [{"containerPort": 9090}], "volumeMounts": None},
+                    {"name": "stub", "image": "stub:1"},
+                ],
+                "initContainers": [{"name": "b", "$patch": "delete"}],
+                "hostAliases": [{"ip": "10.0.0.9", "hostnames": ["patched"]}],
+                "volumes": [{"name": "data", "emptyDir": {"medium": "Memory"}}],
+            },
+        }
+    },
+}
 
 
 def canonical(value: Any) -> str:
@@ -197,11 +216,12 @@ def quiet(obj: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-@pytest.fixture(scope="module", params=["capture", "replay", "old cluster"])
+@pytest.fixture(scope="module", params=["capture", "replay", "patched replay", "old cluster"])
 def known(request: pytest.FixtureRequest, facts_of: Any) -> Facts:
     found: Facts = {
         "capture": facts_of(pull_secrets=("registry", "a")),
         "replay": facts_of(replay=REPLAY),
+        "patched replay": facts_of(replay=replace(REPLAY, patch=PATCH)),
         "old cluster": facts_of(version=(1, 27), labels={"istio-injection": "enabled"}),
     }[request.param]
     return found

@@ -52,7 +52,7 @@ def env(**variables: str) -> dict[str, Any]:
 def test_what_is_written_down(before: Any, after: Any, entries: Any) -> None:
     assert difference(before, after) == entries
     assert undone(before, after) == before
-    assert loads(dumps({}, entries)) == ({}, entries)
+    assert loads(dumps({}, entries)) == ({}, entries, None)
 
 
 def test_an_edited_value_stays() -> None:

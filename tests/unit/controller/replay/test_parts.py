@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedscale_controller.replay import (
+    ALLOW_FROM,
     Replay,
     addresses,
+    consents,
     hold,
     in_force,
     matching,
@@ -88,7 +90,6 @@ def test_deprecated_keys_and_sidecars_are_folded_in_and_told() -> None:
         "sidecar.speedscale.com/tls-in-secret": "tls",
         "sidecar.speedscale.com/tls-in-public": "c",
     }
-    assert any("patch is not applied" in note for note in made.notes)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("10m", 600), ("1h30m", 5400), ("0", 0), ("0s", 0), (None, None)])
@@ -395,10 +396,43 @@ def test_what_is_in_force() -> None:
         "conditions": [{"type": "Ready", "status": "True", "reason": "TestFailed", "message": "m"}]
     }
     old, new = hold(noted("a", {CHECKOUT: mine}, status=ended)), hold(noted("b", {CHECKOUT: theirs}))
-    assert in_force([old, new]) == in_force([new, old]) == {CHECKOUT: theirs}
-    assert in_force([old]) == {CHECKOUT: mine}
+    every = lambda home, namespace: True  # noqa: E731
+    assert in_force([old, new], every) == in_force([new, old], every) == {CHECKOUT: theirs}
+    assert in_force([old], every) == {CHECKOUT: mine}
     elsewhere = Ref("apps/v1", "Deployment", "kube-system", "dns")
-    assert in_force([hold(noted("a", {elsewhere: mine}))]) == {}, "a note of what the replay does not name"
+    assert in_force([hold(noted("a", {elsewhere: mine}))], every) == {}, "a note of what the replay does not name"
+    asked: list[tuple[str, str]] = []
+
+    def nobody(home: str, namespace: str) -> bool:
+        asked.append((home, namespace))
+        return False
+
+    assert in_force([old], nobody) == {}
+    assert asked == [("shop", "shop")], "a note of what its namespace does not consent to"
+
+
+@pytest.mark.parametrize(
+    ("home", "target", "word", "expected"),
+    [
+        ("shop", "shop", None, True),
+        ("speedscale", "shop", None, True),
+        ("ci", "shop", None, False),
+        ("ci", "shop", "", False),
+        ("ci", "shop", "dev, ci", True),
+        ("ci", "shop", "dev,ci2", False),
+        ("ci", "shop", "*", True),
+        ("", "shop", ",", False),
+    ],
+)
+def test_another_namespace_has_to_consent(home: str, target: str, word: str | None, expected: bool) -> None:
+    assert consents(home, target, "speedscale", {} if word is None else {ALLOW_FROM: word}) is expected
+
+
+def test_a_plan_without_consent_says_whose() -> None:
+    spec = {"workloads": [{"ref": {"name": "checkout", "namespace": "other"}, "tests": ["*"]}]}
+    _, problems = planned(spec, closed=frozenset({"other"}))
+    assert "spec.workloads[0]: namespace other does not allow replays from shop" in problems[0]
+    assert "kubectl annotate namespace other replay.speedscale.com/allow-from=shop" in problems[0]
 
 
 def test_namespaces_in_use() -> None:
