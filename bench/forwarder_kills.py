@@ -1,6 +1,6 @@
 """The forwarder killed under load, again and again: what was acknowledged is counted at every exporter.
 
-    python -m bench.forwarder_kills [--kills 200] [--exporters jsonl,parquet,otlp,s3] [--seconds 600]
+    python -m bench.forwarder_kills [--kills 200] [--exporters jsonl,parquet,otlp,s3] [--seconds 600] [--dlp] [--clock]
 
 Senders post batches one after the other, each until it is acknowledged, as a sidecar does; the process is killed with
 SIGKILL at random moments, also while it starts, and started again. With `--clock` its wall clock jumps back and forth
@@ -249,7 +249,9 @@ def _entry(name: str, server: servers.Server) -> dict[str, Any]:
     return {"type": "kafka", "brokers": [f"127.0.0.1:{server.port}"], "topic": servers.TOPIC}
 
 
-def run(kills: int, names: list[str], seconds: float, clock: bool = False) -> tuple[Account, dict[str, Tally]]:
+def run(
+    kills: int, names: list[str], seconds: float, *, clock: bool = False, redact: bool = False
+) -> tuple[Account, dict[str, Tally]]:
     """Do it all in a folder of its own; return the accounts."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         root = Path(folder)
@@ -263,6 +265,7 @@ def run(kills: int, names: list[str], seconds: float, clock: bool = False) -> tu
                 "SPEEDSCALE_HOME": str(root / "home"),
                 "SPOOL_SEGMENT_BYTES": "262144",
                 "DRAIN_TIMEOUT_S": "300",
+                "WITH_DLP": "true" if redact else "false",
                 "EXPORTERS": json.dumps(entries),
                 **servers.KEYS,
             },
@@ -294,11 +297,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--exporters", default="jsonl,parquet,otlp,grpc,s3,firehose,kafka")
     parser.add_argument("--seconds", type=float, default=1800, help="end earlier, with the kills done by then")
     parser.add_argument("--clock", action="store_true", help="the wall clock jumps between kills (libfaketime)")
+    parser.add_argument("--dlp", action="store_true", help="redact as well; compiling rules makes each start slower")
     args = parser.parse_args(arguments)
     if args.clock and not Path(FAKETIME).exists():
         print("--clock needs libfaketime: apt-get install faketime", file=sys.stderr)
         return 2
-    account, tallies = run(args.kills, args.exporters.split(","), args.seconds, args.clock)
+    account, tallies = run(args.kills, args.exporters.split(","), args.seconds, clock=args.clock, redact=args.dlp)
     print(f"killed {account.kills} times; acknowledged {len(account.acknowledged):,} pairs; ", end="")
     print(f"peak memory {account.peak_kb / 1024:.0f} MB; attempts refused {sum(account.refused.values()):,}")
     print(f"{'exporter':<12} {'delivered':>10} {'duplicated':>11} {'lost':>6} {'unknown':>8}")

@@ -154,6 +154,33 @@ def test_when_no_exporter_keeps_up_the_spool_fills_and_nothing_acknowledged_goes
     assert set(recorded(out)) >= {f"/orders/{n}" for n in range(sequence)}
 
 
+def test_traffic_that_is_too_old_is_deleted_and_counted_also_when_nothing_comes(
+    forwarder: Callable, batch: Callable
+) -> None:
+    f = forwarder(
+        EXPORTERS=json.dumps({"away": {"otel_endpoint": "http://127.0.0.1:9"}}), WITH_DLP="false", SPOOL_MAX_AGE_S="1"
+    )
+    assert f.post(batch(1, 2, 3), 1).status_code == 200
+    f.until(lambda: '"event": "spool_expired"' in f.log.read_text())
+    assert not [p for p in f.root.rglob("*.spool") if b"/orders/1" in p.read_bytes()]
+    assert f.status()["exporters"]["away"]["lagBytes"] < 1000
+    assert f.post(batch(1), 1).json() == {"sequence": 1, "duplicate": True}  # it had been acknowledged
+
+
+@pytest.mark.parametrize("policy", ["each", "none"])
+def test_whatever_the_policy_of_fsync_a_killed_process_loses_nothing(
+    forwarder: Callable, batch: Callable, tmp_path: Path, policy: str
+) -> None:
+    out = tmp_path / "out"
+    f = forwarder(EXPORTERS=exporters(out), WITH_DLP="false", SPOOL_FSYNC=policy)
+    for sequence in range(20):
+        assert f.post(batch(sequence), sequence).status_code == 200
+    f.kill()
+    f.start()
+    f.end()
+    assert set(recorded(out)) == {f"/orders/{n}" for n in range(20)}
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
