@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from speedscale_runtime import home as homes
-from speedscale_runtime import interchange, rules, signatures
+from speedscale_runtime import interchange, signatures
+from speedscale_runtime.cli import documents
 from speedscale_runtime.cli.output import Progress, add_output_flag, emit, fail
 from speedscale_runtime.rrpair import recording
 from speedscale_schemas.errors import ConfigError
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     count = 0
     progress = Progress("importing")
     try:
-        redactor = None if args.dlp_config == "none" else rules.redactor(args.dlp_config, homes.folder(), files=True)
+        redactor = None if args.dlp_config == "none" else documents.redactor(args.dlp_config)
         with recording.Writer(Path(args.out), args.out_format) as writer:
             for file, beside in _files(form, path):
                 found = interchange.load(

@@ -34,6 +34,7 @@ _COOKIES = {"http_req_cookie": ("req", "cookie"), "http_res_cookie": ("res", "se
 
 
 class _Chain(NamedTuple):
+    why: str
     matches: Predicate
     kind: str
     config: Mapping[str, Any]
@@ -57,6 +58,7 @@ class Chains:
                 [f"dlp rule {rule.id!r}: transforms: chains need filter rules, which this caller has not"]
             )
         self._engine = engine
+        self._why = ""  # of the chain that runs
         self._names = _listed(rule)
         self._chains = [_compiled(rule.id, i, c, compile_filter) for i, c in enumerate(rule.chains) if compile_filter]
 
@@ -81,6 +83,7 @@ class Chains:
         )
 
     def _run(self, chain: _Chain, target: _Target, notes: list[Note]) -> None:
+        self._why = chain.why
         if chain.kind in _BODIES:
             self._body(chain, target, _BODIES[chain.kind], notes)
         elif chain.kind == "json_path":
@@ -108,11 +111,13 @@ class Chains:
         headers = ((target.doc["http"].get(side) or {}).get("headers")) or {}
         codings = [c for c in body.codings(headers) if c not in ("", "identity")]
         plain = raw
-        for coding in reversed(codings):
-            try:
+        try:
+            for coding in reversed(codings):
                 plain = compression.decompress(coding, plain)
-            except compression.Unreadable:
+        except compression.Unreadable:
+            if compression.magic(raw):
                 return  # the redaction of bodies, which comes next, fails closed
+            plain, codings = raw, []  # a recorder has undone the coding and left its name
         new = self._text(plain, chain, notes, place)
         if new is not plain:
             for coding in codings:
@@ -180,7 +185,7 @@ class Chains:
         if value is None or value == "":
             return value
         if isinstance(value, bool):
-            notes.append(Note(place, UNRECOGNIZED, 5 - value, "null", "dlp_field", "named by a chain"))
+            notes.append(Note(place, UNRECOGNIZED, 5 - value, "null", "dlp_field", self._why))
             return None
         text = (value if isinstance(value, str) else orjson.dumps(value).decode("ascii")).encode(
             "utf-8", "surrogatepass"
@@ -191,12 +196,12 @@ class Chains:
             if tokens.is_number(text):
                 return value
             new = tokens.number(kind, text)
-            notes.append(Note(place, kind, len(text), new.decode("ascii"), "dlp_field", "named by a chain"))
+            notes.append(Note(place, kind, len(text), new.decode("ascii"), "dlp_field", self._why))
             return orjson.loads(new)
         if TOKEN.fullmatch(text.strip()):
             return value
         token = tokens.token(kind, text).decode("utf-8", "replace")
-        notes.append(Note(place, kind, len(text), token, "dlp_field", "named by a chain", text))
+        notes.append(Note(place, kind, len(text), token, "dlp_field", self._why, text))
         return token
 
     def _kind(self, text: bytes, key: str) -> str:
@@ -291,7 +296,8 @@ def _compiled(rule: str, i: int, chain: Mapping[str, Any], compile_filter: Compi
         raise ConfigError([f"dlp rule {rule!r}: transforms[{i}].filters: {p}" for p in error.problems]) from error
     extractor = chain["extractor"]
     steps = tuple((str(t["type"]), t.get("config", {})) for t in chain["transforms"])
-    return _Chain(matches, str(extractor["type"]), extractor.get("config", {}), steps)
+    why = f"named by the chain {chain.get('id') or f'transforms[{i}]'!r}"
+    return _Chain(why, matches, str(extractor["type"]), extractor.get("config", {}), steps)
 
 
 def _listed(rule: RuleSet) -> KeyNames:

@@ -1,17 +1,31 @@
-"""Why each candidate in a text was taken or left: for people, not for the hot path.
+"""Why each candidate in a text, or in a pair, was taken or left: for people, not for the hot path.
 
-Called by `speedctl dlp explain`. Runs every detector's grammar without the prefilter, also on what the text decodes
-to one layer deep, and the rules for names; the engine's own result stands beside it.
+Called by `speedctl dlp explain`. What was taken comes from the redaction itself. What was left is found by running
+every detector's grammar without the prefilter, also on what a text decodes to one layer deep, and the rules for names.
+Invariant: no value is in what is returned: place, length, detector and reason only.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from speedscale_runtime.rrpair.model import RRPair
+from speedscale_runtime.rrpair.unpacking import unpack
 
 from .detectors import Detector
 from .engine import Engine
+from .fields import Field, fields, pattern, place
 from .traverse import entities, escapes, percent, runs
+
+if TYPE_CHECKING:
+    from .findings import Finding
+    from .redactor import Redactor
+
+LEFT_MAX = 1_000
+_KEPT = "not at this place: the rule limits the detector to others, or the name says that it is something else"
 
 _PAIR = re.compile(rb"([A-Za-z_][A-Za-z0-9_.\-]{0,63})[\"']?\s{0,3}[:=]\s{0,3}[\"']?([^\s\"'&,;<>{}\[\]]{1,256})")
 
@@ -27,6 +41,62 @@ class Candidate:
     kind: str
     taken: bool
     why: str
+
+
+class Left(NamedTuple):
+    """A candidate of a pair that the rule let through: where, what it could have been, and why it is none."""
+
+    place: str
+    kind: str
+    detector: str
+    length: int
+    why: str
+
+
+class Explained(NamedTuple):
+    """The decisions over one pair; `more` counts candidates beyond `LEFT_MAX`, which are not listed."""
+
+    rule: str
+    taken: tuple[Finding, ...]
+    left: tuple[Left, ...]
+    more: int
+
+
+def explain_pair(redactor: Redactor, pair: RRPair) -> Explained:
+    """Return why each candidate of a pair is taken or left; the pair is not changed."""
+    outcome = redactor.redact_pair(pair)
+    before = pair.copy()
+    unpack(before)
+    kept: set[tuple[object, ...]] | None = None
+    if outcome.modified:
+        after = outcome.pair.copy()
+        unpack(after)
+        kept = {(f.part, f.path, str(f.value)) for f in fields(after)}
+    left: dict[Left, None] = {}
+    more = 0
+    for field in fields(before):
+        if kept is not None and (field.part, field.path, str(field.value)) not in kept:
+            continue
+        for found in _left(redactor.engine, field):
+            if len(left) < LEFT_MAX:
+                left[found] = None
+            elif found not in left:
+                more += 1
+    return Explained(redactor.rule_id, outcome.findings, tuple(left), more)
+
+
+def _left(engine: Engine, field: Field) -> Iterator[Left]:
+    value = field.value
+    if value is None or isinstance(value, bool):
+        return
+    raw = (value if isinstance(value, str) else repr(value)).encode("utf-8", "surrogatepass")
+    where = place(field.part, field.form, pattern(field.path))
+    rule = engine.names.rule(field.name.encode("utf-8", "surrogatepass")) if field.name else None
+    if rule is not None and raw.strip() and b"REDACTED-" not in raw:
+        why = "a bare name counts only beside other marks of a person" if rule.person else "no value of that kind"
+        yield Left(where, rule.kind, rule.name, len(raw), why)
+    for c in explain(engine, raw):
+        yield Left(where, c.kind, c.detector, c.end - c.start, _KEPT if c.taken else c.why)
 
 
 def explain(engine: Engine, data: bytes) -> list[Candidate]:

@@ -3,7 +3,7 @@
 The one place that knows its default and how a name becomes a document.
 """
 
-from .documents import Found, find, stored_path
+from .documents import Found, find, read, stored_path
 from .location import folder
 
-__all__ = ["Found", "find", "folder", "stored_path"]
+__all__ = ["Found", "find", "folder", "read", "stored_path"]

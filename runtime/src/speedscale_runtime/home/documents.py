@@ -40,19 +40,20 @@ def find(kind: str, reference: str, home: Path, *, files: bool = False) -> Found
 
     label = kind.replace("-", " ")
     if files and (reference.endswith(".json") or "/" in reference or Path(reference).is_file()):
-        return _read(Path(reference), label)
+        return read(Path(reference), label)
     if not _NAME.fullmatch(reference):
         raise ConfigError([f"{label} {reference!r}: expected a name of letters, digits, '.', '_' and '-'"])
     path = stored_path(kind, reference, home)
     if path.exists():
-        return _read(path, label)
+        return read(path, label)
     try:
         return Found(builtins.document(kind, reference), f"{label} {reference!r}")
     except ConfigError as error:
         raise ConfigError([f"{error.problems[0]}; nor is there {path}"]) from error
 
 
-def _read(path: Path, label: str) -> Found:
+def read(path: Path, label: str) -> Found:
+    """Return the JSON object in a file; `label` names it in messages. ConfigError where there is none."""
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:

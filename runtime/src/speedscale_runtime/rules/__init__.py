@@ -6,8 +6,9 @@ DLP rules can use filters. Hyperscan and the detectors are loaded only when a ru
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speedscale_runtime import home as homes
 
@@ -29,8 +30,12 @@ def redactor(reference: str, home: Path, *, key_path: Path | None = None, files:
 
     The key comes from `key_path` (a file or a mounted Secret), else from `home`, where it is made when missing.
     """
+    return compiled(homes.find("dlp-rule", reference, home, files=files).document, home, key_path=key_path)
+
+
+def compiled(document: Mapping[str, Any], home: Path, *, key_path: Path | None = None) -> Redactor:
+    """Return a DLP rule's document compiled, chains and all; ConfigError when rule or key are wrong."""
     from speedscale_runtime import dlp, filters
 
-    document = homes.find("dlp-rule", reference, home, files=files).document
     keys = dlp.KeyRing.load(key_path) if key_path else dlp.KeyRing.load_or_create(home)
     return dlp.compile_rule(document, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)

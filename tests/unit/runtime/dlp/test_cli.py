@@ -38,7 +38,7 @@ def test_scan_counts_by_kind_and_place_and_shows_no_value(
     data = json.loads(text)
     assert data["pairs"] == 6
     assert data["kinds"]["EMAIL"] > 5
-    assert {"kind": "EMAIL", "place": "http.req.url", "count": 6} in data["places"]
+    assert {"kind": "EMAIL", "detector": "email", "place": "http.req.url", "count": 6} in data["places"]
     assert find_leaks(text.encode(), planted) == []
 
 
