@@ -16,16 +16,20 @@ from typing import Any, Final
 
 import structlog
 
+from speedscale_controller.injection.names import REVERT
+from speedscale_controller.injection.record import loads
+from speedscale_controller.injection.stripping import strip
 from speedscale_controller.reconciling import Context, Watched
 from speedscale_controller.replay import names
 from speedscale_kube import Key, Object, Ref, Result
-from speedscale_kube.errors import ConflictError, ExistsError
+from speedscale_kube.errors import ConflictError, ExistsError, ForbiddenError
 from speedscale_schemas.annotations import OPERATOR, REPLAY, parse
 from speedscale_schemas.asking.workloads import TARGETS
 from speedscale_schemas.errors import PermanentError
 
 STARTED: Final = "speedscale-replays-started"
 KEPT: Final = 20
+FORBIDDEN_S: Final = 60.0
 WORKLOADS_MAX: Final = 5_000
 TTL: Final = "24h"
 """How long such a TrafficReplay stays after its end; its report stays."""
@@ -66,7 +70,7 @@ def asked(obj: Object) -> Asked | None:
 
 def digest(obj: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
     """Return the hash of what makes a replay a new one: the workload itself, its annotations, its images."""
-    pod = (((obj.get("spec") or {}).get("template") or {}).get("spec")) or {}
+    pod = (((_own(obj).get("spec") or {}).get("template") or {}).get("spec")) or {}
     images = sorted(
         (str(c.get("name", "")), str(c.get("image", "")))
         for c in pod.get("containers") or ()
@@ -74,6 +78,15 @@ def digest(obj: Mapping[str, Any], annotations: Mapping[str, str]) -> str:
     )
     told = json.dumps([obj["metadata"]["uid"], sorted(annotations.items()), images], separators=(",", ":"))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _own(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a workload without what a replay's `sidecar.patch` changed: its images are no new ones."""
+    marks = (((obj.get("spec") or {}).get("template") or {}).get("metadata") or {}).get("annotations") or {}
+    patched = loads(marks.get(REVERT))
+    if patched is None or patched[2] is None:
+        return obj
+    return strip(obj, str(obj["kind"])).object
 
 
 WORKLOADS: tuple[Watched[Asked], ...] = tuple(
@@ -189,6 +202,9 @@ class Annotated:
             raise ConflictError(f"{ref} was made meanwhile") from error
 
     def _refused(self, key: tuple[str, str, str], error: PermanentError) -> None:
+        """Tell why no replay begins; one that only lacks a right is tried again."""
+        if isinstance(error, ForbiddenError):
+            self._context.queue("annotated").add_after(key, FORBIDDEN_S)
         kind, namespace, name = key
         obj = self._context.client.find(Ref(TARGETS[kind], kind, namespace, name))
         if obj is not None:

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from speedscale_controller.bundle import Bundle
+from speedscale_controller.injection import Facts, Inject, Installation, Namespace, ReplayPatch, decide
 from speedscale_controller.replay import Replay
 from speedscale_controller.replay.decision import Observed, WriteReport
 from speedscale_controller.replay.readiness import Pods
 from speedscale_controller.replays import annotated, configs, jobs, reports
 from speedscale_kube import Ref
+from speedscale_manifests.bundle import bundle
+from speedscale_manifests.values import from_mapping
 from speedscale_schemas import trafficreplay
 from speedscale_schemas.errors import ConfigError, PermanentError
 from speedscale_schemas.validation import check
@@ -128,6 +132,25 @@ def test_what_is_a_new_replay_and_what_is_not() -> None:
     other = workload(snapshot_id="s")
     other["metadata"]["uid"] = "v"
     assert len({digest(o) for o in (first, image, other, workload(snapshot_id="s", build_tag="v2"))}) == 4
+
+
+def test_what_a_replay_patches_is_no_new_replay() -> None:
+    """Another image and a container more, for the time of a replay; what the user changes meanwhile counts."""
+    obj = workload(snapshot_id="s")
+    containers = [{"name": "app", "image": "shop:patched"}, {"name": "stub", "image": "stub:1"}]
+    patch = {"spec": {"template": {"spec": {"containers": containers}}}}
+    facts = Facts(
+        template=Bundle.read(bundle(from_mapping({}))).sidecar,
+        installation=Installation(namespace="speedscale", instance_id="me"),
+        namespace=Namespace(name="shop"),
+        replay=ReplayPatch(name="yucca", report_id="r", patch=patch),
+    )
+    made = decide(obj, facts, operation="UPDATE")
+    assert isinstance(made, Inject)
+    assert [one["image"] for one in made.object["spec"]["template"]["spec"]["containers"]] == ["shop:patched", "stub:1"]
+    assert digest(made.object) == digest(obj)
+    made.object["spec"]["template"]["spec"]["containers"][0]["image"] = "shop:2"
+    assert digest(made.object) != digest(obj)
 
 
 def test_who_asks_for_nothing() -> None:
