@@ -1,4 +1,4 @@
-"""Does each fault test see the guard it is for? Take the guard out of a copy of the sources, run the test: it must fail.
+"""Does each fault test miss its guard? Take the guard out of a copy of the sources and run the test: it must fail.
 
     python scripts/guards.py [--list] [WORDS…]
 
