@@ -46,9 +46,7 @@ class Tier:
     together: bool = False  # the tests of a file share what is costly, so one worker runs them
     builds: tuple[str, ...] = ()  # programs of go_tools
     some: dict[str, str] = field(default_factory=dict)  # programs that some of its tests skip without
-    refused: Callable[[], str] = lambda: (
-        ""
-    )  # why the machine does not let it run, where it does not
+    refused: Callable[[], str] = lambda: ""  # why the machine does not let it run, where it does not
 
     @property
     def built(self) -> bool:
