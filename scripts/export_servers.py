@@ -20,7 +20,6 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +33,7 @@ START_S = 120.0
 BUCKET = "traffic"
 STREAM = "rrpairs"
 TOPIC = "rrpairs"
+_CLUSTER_ID = "c3BlZWRzY2FsZS10ZXN0cw"  # a UUID in base64, as the broker wants it
 KEYS = {"AWS_ACCESS_KEY_ID": "loopback", "AWS_SECRET_ACCESS_KEY": "loopback-secret", "AWS_REGION": "us-east-1"}
 
 
@@ -277,7 +277,7 @@ class Kafka(Server):
         java = ["java", "-Xmx256m", "-cp", f"{self.find(False)}/*"]
         if fresh:
             subprocess.run(
-                [*java, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)],
+                [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(config)],
                 check=True,
                 capture_output=True,
             )
@@ -285,7 +285,7 @@ class Kafka(Server):
 
     def messages(self) -> list[Any]:
         """Return all messages of the topic."""
-        return asyncio.run(self._consume())
+        return asyncio.run(asyncio.wait_for(self._consume(), START_S))
 
     def uuids(self) -> list[str]:
         return [str(json.loads(message.value)["uuid"]) for message in self.messages()]
@@ -304,12 +304,6 @@ class Kafka(Server):
             return found
         finally:
             await consumer.stop()
-
-
-def _cluster_id() -> str:
-    import base64
-
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _program(name: str, build: bool) -> Path:
