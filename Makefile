@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 TIERS ?= default
 
-.PHONY: help setup demo test lint gen gen-check lock tools bench clean
+.PHONY: help setup demo test lint gen gen-check lock tools bench bench-dlp clean
 .PHONY: synth
 .PHONY: cluster-tools cluster-up cluster-down cluster-demo
 .PHONY: images
@@ -58,6 +58,9 @@ images: setup ## build the images into OCI archives, no registry needed; IMAGES=
 
 bench: setup ## ours beside its peers, as ratios
 	@$(RUN) -m bench
+
+bench-dlp: setup ## what redaction finds and lets out, beside Presidio, detect-secrets, gitleaks; writes docs/redaction-scores.md
+	@$(RUN) -m bench.dlp.scores
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) node_modules .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -20,6 +20,7 @@ from .traverse import (
     binary,
     entities,
     escapes,
+    form,
     json_text,
     key_values,
     multipart,
@@ -162,6 +163,8 @@ class Engine:
         elif first == b"-" and b"ontent-" in data[:4096]:
             mark = multipart.boundary(b"", data)
             edits += multipart.edits(self, data, depth, mark) if mark else []
+        elif (depth or key) and b"&" in data and form.looks_like(data):
+            edits += form.edits(self, data, depth)
         edits += self.values(data, hits, key)
         return merge(edits)
 

@@ -13,27 +13,22 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from .detectors import KeyRule
+from .detectors.spelling import pattern, plain
 from .memory import Memory
 from .tokens import TOKEN
 
 _OTHER = r"[^\x00-\xbf\u2000-\u206f\u3000-\u3003]+"  # letters and marks of other scripts
 _WORD = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|{_OTHER}")
 _PART = re.compile(rf"(?:[A-Za-z]|{_OTHER})+|[0-9]+")
-_ACCENTS = re.compile("[\u0300-\u036f]")
 _CACHE_LIMIT = 16_384
 _LONGEST = 128
 _SHORT = 6  # letters up to which a name is too common inside other words to be searched without its boundaries
-_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "æ": "ae",
-                          "Æ": "AE", "œ": "oe", "Œ": "OE"})  # fmt: skip
 _NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
 
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case, without accents."""
-    if not name.isascii():
-        decomposed = unicodedata.normalize("NFKD", name.translate(_LETTERS))
-        name = unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed))
-    return tuple(w.lower() for w in _WORD.findall(name))
+    return tuple(w.lower() for w in _WORD.findall(plain(name)))
 
 
 class KeyNames:
@@ -128,14 +123,4 @@ def _bounded(word: str) -> str:
 
 def _spelt(name: str) -> str:
     parts = _PART.findall(unicodedata.normalize("NFC", name))
-    return "[^A-Za-z0-9]?".join(_part(part) for part in parts)
-
-
-def _part(part: str) -> str:
-    """Return a word in all its spellings in UTF-8, without its accents, too; only ASCII is caseless already."""
-    if part.isascii():
-        return part
-    cased = {part.lower(), part.lower().capitalize(), part.upper()}
-    if all(ord(c) < 0x250 for c in part):
-        cased |= {unicodedata.normalize("NFD", c) for c in cased} | {"".join(words(part))}
-    return "(?:" + "|".join(sorted(cased)) + ")" if len(cased) > 1 else part
+    return "[^A-Za-z0-9]?".join(pattern(part) for part in parts)

@@ -10,7 +10,7 @@ import re
 from .base import Detector, KeyRule, Take, Verdict
 from .checks import luhn
 
-# prefix range (inclusive, compared on as many digits) -> lengths
+# prefix range (inclusive, compared on as many digits) -> lengths: international schemes, then local ones
 _ISSUERS: tuple[tuple[int, int, int, frozenset[int]], ...] = tuple(
     (width, low, high, frozenset(lengths))
     for width, low, high, lengths in (
@@ -26,10 +26,19 @@ _ISSUERS: tuple[tuple[int, int, int, frozenset[int]], ...] = tuple(
         (3, 644, 649, (16, 19)),
         (2, 65, 65, (16, 19)),
         (4, 3528, 3589, (16, 19)),
-        (2, 62, 62, (16, 17, 18, 19)),
+        (2, 62, 62, (16, 19)),
         (4, 2200, 2204, (16, 19)),
         (3, 508, 508, (16,)),
         (2, 81, 82, (16,)),
+        (3, 606, 608, (16,)),
+        (3, 509, 509, (16,)),
+        (4, 5019, 5019, (16,)),
+        (4, 5060, 5067, (16, 18, 19)),
+        (4, 5602, 5602, (16,)),
+        (4, 5610, 5610, (16,)),
+        (4, 8600, 8600, (16,)),
+        (4, 6703, 6709, (16, 17, 18, 19)),
+        (4, 6771, 6771, (16, 17, 18, 19)),
         (4, 5018, 5018, (12, 13, 16, 18, 19)),
         (4, 5020, 5020, (12, 13, 16, 18, 19)),
         (4, 5038, 5038, (12, 13, 16, 18, 19)),
@@ -142,7 +151,7 @@ KEY_RULES = (
             "creditcard",
             "debit card",
         ),
-        exact=("ccnum", "card pan"),
+        exact=("ccnum", "card pan", "cc", "cc num"),
         accept=_accept,
         numbers=True,
         examples=(("cardNumber", "4242 4242 4242 4241"), ("cardPan", "4111111111111112")),

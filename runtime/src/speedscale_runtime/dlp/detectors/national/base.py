@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from speedscale_runtime.dlp.detectors import spelling
 from speedscale_runtime.dlp.detectors.base import Detector, KeyRule, Verdict, whole
 
 KIND = "NATIONAL_ID"
@@ -63,7 +64,7 @@ def key_rules(schemes: Sequence[Scheme]) -> tuple[KeyRule, ...]:
 def _detector(scheme: Scheme) -> Detector:
     phrases = (*scheme.words, *scheme.guarded)
     near = re.compile(rb"(?i)(?<![A-Za-z0-9])(?:" + _phrases(phrases, rb"[ _\-.]{0,2}") + rb")(?![A-Za-z0-9])")
-    spelt = "|".join(r"[ _\-.+]{0,2}".join(re.escape(w) for w in p.split()) for p in phrases)
+    spelt = "|".join(r"[ _\-.+]{0,2}".join(spelling.pattern(w) for w in p.split()) for p in phrases)
 
     def validate(match: re.Match[bytes], data: bytes) -> Verdict:
         why = scheme.check(compact(match.group()))
@@ -114,4 +115,4 @@ def _key_rule(name: str, schemes: Sequence[Scheme]) -> KeyRule:
 
 
 def _phrases(phrases: Sequence[str], joint: bytes) -> bytes:
-    return b"|".join(joint.join(re.escape(w.encode("utf-8")) for w in p.split()) for p in phrases)
+    return b"|".join(joint.join(spelling.pattern(w).encode("utf-8") for w in p.split()) for p in phrases)

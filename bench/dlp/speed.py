@@ -21,7 +21,7 @@ from speedscale_runtime.dlp.detectors import DETECTORS, KEY_RULES
 from speedscale_runtime.dlp.keynames import prefilter
 from speedscale_schemas.frames import Frame
 
-_CACHE = Path(__file__).resolve().parent.parent / ".cache" / "presidio"
+_CACHE = Path(__file__).resolve().parents[2] / ".cache" / "presidio"
 _DOCUMENTS = 400
 _PEER_DOCUMENTS = 40
 _ROUNDS = 7
