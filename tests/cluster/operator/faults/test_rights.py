@@ -35,11 +35,13 @@ _REFUSED = re.compile(r'cannot (\w+) resource "([^"]+)"')
 
 HURRY = """
 import speedscale_controller.identity.reconciler as identity
+import speedscale_controller.replays.annotated as annotated
 import speedscale_controller.workloads.reconciler as workloads
 import speedscale_kube.reflector as reflector
 
 reflector.FORBIDDEN_S = 0.5  # instead of a minute
 identity.FORBIDDEN_S = 1.0  # instead of a minute
+annotated.FORBIDDEN_S = 1.0  # instead of a minute
 workloads.RESYNC_S = 2.0  # instead of five minutes
 """
 """How long who was refused waits; nothing else of the operator is another than in a cluster."""
@@ -57,7 +59,7 @@ _BY_REASON: dict[str, set[Right]] = {
         ("networkpolicies", "patch"),
         ("statefulsets", "delete"),
         ("daemonsets", "delete"),
-        *(("trafficreplays", verb) for verb in ("create", "delete", "update")),
+        ("trafficreplays", "update"),
         ("trafficreplays/status", "update"),
         ("trafficreplays/finalizers", "update"),
     },
@@ -295,6 +297,44 @@ def test_what_cannot_be_looked_up_is_told(
     assert unharmed(replica) == before
 
 
+ENDS: set[Right] = {("trafficreplays", "create"), ("trafficreplays", "delete")}
+"""What beginning a replay for an annotation, and its expiry, need."""
+
+
+@pytest.mark.fault("rights to begin and to expire a replay are missing", end="told by Events; given back, it goes on")
+def test_what_begins_and_ends_replays_is_named(
+    scene: tuple[Installation, Interposer, Replica], kube: Client, namespace: str
+) -> None:
+    installation, _, replica = scene
+    rights, before = Rights(installation), unharmed(replica)
+    shop = Shop(kube, namespace, installation.namespace).furnish()
+    rights.without(*ENDS)
+    workload = Ref("apps/v1", "Deployment", namespace, "checkout")
+    marks = {"replay.speedscale.com/snapshot-id": SNAPSHOT}
+    kube.patch(workload, {"metadata": {"annotations": marks}}, "user")
+    installation.until(
+        lambda: ("trafficreplays", "create") in _told_by_events(kube, namespace), "the workload's Event tells"
+    )
+    rights.without(("trafficreplays", "delete"))
+
+    def replays() -> list[Object]:
+        return list(kube.list("speedscale.com/v1", "TrafficReplay", namespace))
+
+    installation.until(lambda: len(replays()) == 1, "it begins when the right is there")
+    name = str(replays()[0]["metadata"]["name"])
+    kube.patch(Ref("speedscale.com/v1", "TrafficReplay", namespace, name), {"spec": {"ttlAfterReady": "1s"}}, "user")
+
+    def expires() -> bool:
+        shop.play(PASSED)
+        return ("trafficreplays", "delete") in _told_by_events(kube, namespace)
+
+    installation.until(expires, "its Event tells that it cannot expire", 120.0)
+    assert shop.condition("Ready", name)["reason"] == "TestSucceeded", shop.status(name)
+    rights.without()
+    installation.until(lambda: replays() == [], "it expires when the right is there", 90.0)
+    assert unharmed(replica) == before
+
+
 def looked_up(rights: set[Right]) -> set[Right]:
     """Return the rights to read single objects, and nodes; not those of who leads and of Events."""
     lists = {("nodes", "list")}
@@ -305,6 +345,6 @@ def test_no_right_is_forgotten(install: Any) -> None:
     """A right that is granted is taken away by a test, or stands with the reason why it is not."""
     granted = Rights(install()).all
     read = {(resource, verb) for resource in WATCHED for verb in ("list", "watch")}
-    tested = read | COURSE | looked_up(granted)
+    tested = read | COURSE | ENDS | looked_up(granted)
     assert granted - tested - ELSEWHERE.keys() == set()
     assert (tested | ELSEWHERE.keys()) - granted == set(), "what is no longer granted needs no test"
