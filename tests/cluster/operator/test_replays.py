@@ -634,12 +634,17 @@ def test_an_edit_during_a_replay_keeps_the_patch_and_survives_it(stage: Stage, s
     until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
     ref = Ref("apps/v1", "Deployment", shop.namespace, "checkout")
     kube.patch(ref, {"spec": {"replicas": 3, "template": {"spec": {"hostAliases": None}}}}, "user")
+    names_ = [one["name"] for one in template(shop)["spec"]["containers"][0]["env"]]
+    ours = f"/spec/template/spec/containers/0/env/{names_.index('SSL_CERT_FILE')}/value"
+    kube.patch(ref, [{"op": "replace", "path": ours, "value": "/own/roots.pem"}], "user", kind="json")
     stage.step(NAME, shop.namespace)
     assert template(shop)["spec"]["hostAliases"]
     run(stage, shop)
     live = kube.get(ref)
     assert live["spec"]["replicas"] == 3
-    assert "hostAliases" not in live["spec"]["template"]["spec"]
+    pods = live["spec"]["template"]["spec"]
+    assert "hostAliases" not in pods
+    assert pods["containers"][0]["env"] == [{"name": "SSL_CERT_FILE", "value": "/own/roots.pem"}]
 
 
 def test_a_verdict_is_never_taken_back(stage: Stage, shop: Shop, kube: Client) -> None:
