@@ -74,7 +74,12 @@ def _tools(redactor: Redactor, times: list[str], *, alone: bool) -> list[tuple[s
     first = ("this project", everything, timed("this project", mine))
 
     def some(kinds: frozenset[str]) -> Find:
-        return lambda documents: [[t for t in found if t[2] in kinds] for found in mine(documents)]
+        def one(document: Document) -> list[Truth]:
+            spans = [s for s in document.spans if s.kind in kinds]
+            found = ours.spans(redactor, document)
+            return [f for f in found if f[2] in kinds or any(f[0] < s.end and s.start < f[1] for s in spans)]
+
+        return lambda documents: [one(d) for d in documents]
 
     secrets = ("this project, secrets only", SECRETS, some(SECRETS))
     persons = ("this project, Presidio's kinds only", PRESIDIO, some(PRESIDIO))
@@ -212,7 +217,7 @@ between hard negatives; field names are English or local. Names, streets and dat
 names of people in running text are not part of it, and nothing here finds them.
 
 Presidio runs with its predefined recognisers on a blank pipeline (patterns, checks and context; no trained model), all
-scores accepted. detect-secrets runs its default plugins, gitleaks its own rules. Rows with "only" count the kinds that
+scores accepted. detect-secrets runs its default plugins and filters, gitleaks its own rules. Rows with "only" count the kinds that
 the peer has recognisers for, and nothing it finds on values of other kinds counts against it. Peers see the same bytes,
 which for XML, forms and escaped JSON is not what they were made for."""
 

@@ -17,6 +17,7 @@ from speedscale_schemas.errors import ConfigError
 
 from .detectors import CLASSES, DETECTORS, KEY_RULES, Detector, KeyRule
 from .detectors.base import Verdict, whole
+from .linear import LinearPattern
 from .prefilter import refusal
 
 _BUILTIN = "builtin/dlp"
@@ -156,12 +157,9 @@ def _pattern(entry: Mapping[str, Any], name: str, source: str, problems: list[st
         problems.append(f"{source}: pattern {pattern!r}: hyperscan refuses it: {reason}")
         return None
     try:
-        grammar = re.compile(pattern.encode("utf-8"), re.IGNORECASE if caseless else 0)
-    except re.error as error:
-        problems.append(f"{source}: pattern {pattern!r}: {error}")
-        return None
-    if grammar.match(b"") is not None:
-        problems.append(f"{source}: pattern {pattern!r}: matches the empty text; make it longer")
+        grammar = LinearPattern(pattern, caseless)
+    except ValueError as error:
+        problems.append(f"{source}: pattern {pattern!r}: cannot be matched in linear time: {error}")
         return None
     words = [re.escape(w.encode("utf-8")) for w in entry.get("keywords", ())]
     near = re.compile(rb"(?i)(?<![A-Za-z0-9])(?:" + b"|".join(words) + rb")(?![A-Za-z0-9])") if words else None

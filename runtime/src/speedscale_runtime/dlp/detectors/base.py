@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,12 @@ def whole(match: re.Match[bytes], why: str, group: int = 0) -> Take:
     return Take(match.start(group), match.end(group), why)
 
 
+class Grammar(Protocol):
+    """Finds the next match; a compiled pattern of `re` is one."""
+
+    def search(self, data: bytes, start: int = ..., stop: int = ..., /) -> re.Match[bytes] | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Detector:
     """Finds values by what they look like.
@@ -45,7 +52,7 @@ class Detector:
     name: str
     kind: str
     prefilter: tuple[str, ...]
-    grammar: re.Pattern[bytes]
+    grammar: Grammar
     validate: Validate
     before: int
     after: int
