@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from harness.cluster import Cluster  # noqa: E402
 from harness.node.cluster import Node  # noqa: E402
 from harness.process import NotReady  # noqa: E402
 
+NODE, DEMO = "node", "cluster-demo"  # folders in the cache
 VERBS = ("up", "down", "status", "load", "run")
 
 
@@ -41,7 +43,7 @@ def main(arguments: list[str]) -> int:
     if not sys.platform.startswith("linux"):
         return _fail("a cluster as processes needs Linux; take kind or k3d here, and set KUBECONFIG")
     plane = Cluster(go_tools.cache() / "cluster", detached=True, say=_say)
-    node = Node(go_tools.cache() / "node", detached=True, say=_say)
+    node = Node(go_tools.cache() / NODE, detached=True, say=_say)
     try:
         with _alone():
             if given.verb == "up":
@@ -111,6 +113,7 @@ def _down(clusters: tuple[Cluster | Node, ...]) -> int:
     was = [cluster for cluster in clusters if cluster.folder.exists()]
     for cluster in was:
         cluster.destroy()
+    shutil.rmtree(go_tools.cache() / DEMO, ignore_errors=True)
     _say("stopped; its data is gone" if was else "nothing runs")
     return 0
 

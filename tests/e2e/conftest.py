@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,35 +14,56 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "cluster"), str(ROOT / "tests" / "e2e"), str(ROOT / "scripts")]
 
 import go_tools  # noqa: E402
+import node_host  # noqa: E402
+import story  # noqa: E402
 import tools  # noqa: E402
 from harness.argocd import ArgoCD  # noqa: E402
 from harness.gitserver import GitServer  # noqa: E402
 from harness.node import archive, programs  # noqa: E402
 from harness.node.cluster import Node, Outside  # noqa: E402
 from harness.repository import Repository  # noqa: E402
+from story import Tell  # noqa: E402
 from whole import Whole, build  # noqa: E402
 
 from speedscale_kube import Client, Ref  # noqa: E402
 
 _XTABLES = next(Path("/usr/lib").glob("*/xtables"), None)
 SHELL = "localhost/tests/shell:1"
+_ORDER = {"test_whole": -1, "test_whole_removal": 1}
+_PAIRS, _CALLS = 120, 10
 _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies here."""
+    """Mark what lies here. The installation is told of while nobody has broken anything yet, and removed last."""
     for item in items:
         if ROOT / "tests" / "e2e" in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+    items.sort(key=lambda item: _ORDER.get(item.path.stem, 0))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests tell: counts, not only that they passed."""
+    reports = [report for name in ("passed", "failed") for report in terminalreporter.stats.get(name, ())]
+    if lines := story.told(reports):
+        terminalreporter.write_sep("=", "the story")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Have the summary say something: what, and how much of it."""
+    return lambda what, value: record_property(story.TOLD, (what, value))
 
 
 @pytest.fixture(scope="session")
 def node_tools() -> None:
     """Skip where no node can run."""
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("a node needs Linux and root")
     if lacking := tools.missing(tools.NODE):
         pytest.skip(f"needs {', '.join(lacking)}; apt-get install {' '.join(sorted(set(lacking.values())))}")
+    if refused := node_host.lacks():
+        pytest.skip(refused)
     try:
         go_tools.ensure(*go_tools.NODE)
     except go_tools.ToolMissing as error:
@@ -123,6 +143,20 @@ def installed(
         made = Whole(node, argo, kube, repository, folder)
         made.install()
         yield made
+
+
+@pytest.fixture(scope="session")
+def snapshot(installed: Whole) -> str:
+    """A snapshot of what the demo's server got and asked for while its client was at work."""
+
+    def recorded(direction: str) -> int:
+        which = f"service=java-server&direction={direction}&limit={_PAIRS}"
+        return len(installed.cloud(f"/v1/rrpairs?{which}")["items"])
+
+    installed.until(lambda: recorded("IN") >= _PAIRS, f"{_PAIRS} pairs are at the backend", 240.0)
+    installed.until(lambda: recorded("OUT") >= _CALLS, f"{_CALLS} of the server's own calls are, too", 240.0)
+    made = installed.cloud("/v1/snapshots", body={"name": "shop", "services": ["java-server"]})
+    return str(made["id"])
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,9 +58,11 @@ _BUILD_S = 1500
 
 
 def build(folder: Path) -> list[Path]:
-    """Build every image (or take it as it was built before) and return the archives."""
+    """Build every image that runs in a cluster (or take it as it was built before) and return the archives."""
+    table = tomllib.loads((ROOT / "runtime" / "images" / "images.toml").read_text(encoding="utf-8"))
+    names = sorted(table["image"].keys() - {"speedctl"})
     done = subprocess.run(
-        [sys.executable, "-m", "speedscale_images", "--out", str(folder)],
+        [sys.executable, "-m", "speedscale_images", *names, "--out", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT / "runtime" / "images")},
         capture_output=True,
@@ -68,7 +71,7 @@ def build(folder: Path) -> list[Path]:
         check=False,
     )
     assert done.returncode == 0, f"make images: {done.stderr}{done.stdout}"
-    return sorted(file for file in folder.glob("*.tar") if file.stem != "speedctl")
+    return [folder / f"{name}.tar" for name in names]
 
 
 @dataclass
@@ -93,6 +96,17 @@ class Whole:
         for command in page.commands("Install") + page.commands("As one Application"):
             self.shell(command)
         self.argo.until_app(APP, good, "it is installed")
+
+    def upgrade(self, message: str, values: str) -> str:
+        """Commit the installation with other values, have Argo CD look, wait until it is healthy; return the revision.
+
+        `values` comes after `VALUES`; nothing takes back what was committed before.
+        """
+        self.repository.write("values.e2e.yaml", VALUES + values)
+        revision = self.synth(message)
+        self.argo.refresh(APP, "normal")
+        self.argo.until_app(APP, lambda app: good(app) and synced(app) == revision, f"{message} is rolled out", 240.0)
+        return revision
 
     def synth(self, message: str) -> str:
         """Synthesise, commit and push; return the revision."""
@@ -119,13 +133,17 @@ class Whole:
 
     def cloud(self, path: str, *, body: Any = None, method: str = "") -> Any:
         """Ask the backend with curl from the node; return its answer's JSON. AssertionError with its refusal."""
+        return json.loads(self.cloud_text(path, body=body, method=method))
+
+    def cloud_text(self, path: str, *, body: Any = None, method: str = "") -> str:
+        """Ask the backend; return its answer as it is."""
         address = self.kube.get(Ref("v1", "Service", NAMESPACE, "speedscale-cloud"))["spec"]["clusterIP"]
         ca = self.folder / "cloud-ca.crt"
         if not ca.exists():
             data = self.kube.get(Ref("v1", "Secret", NAMESPACE, "speedscale-cloud-certs"))["data"]["ca.crt"]
             ca.write_bytes(base64.b64decode(data))
         sends = ["--data", "@-", "--header", "Content-Type: application/json"] if body is not None else []
-        answer = self.node.run_in(
+        return self.node.run_in(
             *("curl", "--silent", "--show-error", "--max-time", "60", "--fail-with-body", "--cacert", str(ca)),
             *("--resolve", f"{CLOUD}:443:{address}", "--header", f"Authorization: Bearer {self.key}"),
             *(["--request", method] if method else []),
@@ -133,13 +151,16 @@ class Whole:
             f"https://{CLOUD}{path}",
             stdin=json.dumps(body) if body is not None else "",
         )
-        return json.loads(answer)
 
     def metrics(self, pod: str, namespace: str = NAMESPACE, port: int = 4145) -> dict[str, float]:
         """Return a pod's metrics by name and labels, as its Prometheus page has them."""
-        text = self.node.kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics")
+        text = self.metrics_page(pod, namespace, port)
         lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
+
+    def metrics_page(self, pod: str, namespace: str = NAMESPACE, port: int = 4145) -> str:
+        """Return a pod's Prometheus page."""
+        return self.node.kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics")
 
     def until(self, done: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
         """Wait until it is so; AssertionError with the pods' states besides."""
@@ -148,6 +169,12 @@ class Whole:
         except AssertionError as error:
             seen = self.node.kubectl("get", "pods,trafficreplays", "--all-namespaces", "--output=wide")
             raise AssertionError(f"{error}\n{seen}") from error
+
+
+def synced(app: Object) -> str:
+    """Return the revision that an Application's last sync was of."""
+    operation = (app.get("status") or {}).get("operationState") or {}
+    return str((operation.get("syncResult") or {}).get("revision", ""))
 
 
 def ready(pod: Object) -> str:

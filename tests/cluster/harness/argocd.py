@@ -43,6 +43,7 @@ MANAGER = "tests"
 REFRESH = "argocd.argoproj.io/refresh"
 RESYNC_S = 5  # Argo CD now and then misses that what it waits for is there, and looks again at each resync
 _ATTEMPTS = 3
+_LOOK_S = 0.2  # an Application is large: looked at more often, the look takes what Argo CD needs
 _PORTS = (
     "redis",
     "repo-server",
@@ -138,7 +139,7 @@ class ArgoCD:
             assert time.monotonic() < deadline, (
                 f"waited {deadline_s * PATIENCE:.0f} s until {what}\n{described(name, app)}"
             )
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
 
     def refresh(self, name: str, how: str = "hard") -> Object:
         """Have an Application compared anew (`hard`: the repository read anew too) and return it afterwards."""

@@ -23,7 +23,7 @@ from harness.cluster import Cluster  # noqa: E402
 from harness.components import HOST  # noqa: E402
 from harness.node import cgroups, components, gateway, keeper, places, room, volumes  # noqa: E402
 
-_LOOK_S = 0.2
+_LOOK_S = 0.5
 
 
 class _Cluster(Cluster):
