@@ -281,16 +281,17 @@ def forwarder(**data: str) -> list[Object]:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "said"),
+    ("endpoint", "protocol", "said"),
     [
-        ("http://otel:4318", ""),
-        ("otel:4318", "has no scheme; write http://otel:4318"),
-        ("http://otel:4317", "4317 is OTLP over gRPC"),
-        ("http://otel:port", "Port could not be cast"),
+        ("http://otel:4318", "auto", ""),
+        ("http://otel:4317", "auto", ""),
+        ("otel:4318", "auto", "has no scheme; write http://otel:4318"),
+        ("http://otel:4318", "grpc", "4318 is OTLP over HTTP"),
+        ("http://otel:port", "auto", "Port could not be cast"),
     ],
 )
-def test_exporters(recorded: Recorded, endpoint: str, said: str) -> None:
-    text = json.dumps({"otel": {"type": "otlp", "otel_endpoint": endpoint}})
+def test_exporters(recorded: Recorded, endpoint: str, protocol: str, said: str) -> None:
+    text = json.dumps({"otel": {"type": "otlp", "otel_endpoint": endpoint, "protocol": protocol}})
     result = examined("exporters", recorded({"config_maps": forwarder(EXPORTERS=text)}))
     assert (result.verdict is Verdict.OK) is (not said)
     assert said in "".join(result.about)

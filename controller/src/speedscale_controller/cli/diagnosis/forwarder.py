@@ -14,7 +14,7 @@ from speedscale_schemas.wording import nearest
 from .model import Check, Facts, Result, fail, ok, skipped
 
 FORWARDER = "speedscale-forwarder"
-_GRPC, _HTTP = 4317, 4318
+_HTTP = 4318
 _KINDS = {
     "filter-rule": ("SPEEDSCALE_FILTER_RULE", "filter_rule", f"{FORWARDER}-filters", "filter rule"),
     "dlp-rule": ("SPEEDSCALE_DLP_CONFIG", "dlp_config_id", f"{FORWARDER}-dlp", "DLP rule"),
@@ -65,8 +65,8 @@ def _endpoint(spec: Mapping[str, Any]) -> Iterator[str]:
         return
     if url.scheme not in ("http", "https") or not url.hostname:
         yield f"{endpoint!r} has no scheme; write http://{str(endpoint).rpartition('//')[2]} or https://…"
-    elif port == _GRPC:
-        yield f"{endpoint!r}: {_GRPC} is OTLP over gRPC; the forwarder speaks OTLP over HTTP, port {_HTTP}"
+    elif port == _HTTP and spec.get("protocol") == "grpc":
+        yield f"{endpoint!r}: {_HTTP} is OTLP over HTTP, and the protocol is grpc, whose port is 4317"
 
 
 def rules(facts: Facts) -> Result:
