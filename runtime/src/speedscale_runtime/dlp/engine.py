@@ -7,6 +7,7 @@ the redactor. Pure; bounded depth, and below it whatever still hides something i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from .detectors import DETECTORS, Detector, KeyRule
@@ -18,6 +19,8 @@ from .tokens import TOKEN, Tokeniser
 from .traverse import (
     auth,
     binary,
+    charset,
+    compression,
     entities,
     escapes,
     form,
@@ -32,7 +35,7 @@ from .traverse import (
     xml,
 )
 from .triggers import ENTITY, ESCAPE, FIRST, KEY, PACKED, PERCENT, RUN, UTF16
-from .work import SEEN, TEXT, Work
+from .work import HIT, SEEN, TEXT, Work
 
 MAX_DEPTH = 8
 UNDECODABLE = "UNDECODABLE"
@@ -141,11 +144,16 @@ class Engine:
 
     def blob(self, data: bytes, depth: int = 0) -> Edits:
         """Return the edits of decoded bytes that may be text, a message, or anything else."""
+        mark, codec = charset.foreign(data, b"")
+        if codec:
+            with contextlib.suppress(compression.Unreadable):
+                return charset.edits(data, mark, codec, lambda plain: self.text(plain, depth + 1))
         return binary.edits(self, data, depth) if binary.is_binary(data) else self.text(data, depth)
 
     def _text(self, data: bytes, depth: int, hits: Hits, key: bytes) -> Edits:
         if not hits:
             return []
+        self.work.spend(HIT * len(hits))
         first = data.lstrip()[:1]
         if first in (b"{", b"[", b'"') and json_text.valid(data):
             return json_text.edits(self, data, depth, hits)
@@ -246,7 +254,9 @@ class Engine:
             token = self.tokens.number(kind, value)
         else:
             token = self.tokens.token(kind, value)
-        return Edit(start, end, token, (Note("", kind, end - start, token.decode("utf-8", "replace"), detector, why, value),))
+        return Edit(
+            start, end, token, (Note("", kind, end - start, token.decode("utf-8", "replace"), detector, why, value),)
+        )
 
     def number(self, data: bytes, start: int, rule: KeyRule | None, hits: Hits, key: bytes) -> Edits:
         """Return the edit of a JSON number at `start` of its document: the keyed surrogate of as many digits."""

@@ -30,7 +30,10 @@ TRIGGERS: tuple[tuple[int, str, bool], ...] = (
     # the same behind a slash, an underscore or a dash, as in paths
     (RUN, rf"[/_\-](?:{_S}{_A}{{3}}{_S}{_A}{{3}}{_S}{_A}{{5}}|H4sI{_A}{{10}})", False),
     # base64 of something binary that has text in it
-    (RUN, rf"(?:{_GROUP}){{4}}", False),
+    (RUN, rf"(?:{_GROUP}){{3}}", False),
+    # base64 and hex of UTF-16 and UTF-32, wherever they begin
+    (RUN, r"(?:[I-Za-f][AQgw][AB][A-Za-z0-9+/_\-]A[C-H][AEIMQUYcgkosw048]A){2}", False),
+    (RUN, r"(?:AAA[A-Za-z0-9+/_\-]{1,4}){4}|(?:[2-7][0-9A-Fa-f](?:00){1,3}){4}|(?:00[2-7][0-9A-Fa-f]){4}", False),
     # base64 of raw deflate, which shows in nothing but the name it stands under
     (RUN, "SAML(?:Request|Response)=", False),
     # hex of text, and of gzip and Zstandard

@@ -11,6 +11,7 @@ MAX_DOCUMENT = 64 * 1024 * 1024  # bytes; what is larger is not looked into
 MAX_HITS = 1_000_000  # of the prefilter in one text
 MAX_TAKEN = 200_000  # values in one document
 TEXT = 200  # what a text costs besides its bytes
+HIT = 50  # what a hit of the prefilter costs
 SEEN = 40  # what one costs that is remembered
 _BASE = 32 * 1024 * 1024
 _PER_BYTE = 200

@@ -16,8 +16,8 @@ _FORM = re.compile(rb"[\w.\-\[\]%+$~*]{1,128}=[^&\s{}<>\"]*(?:&[\w.\-\[\]%+$~*]{
 
 
 def looks_like(data: bytes) -> bool:
-    """Say whether the whole text reads like a form."""
-    return _FORM.fullmatch(data) is not None
+    """Say whether the whole text reads like a form (a name with nothing behind it is base64 and its padding)."""
+    return b"=" in data.rstrip(b"=") and _FORM.fullmatch(data) is not None
 
 
 def edits(engine: Asks, data: bytes, depth: int) -> Edits:

@@ -17,10 +17,11 @@ from .base import Asks
 
 _RUN = re.compile(rb"[A-Za-z0-9+/_\-]{14,}={0,2}")
 _HEX = re.compile(rb"(?:0x|\\x|\\\\x)?((?:[0-9a-f]{2}){8,}|(?:[0-9A-F]{2}){8,})")
-_BLOCK = re.compile(rb"[A-Za-z0-9+/]{40,}(?:\r?\n[ \t]*[A-Za-z0-9+/]{4,})++={0,2}")
+_BLOCK = re.compile(rb"[A-Za-z0-9+/]{40,}(?:\r?\n[ \t]*(?:[A-Za-z0-9+/]{4,}={0,2}|[A-Za-z0-9+/]{2,3}={1,2}))++")
 _BREAK = re.compile(rb"\r?\n[ \t]*")
-_GROUPS = re.compile(rb"(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]){4}")
+_GROUPS = re.compile(rb"(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]){3}")
 _MAX_GROUPS = 16
+_LEGIBLE = re.compile(rb"[\x20-\x7e]{8}|(?:[\x20-\x7e]\x00{3}){4}")
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n" + bytes(range(0x80, 0x100))
 
 
@@ -116,7 +117,7 @@ def _decoded(part: bytes) -> tuple[str, bytes] | None:
     hexed = _HEX.fullmatch(part)
     if hexed is not None:
         plain = bytes.fromhex(hexed.group(1).decode("ascii"))
-        if worth(plain):
+        if worth(plain) or _LEGIBLE.search(plain) is not None:
             return ("hex", plain)
     core = part.rstrip(b"=")
     if len(core) % 4 == 1:
