@@ -67,7 +67,7 @@ async def test_a_restart_of_the_backend_between_two_batches_loses_and_doubles_no
 ) -> None:
     (tmp_path / "key").write_text("sk-environment-0123456789")
     running = await start()
-    monkeypatch.setattr("speedscale_runtime.forwarder.exporters.backend.BATCH_BYTES", 20_000)
+    monkeypatch.setattr("speedscale_runtime.forwarder.exporters.backend.BackendExporter.max_bytes", 20_000)
     sending = exporter(running, tmp_path)
     given = items([make_pair(n) for n in range(40)], b"x" * 2000)
     client_send, sent = sending._client.send_batch, []

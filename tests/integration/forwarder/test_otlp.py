@@ -180,8 +180,3 @@ def test_an_exporters_unknown_rule_stops_that_exporter_only(
     assert "nowhere" in status["rules"]
     assert status["lagPairs"] == 1
     assert not receiver.requests
-
-
-def test_grpc_endpoints_are_refused_with_a_hint(forwarder: Callable) -> None:
-    with pytest.raises(AssertionError, match="4318"):
-        forwarder(EXPORTERS=collector("http://otelcol:4317"))
