@@ -100,7 +100,7 @@ async def test_what_is_too_large_goes_out_cut_with_its_true_length(
     sending = exporter(backend, tmp_path, max_record_bytes=8192)
     large_head = make_pair(3, meta={"note": "x" * 10_000})
     sent = await sending.send([*items([make_pair(1)], b"y" * 50_000), *items([make_pair(2), large_head])])
-    assert (sent.exported, dict(sent.events)) == (2, {"cut": 1, "rejected": 1})
+    assert (sent.exported, dict(sent.events)) == (2, {"cut": 1, "too_large": 1})
     async with backend.client() as client:
         cut = await client.rrpair("uuid+000001/IN")
         assert cut["tags"]["responsePayloadTruncated"] == "50000"
