@@ -216,10 +216,10 @@ lists, in strings, as numbers, labelled), XML, forms, multipart, SQL, GraphQL an
 between hard negatives; field names are English or local. Names, streets and dates of birth stand under names of fields;
 names of people in running text are not part of it, and nothing here finds them.
 
-Presidio runs with its predefined recognisers on a blank pipeline (patterns, checks and context; no trained model), all
-scores accepted. detect-secrets runs its default plugins and filters, gitleaks its own rules. Rows with "only" count the kinds that
-the peer has recognisers for, and nothing it finds on values of other kinds counts against it. Peers see the same bytes,
-which for XML, forms and escaped JSON is not what they were made for."""
+Presidio runs with its predefined recognisers on a blank pipeline (patterns, checks and context; no trained model),
+all scores accepted. detect-secrets runs its default plugins and filters, gitleaks its own rules. Rows with "only"
+count the kinds that the peer has recognisers for, and nothing it finds on values of other kinds counts against it.
+Peers see the same bytes, which for XML, forms and escaped JSON is not what they were made for."""
 
 
 if __name__ == "__main__":
