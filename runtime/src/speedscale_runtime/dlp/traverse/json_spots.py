@@ -124,7 +124,7 @@ class _Spots:
                 return stop
             if found:
                 add(found, value + 1, out)
-            return end
+            return end + 1  # a pattern may take the quote behind the value with it
         if first in (b"{", b"["):
             if rule.nested or first == b"[":
                 raise _Structure
