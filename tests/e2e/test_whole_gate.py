@@ -10,7 +10,7 @@ from harness.argocd import NAMESPACE as ARGOCD
 from harness.argocd import message, phase, sync_status
 from harness.repository import BRANCH, EXAMPLES
 from story import Tell
-from whole import SHOP, Whole, synced
+from whole import NAMESPACE, SHOP, Whole, synced
 
 from speedscale_kube import Object, Ref
 
@@ -68,8 +68,8 @@ def application(installed: Whole) -> list[Object]:
 @pytest.fixture(scope="module")
 def release(installed: Whole, snapshot: str) -> Iterator[Callable[[str], Object]]:
     """Commit a version of the application, wait for the end of its sync, return the Application."""
-    (server,) = installed.pods(labels="app=java-server")
-    (image,) = {one["image"] for one in server["spec"]["containers"] if one["name"] == "java-server"}
+    template = installed.kube.get(Ref("apps/v1", "Deployment", NAMESPACE, "java-server"))["spec"]["template"]
+    (image,) = {one["image"] for one in template["spec"]["containers"] if one["name"] == "java-server"}
     gate = (EXAMPLES / "gate" / "trafficreplay.yaml").read_text(encoding="utf-8")
     installed.repository.write("checkout/gate.yaml", gate)
 
