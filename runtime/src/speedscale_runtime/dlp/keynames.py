@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .detectors import KeyRule
+from .detectors.names import WITHIN_PATTERN
 from .detectors.spelling import pattern, plain
 from .memory import Memory
 from .tokens import TOKEN
@@ -34,7 +35,7 @@ def words(name: str) -> tuple[str, ...]:
 class KeyNames:
     """Looks up the rule behind a name; a bounded memory holds what was looked up."""
 
-    __slots__ = ("_by_first", "_cache", "_exact", "_inside", "_words_cache")
+    __slots__ = ("_by_first", "_cache", "_exact", "_inside", "_words_cache", "bare")
 
     def __init__(self, rules: Sequence[KeyRule]) -> None:
         self._by_first: dict[str, list[tuple[tuple[str, ...], KeyRule]]] = {}
@@ -51,6 +52,9 @@ class KeyNames:
                 if len(seq) == 1 and _NO_SPACES.match(seq[0]):
                     self._inside.append((seq[0], rule))
         self._inside.sort(key=lambda pair: len(pair[0]), reverse=True)
+        bare = "|".join(sorted(_spelt(name) for rule in rules if rule.person for name in rule.exact)) or "(?!)"
+        self.bare = re.compile(f'"(?i:{bare})"'.encode())
+        """Finds, quoted, the names of fields that are a person's only beside other marks of one."""
 
     def rule(self, key: bytes) -> KeyRule | None:
         """Return the rule for a name as it stands (bytes, decoded), or None."""
@@ -100,10 +104,11 @@ class KeyNames:
         return best[1] if best else None
 
 
-def prefilter(rules: Iterable[KeyRule]) -> tuple[str, ...]:
+def prefilter(rules: Sequence[KeyRule]) -> tuple[str, ...]:
     """Return caseless patterns that fire at every name of the rules, however it is written.
 
-    Rules for a bare name of a person have none: they count only beside another name, which fires.
+    Rules for a bare name of a person have none but for an object of its parts: else they count only beside another
+    name, which fires.
     """
     chosen = [rule for rule in rules if not rule.person]
     anywhere = {n for rule in chosen for n in rule.names}
@@ -112,6 +117,7 @@ def prefilter(rules: Iterable[KeyRule]) -> tuple[str, ...]:
     found = [_spelt(n) for n in anywhere - short]
     found += [_bounded(words(n)[0]) for n in short]
     found += [f"(?:^|[^A-Za-z0-9]){_spelt(n)}(?:[^A-Za-z0-9]|$)" for n in alone]
+    found += [WITHIN_PATTERN] if len(chosen) < len(rules) else []
     return tuple(sorted(set(found)))  # one by one: hyperscan takes far longer over alternatives, and is no faster then
 
 

@@ -7,6 +7,7 @@ clean and is never parsed; what has more than a million is refused.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ from .triggers import FIRST, KEY, TRIGGERS
 from .work import MAX_HITS, TooMuch
 
 __all__ = ["FIRST", "KEY", "Pattern", "Prefilter", "refusal"]
+
+
+_KEPT = 8  # databases, of about two megabytes each
 
 
 class Pattern(NamedTuple):
@@ -32,12 +36,13 @@ class Pattern(NamedTuple):
 class Prefilter:
     """A compiled database; `scan` returns the hits in order of their ends."""
 
-    __slots__ = ("_scan",)
+    __slots__ = ("_scan", "_scratch")
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         """Compile; ConfigError names the pattern that hyperscan refuses, and why."""
-        everything = [*(Pattern(i, e, c, "trigger") for i, e, c in TRIGGERS), *patterns]
-        self._scan = _compile(everything).scan
+        database = _compile((*(Pattern(i, e, c, "trigger") for i, e, c in TRIGGERS), *patterns))
+        self._scan = database.scan
+        self._scratch = database.scratch.clone()  # what a scan writes to: databases are shared, also by threads
 
     def scan(self, data: bytes) -> list[tuple[int, int]]:
         """Return (id, end) of every hit, ascending by end; empty when the data is clean.
@@ -46,7 +51,7 @@ class Prefilter:
         """
         found: list[tuple[int, int]] = []
         try:
-            self._scan(data, match_event_handler=_on, context=found)
+            self._scan(data, match_event_handler=_on, context=found, scratch=self._scratch)
         except hyperscan.ScanTerminated as error:
             raise TooMuch(f"more than {MAX_HITS} hits in one text") from error
         return found
@@ -62,7 +67,9 @@ def _flags(caseless: bool) -> int:
     return flags | hyperscan.HS_FLAG_CASELESS if caseless else flags
 
 
-def _compile(patterns: Sequence[Pattern]) -> hyperscan.Database:
+@functools.lru_cache(maxsize=_KEPT)
+def _compile(patterns: tuple[Pattern, ...]) -> hyperscan.Database:
+    """Compile, or return what was compiled of the same: it takes seconds, and rules differ in keys and chains only."""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     try:
         database.compile(

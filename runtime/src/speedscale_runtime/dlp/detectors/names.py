@@ -17,6 +17,8 @@ def _accept(value: bytes) -> str:
     text = value.strip()
     if not 1 < len(text) <= 120 or not _LETTER.search(text) or text.startswith((b"http", b"{", b"[", b"$")):
         return ""
+    if b"/" in text and b" " not in text:
+        return ""  # a path: `full_name` of a repository
     return "stands under a key for a person's name"
 
 
@@ -45,6 +47,17 @@ _ELSEWHERE = (
     "họ tên", "nama lengkap", "nama depan", "nama belakang",
 )  # fmt: skip
 _BARE = ("nom", "nombre", "nome", "naam", "namn", "navn", "imiona", "jméno", "név", "isim", "nimi", "名前", "nama")
+PARTS = frozenset((
+    "first", "last", "given", "family", "middle", "maiden", "surname", "firstname", "lastname", "givenname",
+    "familyname", "fname", "lname", "vorname", "nachname", "familienname", "prenom", "famille", "apellido", "apellidos",
+    "cognome", "sobrenome", "apelido", "voornaam", "achternaam", "imie", "nazwisko", "fornamn", "efternamn", "fornavn",
+    "etternavn", "etunimi", "sukunimi", "prijmeni", "prenume", "soyad", "soyadi", "фамилия", "отчество", "επώνυμο",
+))  # fmt: skip
+"""Words for a part of a name: beside such a field, a bare `name`, `nom` or `nombre` is the other part."""
+WITHIN = frozenset((b"first", b"last", b"middle", b"given", b"family", b"full"))
+"""Names of fields in an object under a bare name: `"name": {"first": …, "last": …}`."""
+WITHIN_PATTERN = r'name"[ \t\r\n]*:[ \t\r\n]*\{[ \t\r\n]*"(?:first|last|middle|given|family|full)"'
+"""Where such an object begins, for the prefilter (caseless)."""
 _NO_PERSON = frozenset(("file", "host", "domain", "column", "table", "field", "class", "type", "id", "tag", "event",
                         "company", "product", "app", "service", "space", "format", "length",
                         "count", "required", "label", "policy", "pattern", "regex"))  # fmt: skip
@@ -124,6 +137,7 @@ KEY_RULES = (
             ("hostname", "db-1"),
             ("product_name", "Lamp"),
             ("first_name", ""),
+            ("full_name", "octocat/hello-world"),
         ),
     ),
     KeyRule(

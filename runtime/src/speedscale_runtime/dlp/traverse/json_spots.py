@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.detectors.names import WITHIN
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, under
 from speedscale_runtime.dlp.triggers import FIRST, KEY
 
@@ -20,7 +21,6 @@ _QUOTE = 34
 _BLANK = b" \t\r\n"
 _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _NUMBER = re.compile(rb"-?\d[\d.eE+\-]*")
-_BARE_NAME = re.compile(rb'"(?:name|display[^A-Za-z0-9"]{0,2}name)"', re.IGNORECASE)
 _MAIL = re.compile(rb'mail[^"]{0,64}"[ \t\r\n]*:', re.IGNORECASE)
 _TOKEN = re.compile(rb'"([^"]*)"([ \t\r\n]*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*|[tfn][a-z]+)')
 _PERSON_KINDS = frozenset(("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD"))
@@ -47,8 +47,7 @@ class _Spots:
 
     def __init__(self, engine: Asks, data: bytes, depth: int, hits: Hits) -> None:
         self.engine, self.data, self.depth, self.hits = engine, data, depth, hits
-        # no regular expression over what does not even end like one
-        self.bare_names = (b'ame"' in data or b'AME"' in data) and _BARE_NAME.search(data) is not None
+        self.bare_names = engine.names.bare.search(data) is not None
         if self.bare_names and _MAIL.search(data):
             raise _Structure
 
@@ -109,6 +108,8 @@ class _Spots:
             mine = [(p, e - start if e < stop else stop - start) for p, e in hits[first:last] if p != KEY]
             add(engine.text(raw, self.depth, mine), start, out)
         rule = engine.names.rule(raw) if named else None
+        if rule is None and named and raw.lower() in WITHIN:
+            raise _Structure  # the parts of a name below `name`
         if rule is None or rule.person:
             return stop
         if self.bare_names and rule.kind in _PERSON_KINDS:

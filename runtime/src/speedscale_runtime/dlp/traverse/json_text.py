@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 import orjson
 
 from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.detectors.names import PARTS, WITHIN
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, through, under
 from speedscale_runtime.dlp.triggers import FIRST, KEY
 
@@ -67,7 +68,20 @@ def lines(data: bytes) -> bool:
 class _Level:
     """An object or array that is open."""
 
-    __slots__ = ("above", "array", "index", "inherited", "key", "label", "names", "person", "rule", "values")
+    __slots__ = (
+        "above",
+        "array",
+        "index",
+        "inherited",
+        "key",
+        "label",
+        "names",
+        "of_name",
+        "part",
+        "person",
+        "rule",
+        "values",
+    )
 
     def __init__(self, array: bool, rule: KeyRule | None, key: bytes, above: str) -> None:
         self.above = above if len(above) <= _SHOWN else above[:_SHOWN] + "…"  # the path of what is around it
@@ -75,8 +89,10 @@ class _Level:
         self.index = -1
         self.key = key
         self.rule = rule
+        self.of_name = rule is not None and rule.kind == "NAME" and not array
         self.inherited = rule if rule is not None and (rule.nested or array) else None
         self.person = False
+        self.part: KeyRule | None = None  # the rule of a field for a part of a name
         self.label: KeyRule | None = None
         self.names: list[tuple[int, int, KeyRule, str]] = []
         self.values: list[tuple[int, int, str]] = []
@@ -150,9 +166,13 @@ class _Reader:
         key = unescape(raw)[0] if b"\\" in raw else raw
         top.key = key
         rule = self.engine.names.rule(key)
+        if rule is None and top.of_name and key.lower() in WITHIN:
+            rule = self.engine.names.rule(b"full name")
         top.rule = rule or top.inherited
         if (rule is not None and rule.kind in _PERSON_KINDS and not rule.person) or b"mail" in key.lower():
             top.person = True
+            if rule is not None and rule.kind == "NAME" and not PARTS.isdisjoint(self.engine.names.words(key)):
+                top.part = rule
         if key is not raw:
             self.escaped(start, raw, b"", None)
             return
@@ -216,7 +236,7 @@ class _Reader:
     def close(self, level: _Level) -> None:
         if level.person:
             for start, end, rule, where in level.names:
-                self.late(start, end, rule, where)
+                self.late(start, end, level.part or rule, where)
         if level.label is not None:
             for start, end, where in level.values:
                 self.late(start, end, level.label, where)

@@ -26,6 +26,10 @@ _BETWEEN = re.compile(
 )
 
 
+_WORDS = re.compile(rb"[^ ]+(?= |\Z)")
+_SPENT = 64  # bytes in which what an action made of several words ends
+
+
 def edits(engine: Asks, data: bytes, hits: Hits) -> Edits:
     """Return the edits of the values behind the names that fired."""
     out: Edits = []
@@ -77,6 +81,8 @@ def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule
             return engine.number(raw, start, rule, (), b"")
         if value.endswith(b".") and rule.kind != "PASSWORD":
             value, end = value[:-1], end - 1
+        if engine.tokens.others and _begins_spent(engine, data[start : start + _SPENT], rule.kind):
+            return []
     found = engine.by_key(value, rule)
     if not found:
         return []
@@ -86,3 +92,9 @@ def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule
     if value == raw[: len(value)]:
         return [Edit(start + e.start, start + e.end, e.new, e.notes) for e in found]
     return [engine.edit(start, end, rule.kind, value, rule.name, "stands behind a name for it")]
+
+
+def _begins_spent(engine: Asks, text: bytes, kind: str) -> bool:
+    """Say whether a text begins with what an action made of a value of several words: its first is no value then."""
+    ends = [m.end() for m in _WORDS.finditer(text)][1:5]
+    return any(engine.tokens.spent(kind, text[:end].rstrip(b".,;")) for end in ends)

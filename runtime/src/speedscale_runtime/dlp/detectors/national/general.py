@@ -19,7 +19,7 @@ _NAMES = (
     "identity document", "id card number", "id number", "identification number", "citizen id", "citizen number",
     "personal id number", "personal identification", "personal code", "personal number", "tax id", "taxid",
     "tax number", "tax identification", "tax file number", "taxpayer id", "taxpayer identification", "vat id",
-    "employer identification", "driver license", "drivers license", "driving license", "driving licence",
+    "employer identification", "dl number", "driver license", "drivers license", "driving license", "driving licence",
     "driver licence", "drivers licence", "license number", "licence number", "national insurance number",
     "insurance number", "health insurance number", "health card", "medicare number", "medicare", "medicaid",
     "medical record number", "patient id number", "voter id", "visa number", "residence permit", "alien number",

@@ -1,0 +1,54 @@
+"""Names of people under names of fields that say little: what stands beside or above them decides."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from speedscale_runtime.dlp import Redactor
+from speedscale_runtime.dlp.traverse import json_text
+
+
+def names(redactor: Redactor, doc: Any) -> list[str]:
+    """Return the originals that were taken as names, and check that both ways of reading JSON take the same."""
+    data = json.dumps(doc, ensure_ascii=False, separators=(",", ":")).encode()
+    outcome = redactor.redact_text(data, "application/json")
+    out = outcome[0] if isinstance(outcome, tuple) else outcome
+    full = json_text.edits(redactor.engine, data, 0, redactor.engine.hits(data))
+    found = [data[e.start : e.end].decode() for e in full if e.notes[0].kind == "NAME"]
+    assert out.count(b"REDACTED-NAME-") == len(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("doc", "expected"),
+    [
+        ({"nome": "João da Silva", "celular": "(11) 91234-5678"}, ["João da Silva"]),
+        ({"nombre": "María", "apellidos": "García López"}, ["María", "García López"]),
+        ({"nom": "Dupont", "prénom": "Hélène"}, ["Dupont", "Hélène"]),
+        ({"名前": "ann lee", "電話番号": "090-1234-5678"}, ["ann lee"]),
+        ({"name": "Jo", "surname": "Li"}, ["Jo", "Li"]),
+        ({"name": {"first": "Ann", "last": "Lee"}, "n": 1}, ["Ann", "Lee"]),
+        ({"customerName": {"last": "Lee", "first": "Ann"}}, ["Lee", "Ann"]),
+    ],
+)
+def test_a_bare_name_counts_beside_marks_of_a_person(
+    standard: Redactor, doc: dict[str, Any], expected: list[str]
+) -> None:
+    assert names(standard, doc) == expected
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        {"nombre": "Lámpara azul", "precio": 3},
+        {"nome": "Lamp", "telefone": "(11) 91234-5678"},
+        {"name": {"en": "Blue Lamp", "first": 1}},
+        {"page": {"first": "a b", "last": "c d"}},
+        {"full_name": "octocat/hello-world"},
+    ],
+)
+def test_without_them_it_stays(standard: Redactor, doc: dict[str, Any]) -> None:
+    assert [n for n in names(standard, doc) if not n.startswith("(")] == []
