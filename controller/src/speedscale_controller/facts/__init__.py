@@ -8,7 +8,7 @@ live (replays, `speedctl`) puts facts together by `assemble`, too.
 
 from .assembly import assemble
 from .cluster import cluster_of, observe, server_version
-from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, watched
+from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, watched, word_changed
 from .memory import Memory
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "observe",
     "server_version",
     "watched",
+    "word_changed",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from speedscale_controller.certificates.names import ADOPTED, INSTANCE_ID, STATE
 from speedscale_controller.injection import Limits, Quota
 from speedscale_controller.reconciling import Scope, Watched
-from speedscale_controller.replay import Hold, hold
+from speedscale_controller.replay import ALLOW_FROM, Hold, hold
 from speedscale_controller.settings import Settings
 from speedscale_kube import Object
 from speedscale_schemas import trafficreplay
@@ -80,6 +80,12 @@ REPLAYS: Watched[Hold] = Watched("holds", trafficreplay.API_VERSION, trafficrepl
 def namespaces(settings: Settings) -> Watched[Labelled]:
     """Return the collection of namespaces: each by name where only some may be read."""
     return Watched("namespaces", "v1", "Namespace", _labelled, scope=Scope.CLUSTER, names=settings.namespaces)
+
+
+def word_changed(old: Labelled | None, new: Labelled | None) -> bool:
+    """Say whether a namespace's word on TrafficReplays of other namespaces may be another."""
+    before, after = (dict(one.annotations).get(ALLOW_FROM) if one else None for one in (old, new))
+    return before != after
 
 
 def watched(settings: Settings) -> tuple[Watched[Any], ...]:

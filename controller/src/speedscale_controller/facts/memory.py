@@ -10,13 +10,13 @@ from speedscale_controller.bundle import Bundle
 from speedscale_controller.certificates.names import STATE
 from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.reconciling import Watched
-from speedscale_controller.replay import ALLOW_FROM, WorkloadPatch, consents, in_force
+from speedscale_controller.replay import WorkloadPatch, consents, in_force
 from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Ref, Store
 
 from .assembly import assemble
 from .cluster import observe
-from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, Labelled, namespaces
+from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, word_changed
 
 P = TypeVar("P")
 Place = tuple[str, str, str]
@@ -48,7 +48,7 @@ class Memory:
         self._in_force: Mapping[Place, WorkloadPatch] = {}
         self._told: tuple[Callable[[frozenset[Place]], None], ...] = ()
         self._holds.add_handler(lambda key, old, new: self._replays_changed())
-        self._namespaces.add_handler(lambda key, old, new: self._replays_changed() if _consent(old, new) else None)
+        self._namespaces.add_handler(lambda key, old, new: self._replays_changed() if word_changed(old, new) else None)
 
     def on_replays(self, call: Callable[[frozenset[Place]], None]) -> None:
         """Have `call(places)` called, in some thread, with the workloads for which a replay's patch changed."""
@@ -114,12 +114,6 @@ class Memory:
         changed = frozenset(place for place in {*before, *now} if before.get(place) != now.get(place))
         for call in self._told if changed else ():
             call(changed)
-
-
-def _consent(old: Labelled | None, new: Labelled | None) -> bool:
-    """Say whether a namespace's word on replays of other namespaces may be another."""
-    before, after = (dict(one.annotations).get(ALLOW_FROM) if one else None for one in (old, new))
-    return before != after
 
 
 def _place(ref: Ref) -> Place:

@@ -1,8 +1,9 @@
 """Which namespaces need our Secrets, and what for.
 
 Whoever has a sidecar says so by the label `sidecar.speedscale.com/injected`, on the workload from the moment of its
-admission and on every pod; a TrafficReplay names its namespaces itself. So a namespace counts from before its first pod
-starts until its last one is gone. Projections only; nothing here reads or writes.
+admission and on every pod; a TrafficReplay names its namespaces itself, of which those count that allow it. So a
+namespace counts from before its first pod starts until its last one is gone. Projections only; nothing here reads or
+writes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from speedscale_controller.certificates.names import MANAGED_BY
+from speedscale_controller.facts import namespaces, word_changed
 from speedscale_controller.reconciling import Context, Scope, Watched
+from speedscale_controller.replay import consents
 from speedscale_kube import Object
 from speedscale_kube.store import Store
 
@@ -47,10 +50,12 @@ class Asking:
     """Why namespaces are needed: one object's word.
 
     `mark` is the INSTANCE_ID of who manages it, empty where nobody says so. `holds`: it keeps a namespace that has our
-    Secrets, and is no reason to give them to another (pods bear no mark).
+    Secrets, and is no reason to give them to another (pods bear no mark). `home`: the namespace of a TrafficReplay; its
+    word counts for others only where they consent.
     """
 
     namespaces: tuple[str, ...]
+    home: str = ""
     mark: str = ""
     java: bool = False
     replay: bool = False
@@ -66,7 +71,7 @@ def of_workload(obj: Object) -> Asking | None:
     java = any(str(annotations.get(name, "")).strip() not in ("", "false") for name in _JAVA)
     mark = str(annotations.get(MANAGED_BY, ""))
     holds = not mark and obj.get("kind") in ("Pod", "ReplicaSet")
-    return Asking((str(metadata.get("namespace", "")),), mark, java=java, holds=holds)
+    return Asking((str(metadata.get("namespace", "")),), mark=mark, java=java, holds=holds)
 
 
 def of_replay(obj: Object) -> Asking | None:
@@ -77,7 +82,7 @@ def of_replay(obj: Object) -> Asking | None:
     refs.append(_mapping(spec.get("workloadRef")))
     found = [str(ref.get("namespace") or own) for ref in refs if ref]
     mark = str(_mapping((obj.get("metadata") or {}).get("annotations")).get(MANAGED_BY, ""))
-    return Asking(tuple(dict.fromkeys((own, *found))), mark, java=True, replay=True)
+    return Asking(tuple(dict.fromkeys((own, *found))), own, mark, java=True, replay=True)
 
 
 def _namespaces(asking: Asking) -> Sequence[str]:
@@ -96,10 +101,16 @@ WATCHED = (*WORKLOADS, REPLAYS)
 
 
 class Needs:
-    """The stores, asked by namespace. `ours` says whether an INSTANCE_ID is one of this installation."""
+    """The stores, asked by namespace.
 
-    def __init__(self, stores: Iterable[Store[Asking]], ours: Callable[[str], bool]) -> None:
-        self._stores, self._ours = tuple(stores), ours
+    `ours` says whether an INSTANCE_ID is one of this installation, `consents(home, namespace)` whether TrafficReplays
+    of one namespace may use another.
+    """
+
+    def __init__(
+        self, stores: Iterable[Store[Asking]], ours: Callable[[str], bool], consents: Callable[[str, str], bool]
+    ) -> None:
+        self._stores, self._ours, self._consents = tuple(stores), ours, consents
 
     @classmethod
     def start(cls, context: Context, ours: Callable[[str], bool], changed: Callable[[str], None]) -> Needs:
@@ -113,22 +124,32 @@ class Needs:
 
         for store in stores:
             store.add_handler(on_change)
-        return cls(stores, ours)
+        spaces = context.store(namespaces(context.settings))
+        spaces.add_handler(lambda key, old, new: changed(key.name) if word_changed(old, new) else None)
+
+        def consented(home: str, namespace: str) -> bool:
+            known = spaces.get(("", namespace))
+            marks = dict(known.annotations) if known else {}
+            return consents(home, namespace, context.settings.namespace, marks)
+
+        return cls(stores, ours, consented)
 
     def of(self, namespace: str, *, held: bool = False) -> Need | None:
         """Return what a namespace needs, None when nothing. `held`: it has our Secrets, and pods may still use them."""
         askings = (asking for store in self._stores for asking in store.by("namespace", namespace))
-        found = [asking for asking in askings if self._counts(asking, held)]
+        found = [asking for asking in askings if self._counts(asking, namespace, held)]
         if not found:
             return None
         return Need(java=any(asking.java for asking in found), replay=any(asking.replay for asking in found))
 
     def namespaces(self) -> frozenset[str]:
         """Return every namespace that needs something."""
-        askings = (asking for store in self._stores for asking in store.values() if self._counts(asking, False))
-        return frozenset(name for asking in askings for name in asking.namespaces)
+        askings = (asking for store in self._stores for asking in store.values())
+        return frozenset(name for one in askings for name in one.namespaces if self._counts(one, name, False))
 
-    def _counts(self, asking: Asking, held: bool) -> bool:
+    def _counts(self, asking: Asking, namespace: str, held: bool) -> bool:
+        if asking.home and not self._consents(asking.home, namespace):
+            return False
         return held if asking.holds else not asking.mark or self._ours(asking.mark)
 
 

@@ -25,6 +25,7 @@ from speedscale_controller.certificates.names import (
     WEBHOOK,
 )
 from speedscale_controller.certificates.roots import Root
+from speedscale_controller.facts import namespaces
 from speedscale_controller.reconciling import Context, Scope, Watched
 from speedscale_controller.settings import Settings
 from speedscale_kube import Object, Ref
@@ -101,7 +102,8 @@ class Identity:
 
     def watches(self, settings: Settings) -> Sequence[Watched[Any]]:
         """Return own Secrets and ConfigMaps, the webhook configurations, and what says that a namespace is needed."""
-        return (SECRETS, CONFIG_MAPS, *_extra_roots(settings), *consumers.WATCHED, *needs.WATCHED)
+        own = (SECRETS, CONFIG_MAPS, *_extra_roots(settings))
+        return (*own, *consumers.WATCHED, *needs.WATCHED, namespaces(settings))
 
     def start(self, context: Context) -> None:
         """Take stores, and begin with every concern."""
