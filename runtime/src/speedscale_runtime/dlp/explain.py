@@ -1,7 +1,8 @@
 """Why each candidate in a text, or in a pair, was taken or left: for people, not for the hot path.
 
-Called by `speedctl dlp explain`. What was taken comes from the redaction itself. What was left is found by running
-every detector's grammar without the prefilter, also on what a text decodes to one layer deep, and the rules for names.
+Called by `speedctl dlp explain`. What was taken comes from the redaction itself. What was left is what a detector
+looked at and refused, also in what a text decodes to one layer deep, and the rules for names. What looks the same in
+two layers is listed once.
 Invariant: no value is in what is returned: place, length, detector and reason only.
 """
 
@@ -102,12 +103,19 @@ def _left(engine: Engine, field: Field) -> Iterator[Left]:
 def explain(engine: Engine, data: bytes) -> list[Candidate]:
     """Return all candidates of a text, in order; the values themselves are not in them."""
     out: list[Candidate] = []
+    seen: set[tuple[str, str, bytes]] = set()
     for layer, text in _layers(data):
-        for detector in engine.detectors.values():
-            if detector.near is None or detector.near.search(text):
-                out += _matches(layer, text, detector)
-        out += _names(layer, text, engine)
-    return sorted(out, key=lambda c: (c.layer, c.start, c.end, c.detector))
+        found = _names(layer, text, engine)
+        ends: dict[int, list[int]] = {}
+        for pattern_id, end in engine.hits(text):
+            ends.setdefault(pattern_id, []).append(end)
+        for number, detector in engine.detectors.items():
+            if number in ends and (detector.near is None or detector.near.search(text)):
+                found += _matches(layer, text, detector, ends[number])
+        new = [c for c in found if layer == "text" or (c.detector, c.why, text[c.start : c.end]) not in seen]
+        seen |= {(c.detector, c.why, text[c.start : c.end]) for c in new}
+        out += sorted(new, key=lambda c: (c.start, c.end, c.detector))
+    return out
 
 
 def _layers(data: bytes) -> list[tuple[str, bytes]]:
@@ -120,13 +128,18 @@ def _layers(data: bytes) -> list[tuple[str, bytes]]:
     return layers + [(name, plain) for name, plain in runs.meanings(data)]
 
 
-def _matches(layer: str, text: bytes, detector: Detector) -> list[Candidate]:
+def _matches(layer: str, text: bytes, detector: Detector, ends: list[int]) -> list[Candidate]:
     out: list[Candidate] = []
+
+    def looked(start: int, end: int) -> bool:
+        return any(e - detector.before <= start and end <= e + detector.after for e in ends)
+
     at = 0
     while (match := detector.grammar.search(text, at)) is not None:
         verdict = detector.validate(match, text)
         if isinstance(verdict, str):
-            out.append(Candidate(layer, match.start(), match.end(), detector.name, detector.kind, False, verdict))
+            if looked(*match.span()):
+                out.append(Candidate(layer, match.start(), match.end(), detector.name, detector.kind, False, verdict))
             at = max(match.end(), match.start() + 1)
         else:
             out.append(Candidate(layer, verdict.start, verdict.end, detector.name, detector.kind, True, verdict.why))
