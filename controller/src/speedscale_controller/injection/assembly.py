@@ -20,9 +20,6 @@ from .parts import Parts
 from .stripping import Stripped
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
-_MESHES = frozenset(
-    {"istio-proxy", "istio-init", "istio-validation", "linkerd-proxy", "linkerd-init", "linkerd-network-validator"}
-)
 _SCRAPE = "prometheus.io/"
 
 
@@ -157,7 +154,7 @@ def _applications(spec: dict[str, Any], plan: environment.Plan, parts: Parts, *,
     only_extra = environment.Plan(extra=plan.extra)
     for key in ("initContainers", "containers"):
         for container in spec.get(key) or ():
-            if names.is_our_container(container) or container["name"] in _MESHES:
+            if names.is_our_container(container) or container["name"] in names.MESHES:
                 continue
             meets_us = key == "containers" or (first and native) or container.get("restartPolicy") == "Always"
             warnings += environment.apply(container, plan if meets_us else only_extra)

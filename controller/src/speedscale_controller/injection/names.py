@@ -40,6 +40,11 @@ JAVA_STORE: Final = f"{TRUST_PATH}/jks/cacerts.jks"
 TLS_IN_PATH: Final = "/etc/ssl/speedscale-in"
 TLS_MUTUAL_PATH: Final = "/etc/ssl/speedscale-mutual"
 
+MESHES: Final = frozenset(
+    {"istio-proxy", "istio-init", "istio-validation", "linkerd-proxy", "linkerd-init", "linkerd-network-validator"}
+)
+"""Containers of meshes, to which nothing of ours is added."""
+
 HEALTH_PORT: Final = 4144
 METRICS_PORT: Final = 4145
 UID: Final = 2102

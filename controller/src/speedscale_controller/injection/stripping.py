@@ -108,7 +108,7 @@ def _of_copies(template: Mapping[str, Any], ours: record.Entries) -> record.Entr
         known = {path[len(start) :].partition("/")[0] for path in ours if path.startswith(start)}
         for container in template["spec"].get(key) or ():
             name = record.escape(container["name"])
-            if name in known or names.is_our_container(container):
+            if name in known or names.is_our_container(container) or container["name"] in names.MESHES:
                 continue
             for other in known:
                 before = f"{start}{other}/"

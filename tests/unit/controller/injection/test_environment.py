@@ -291,3 +291,13 @@ def test_a_container_that_was_renamed_or_copied_keeps_nothing_of_ours(copied: bo
             *expected,
             {"name": "renamed", "env": [{"name": JAVA, "value": "-Xmx1g"}]},
         ]
+
+
+def test_a_mesh_keeps_a_variable_that_ours_are_like(shop: Any, facts: Any) -> None:
+    """It looks as if copied from the container that was given the same, and is the mesh's own."""
+    spec = {"containers": [{"name": "app"}, {"name": "istio-proxy", "env": [{"name": "PORT", "value": ""}]}]}
+    verdict = decide(shop.workload(spec=spec, inject="true", extra_container_env_vars="EXTRA=1\nPORT="), facts)
+    assert isinstance(verdict, Inject)
+    taken_out = decide(shop.without_inject(verdict.object), facts, operation="UPDATE")
+    assert isinstance(taken_out, Remove)
+    assert taken_out.object["spec"]["template"]["spec"]["containers"] == spec["containers"]
