@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from harness.cluster import Cluster
-from harness.reached import Reached
+from harness.definitions import until_gone
 from harness.small import PART_OF, PULLED, Manifest, objects
 
 from speedscale_kube import Client, Ref, ref
@@ -71,20 +71,7 @@ def remove(manifests: dict[str, Manifest], kube: Client) -> None:
     for which in going:
         kube.delete(which)
     for which in going:
-        until_gone(which, kube)
-
-
-def until_gone(which: Ref, kube: Client) -> None:
-    left: list[Any] = []
-
-    def gone() -> bool:
-        left[:] = [found] if (found := kube.find(which)) else []
-        return not left
-
-    try:
-        Reached.until(gone, f"{which} is gone", 30)
-    except AssertionError as error:
-        raise AssertionError(f"{error}: {left[0]['metadata']} {left[0].get('status')}") from error
+        until_gone(kube, which)
 
 
 def write(dist: Path, manifests: dict[str, Manifest]) -> None:

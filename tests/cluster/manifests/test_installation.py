@@ -13,7 +13,7 @@ from typing import Any
 import go_tools
 import pytest
 from harness.cluster import Cluster
-from harness.definitions import established
+from harness.definitions import established, until_gone
 
 from speedscale_kube import Client, Object, Ref
 from speedscale_manifests.drift import read
@@ -52,7 +52,7 @@ class Installation:
             self.kube.delete(self.kube.ref(manifest))
         for manifest in self.manifests():
             which = self.kube.ref(manifest)
-            Cluster.until(lambda which=which: self.kube.find(which) is None, f"{which} is gone")
+            until_gone(self.kube, which)
         self.kube.forget_kinds()
 
     def settle(self) -> None:
