@@ -52,8 +52,7 @@ class KeyNames:
                 if len(seq) == 1 and _NO_SPACES.match(seq[0]):
                     self._inside.append((seq[0], rule))
         self._inside.sort(key=lambda pair: len(pair[0]), reverse=True)
-        bare = "|".join(sorted(_spelt(name) for rule in rules if rule.person for name in rule.exact)) or "(?!)"
-        self.bare = re.compile(f'"(?i:{bare})"'.encode())
+        self.bare = _quoted([name for rule in rules if rule.person for name in rule.exact])
         """Finds, quoted, the names of fields that are a person's only beside other marks of one."""
 
     def rule(self, key: bytes) -> KeyRule | None:
@@ -130,3 +129,15 @@ def _bounded(word: str) -> str:
 def _spelt(name: str) -> str:
     parts = _PART.findall(unicodedata.normalize("NFC", name))
     return "[^A-Za-z0-9]?".join(pattern(part) for part in parts)
+
+
+def _quoted(names: Sequence[str]) -> re.Pattern[bytes]:
+    """Return what finds one of these names between quotes, however it is written; it runs over every JSON document.
+
+    The first bytes stand before the alternatives: most quotes of a document open something else.
+    """
+    if not names:
+        return re.compile(b"(?!)")
+    written = {spelt for name in names for word in (name, plain(name)) for spelt in (word.lower(), word.upper())}
+    firsts = b"".join(re.escape(first) for first in sorted({spelt.encode()[:1] for spelt in written}))
+    return re.compile(b'"(?=[' + firsts + b"])(?i:" + "|".join(sorted(map(_spelt, names))).encode() + b')"')
