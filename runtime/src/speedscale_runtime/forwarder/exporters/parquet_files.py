@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+
+from speedscale_runtime import durable
 
 from .parquet_rows import COLUMNS, TIMES, Row
 
@@ -99,7 +102,7 @@ class Partitions:
             except ValueError:
                 continue
             if at < before:
-                _remove(day)
+                shutil.rmtree(day, ignore_errors=True)
                 gone.append(day.name)
         return gone
 
@@ -111,7 +114,7 @@ class Partitions:
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}"
         try:
             self._connection.execute(f"COPY ({query}) TO '{quoted}' ({options})", list(values))
-            _sync(half)
+            durable.sync(half)
             if note is not None:
                 _write_note(note, name, values)
             os.replace(half, folder / name)
@@ -119,7 +122,7 @@ class Partitions:
             half.unlink(missing_ok=True)
             raise
         for parent in (folder, *list(folder.parents)[:2]):
-            _sync(parent)
+            durable.sync(parent)
         return folder / name
 
     def _merge(self, folder: Path, sources: Sequence[Path]) -> None:
@@ -148,9 +151,9 @@ def _write_note(note: Path, merged: str, values: Sequence[object]) -> None:
     assert isinstance(names, list)
     half = note.with_name(f"{note.name}.half")
     half.write_text(json.dumps({"merged": merged, "replaces": [Path(n).name for n in names]}))
-    _sync(half)
+    durable.sync(half)
     os.replace(half, note)
-    _sync(note.parent)
+    durable.sync(note.parent)
 
 
 def _finish(note: Path) -> None:
@@ -168,22 +171,6 @@ def _written(file: Path) -> float:
         return file.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _remove(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        with contextlib.suppress(OSError):
-            path.rmdir() if path.is_dir() else path.unlink()
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def days_ago(now: float, days: float) -> date:
