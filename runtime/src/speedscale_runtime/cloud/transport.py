@@ -13,8 +13,6 @@ import random
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -22,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 import orjson
 
+from speedscale_runtime.delivery.pauses import retry_after
 from speedscale_runtime.telemetry.watched import Watched, read_text
 from speedscale_schemas.errors import PeerError, PermanentError, TransientError
 
@@ -32,7 +31,6 @@ NOT_FOUND = "not_found"
 ANSWER_MAX_BYTES = 64 * 1024 * 1024
 _ERROR_MAX_BYTES = 64 * 1024
 _BUSY = frozenset({408, 429, 502, 503, 504})
-_RETRY_AFTER_MAX_S = 300.0
 _CONNECT_S = 10.0
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -240,7 +238,8 @@ async def _refusal(request: Request, response: aiohttp.ClientResponse) -> Except
     except (ValueError, KeyError, TypeError):
         reason, message = "", ""
     if response.status in _BUSY or (response.status >= 500 and reason):
-        return TransientError(f"{reason or f'HTTP {response.status}'}: {message}".rstrip(": "), _retry_after(response))
+        said = f"{reason or f'HTTP {response.status}'}: {message}".rstrip(": ")
+        return TransientError(said, retry_after(response.headers.get("Retry-After")))
     what = f"{request.method} {request.path}: HTTP {response.status}"
     if not reason:
         return PeerError("no_backend", f"{what}: what answers there is no backend")
@@ -254,16 +253,3 @@ def _handshake(error: aiohttp.WSServerHandshakeError) -> Exception:
     if error.status in reasons:
         return PermanentError(reasons[error.status], "the backend refuses the channel")
     return PeerError("no_backend", f"HTTP {error.status} in place of a WebSocket")
-
-
-def _retry_after(response: aiohttp.ClientResponse) -> float:
-    """Return seconds, 0 where nothing usable is said; RFC 9110 section 10.2.3 allows seconds or a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return min(float(text), _RETRY_AFTER_MAX_S)
-    try:
-        at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return 0.0
-    seconds = (at - datetime.now(at.tzinfo or UTC)).total_seconds() if at.tzinfo else 0.0
-    return min(max(seconds, 0.0), _RETRY_AFTER_MAX_S)

@@ -1,7 +1,8 @@
 """Handing files over between a replay's pods and its collector: how they are packed, and the client's side of the wire.
 
 Used by generator and responder (results out), by `speedscale-fetch` (snapshot in) and by the collector (`archive`).
-Below all of them, because services meet over the wire only. Nothing here knows what is in a results folder.
+Below all of them, because services meet over the wire only. Nothing here knows what is in a results folder. `pauses`
+is for all who send and try again.
 """
 
 from .client import Collector, Refusal, Upload, collector_of

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from speedscale_schemas.errors import ConfigError, PermanentError, TransientError
 
 from . import archive
+from .pauses import retry_after
 
 CONTENT_TYPE = "application/zstd"
 _FIRST_S, _LONGEST_S = 0.5, 10.0
@@ -51,7 +52,7 @@ class Upload(StrEnum):
 @dataclass(frozen=True, slots=True)
 class _Answer:
     status: int
-    retry_after_s: float | None
+    retry_after_s: float
     detail: str
 
 
@@ -164,7 +165,7 @@ class Collector:
         said = f"{where}: {answer.status}: {answer.detail}".rstrip(": ")
         if answer.status in (401, 403, 408, 429) or answer.status >= 500:  # a token may be on its way
             self._refused(Refusal.BUSY if answer.status in (408, 429, 503) else Refusal.REFUSED)
-            return TransientError(said, answer.retry_after_s or 0.0)
+            return TransientError(said, answer.retry_after_s)
         self._refused(Refusal.REFUSED)
         return PermanentError("refused", said)
 
@@ -195,8 +196,7 @@ def collector_of(
 
 def _answer(response: http.client.HTTPResponse) -> _Answer:
     text = response.read(_DETAIL_MAX).decode("utf-8", "replace")
-    wait = response.getheader("Retry-After", "")
-    return _Answer(response.status, float(wait) if wait.isdigit() else None, " ".join(text.split()))
+    return _Answer(response.status, retry_after(response.getheader("Retry-After")), " ".join(text.split()))
 
 
 def _copy(answer: http.client.HTTPResponse, file: BinaryIO) -> None:

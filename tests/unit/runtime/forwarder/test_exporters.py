@@ -16,7 +16,6 @@ from speedscale_runtime.forwarder import config
 from speedscale_runtime.forwarder.exporter_specs import ExporterSpec
 from speedscale_runtime.forwarder.exporters import KINDS, Item, create, files, logrecords
 from speedscale_runtime.forwarder.exporters.files import FilesExporter
-from speedscale_runtime.forwarder.exporters.otlp_http import retry_after
 from speedscale_runtime.rrpair import RRPair, recording
 from speedscale_schemas.errors import TransientError
 from speedscale_schemas.validation import schema
@@ -131,14 +130,6 @@ def test_no_record_is_over_the_limit_and_what_was_cut_says_so(limit: int, reques
     assert set(tags) <= {"requestPayloadTruncated", "responsePayloadTruncated"}
     assert tags.get("requestPayloadTruncated", str(len(request))) == str(len(request))
     assert "tags" not in given_pair.doc
-
-
-@pytest.mark.parametrize(
-    ("text", "low", "high"),
-    [("", 0, 0), ("7", 7, 7), ("99999", 300, 300), ("soon", 0, 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0)],
-)
-def test_retry_after(text: str, low: float, high: float) -> None:
-    assert low <= retry_after(text) <= high
 
 
 def test_every_kind_of_the_settings_has_an_exporter() -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import gzip
 import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import aiohttp
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from speedscale_runtime.delivery.pauses import retry_after
 from speedscale_schemas.errors import TransientError
 
 from . import trust
@@ -23,7 +22,6 @@ from .batched import Encoded, Outcome, Unacceptable
 from .logrecords import Record
 from .otlp import OtlpExporter
 
-_RETRY_AFTER_MAX_S = 300.0
 _HOPELESS = frozenset({400, 413, 415, 422})  # this data will never be taken; everything else may change
 _ANSWER_MAX_BYTES = 1 << 20
 
@@ -49,7 +47,7 @@ class OtlpHttpExporter(OtlpExporter):
                     return Outcome(rejected=min(_rejected(answer), len(group)))
                 if response.status in _HOPELESS:
                     raise Unacceptable
-                wait = retry_after(response.headers.get("Retry-After", ""))
+                wait = retry_after(response.headers.get("Retry-After"))
                 raise TransientError(f"HTTP {response.status}", wait)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             await self.close()  # the next attempt reads the CA file anew
@@ -77,15 +75,3 @@ def _rejected(answer: bytes) -> int:
         return max(0, int(ExportLogsServiceResponse.FromString(answer).partial_success.rejected_log_records))
     except DecodeError:
         return 0  # 200 is what counts; some receivers answer in JSON
-
-
-def retry_after(text: str) -> float:
-    """Return seconds (0 where nothing usable is said); RFC 9110 section 10.2.3 allows seconds or a date."""
-    if text.strip().isdecimal():
-        return min(float(text), _RETRY_AFTER_MAX_S)
-    try:
-        at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return 0.0
-    seconds = (at - datetime.now(at.tzinfo or UTC)).total_seconds() if at.tzinfo else 0.0
-    return min(max(seconds, 0.0), _RETRY_AFTER_MAX_S)
