@@ -147,8 +147,10 @@ class Hands:
 
     def _report(self, turn: Turn, report: WriteReport) -> None:
         space = turn.replay.namespace
+        told = report.analysis is not None and report.analysis.done  # then the collector has told the backend
+        untold = "" if told else self._eyes.tell_backend(turn.replay, report, turn.now)
         try:
-            made = reports.config_map(turn.replay, turn.seen, report, turn.now)
+            made = reports.config_map(turn.replay, turn.seen, report, turn.now, [untold] if untold else [])
             self._client.apply(made, names.INVENTORY, force=True)
             found = self._client.list("v1", "ConfigMap", space, labels=names.REPORT, metadata_only=True)
             for ref in reports.superfluous(found):

@@ -8,7 +8,7 @@ hundred.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,10 +18,13 @@ from speedscale_controller.replay.status import timestamp
 from speedscale_kube import Ref
 
 KEPT: Final = 100
+_REASON_MAX: Final = 4096
 
 
-def config_map(replay: Replay, seen: Observed, report: WriteReport, now: datetime) -> dict[str, Any]:
-    """Return the report's ConfigMap in the namespace of the TrafficReplay."""
+def config_map(
+    replay: Replay, seen: Observed, report: WriteReport, now: datetime, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the report's ConfigMap in the namespace of the TrafficReplay; `notes` come to its own."""
     plan = seen.plan
     document = {
         "version": 1,
@@ -40,7 +43,7 @@ def config_map(replay: Replay, seen: Observed, report: WriteReport, now: datetim
         "workloads": [str(ref) for ref in replay.targets],
         "tests": len(plan.tests) if plan else None,
         "mocks": {str(p.workload): list(p.mocks) for p in plan.parts} if plan else {},
-        "notes": [*(plan.notes if plan else replay.notes), *_troubles(seen), *_analysed(report.analysis)],
+        "notes": [*(plan.notes if plan else replay.notes), *_troubles(seen), *_analysed(report.analysis), *notes],
         "url": report.analysis.url if report.analysis is not None else "",
     }
     return {
@@ -56,6 +59,23 @@ def config_map(replay: Replay, seen: Observed, report: WriteReport, now: datetim
             },
         },
         "data": {"report.json": json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"},
+    }
+
+
+def entry(replay: Replay, report: WriteReport, cluster: str, now: datetime) -> dict[str, Any]:
+    """Return what the backend is told of a replay whose collector told nothing (`PUT /v1/replays/<uid>`)."""
+    return {
+        "name": replay.name,
+        "namespace": replay.namespace,
+        "cluster": cluster,
+        "workload": ", ".join(map(str, replay.targets))[:300],
+        "snapshot": replay.memory.snapshot or replay.snapshot_id,
+        "testConfig": replay.test_config_id,
+        "buildTag": replay.build_tag,
+        "state": report.state,
+        "reason": report.reason[:_REASON_MAX],
+        "startedAt": replay.status.started,
+        "finishedAt": replay.status.finished or timestamp(now),
     }
 
 

@@ -17,7 +17,7 @@ from speedscale_controller.injection import Leave, Skip
 from speedscale_controller.injection import decide as injected
 from speedscale_controller.replay import Memory, Replay, WorkloadPatch, consents, routing
 from speedscale_controller.replay import names as names_
-from speedscale_controller.replay.decision import Analysis, Job, Observed, Target
+from speedscale_controller.replay.decision import Analysis, Job, Observed, Target, WriteReport
 from speedscale_controller.replay.holding import is_wanted, waits_for
 from speedscale_controller.replay.machine import is_over
 from speedscale_controller.replay.objects import Objects, Place, build, needed_secrets, service_name, spaces
@@ -36,9 +36,9 @@ from speedscale_controller.snapshots import (
 )
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError
-from speedscale_schemas.errors import ConfigError, PermanentError
+from speedscale_schemas.errors import ConfigError, PermanentError, TransientError
 
-from . import backends, configs, jobs, pods
+from . import backends, configs, jobs, pods, reports
 from .asking import Collectors
 from .facts import FactsReader
 
@@ -121,6 +121,18 @@ class Eyes:
         if isinstance(verdict, Skip):
             return live, None, f"{verdict.reason}: {verdict.message}"
         return live, None if isinstance(verdict, Leave) else verdict.object, ""
+
+    def tell_backend(self, replay: Replay, report: WriteReport, now: datetime) -> str:
+        """Tell the backend, where there is one, how a replay ended; return why it does not know, empty when it does."""
+        settings = self._settings()
+        backend = self._backends.of(settings)
+        if backend is None:
+            return ""
+        try:
+            backend.put_replay(replay.uid, reports.entry(replay, report, settings.cluster_name, now))
+        except (TransientError, PermanentError) as error:
+            return f"the backend was not told how the replay ended: {error}"
+        return ""
 
     # A replay that goes on
 

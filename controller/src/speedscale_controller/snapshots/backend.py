@@ -1,4 +1,5 @@
-"""Snapshots and test configs of the backend (`speedscale-cloud`), as far as the operator has to know them.
+"""Snapshots and test configs of the backend (`speedscale-cloud`), as far as the operator has to know them, and how
+replays ended.
 
 A snapshot of the backend may be of any size, so it is never held: its archive is read once as a stream, for the
 manifest and the Secrets that it asks for, and pods get the snapshot itself through the replay's collector. What is
@@ -50,7 +51,7 @@ class Backend:
         """Return a snapshot of the backend; its files stay there."""
         index = self._known.get(id_)
         if index is None:
-            answer = self._ask(f"/v1/snapshots/{quote(id_, safe='')}/archive", stream=True)
+            answer = self._ask(f"/v1/snapshots/{quote(id_, safe='')}/archive")
             if answer is None:
                 return None
             with answer:
@@ -76,8 +77,15 @@ class Backend:
         """Return a test config, None when the backend has none of this id."""
         return self._document(f"/v1/testconfigs/{quote(id_, safe='')}")
 
+    def put_replay(self, id_: str, entry: Mapping[str, Any]) -> None:
+        """Say how a replay ended. TransientError while the backend is away, PermanentError for what it refuses."""
+        answer = self._ask(f"/v1/replays/{quote(id_, safe='')}", entry)
+        if answer is None:
+            raise PermanentError("BackendRefused", f"{self.url} takes no replays (404)")
+        answer.close()
+
     def _document(self, path: str) -> Mapping[str, Any] | None:
-        answer = self._ask(path, stream=True)
+        answer = self._ask(path)
         if answer is None:
             return None
         with answer:
@@ -90,13 +98,17 @@ class Backend:
                 raise BackendAwayError(f"{self.url}: {type(error).__name__}") from error
         return found if isinstance(found, Mapping) else None
 
-    def _ask(self, path: str, *, stream: bool) -> requests.Response | None:
-        """Return an answer, None for 404. TransientError while it is away, PermanentError for what it refuses."""
+    def _ask(self, path: str, body: Mapping[str, Any] | None = None) -> requests.Response | None:
+        """Return the answer to GET, or to PUT where there is a body; None for 404.
+
+        TransientError while the backend is away, PermanentError for what it refuses.
+        """
         session = requests.Session()
         session.mount("https://", _Trusting(self._authority()))
         try:
             headers = {"Authorization": f"Bearer {self._key}", "User-Agent": "speedscale-operator"}
-            answer = session.get(self.url + path, headers=headers, timeout=(CONNECT_S, READ_S), stream=stream)
+            verb, url = "GET" if body is None else "PUT", self.url + path
+            answer = session.request(verb, url, json=body, headers=headers, timeout=(CONNECT_S, READ_S), stream=True)
         except requests.exceptions.SSLError as error:
             raise PermanentError("BackendUnusable", f"{self.url}: its certificate is not trusted: {error}") from error
         except requests.RequestException as error:
@@ -107,7 +119,7 @@ class Backend:
         if answer.status_code in _BUSY:
             answer.close()
             raise BackendAwayError(f"{self.url}: {answer.status_code}", 2.0)
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 204):
             text = answer.raw.read(500, decode_content=True).decode("utf-8", "replace")
             answer.close()
             raise PermanentError("BackendRefused", f"{self.url}{path}: {answer.status_code}: {' '.join(text.split())}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from importlib import resources
 from typing import Any
 
+import jsonschema
 import pytest
 
 from speedscale_controller.bundle import Bundle
@@ -86,6 +88,22 @@ def test_a_report_is_whole_without_a_plan() -> None:
     assert (document["state"], document["reason"], document["summary"]) == ("Error", "why", PASSED)
     assert document["notes"] == ["Deployment own/collector could not be made: forbidden"]
     assert "replay.speedscale.com/id" not in made["metadata"]["labels"], "it is no part of the inventory"
+
+
+def test_the_entry_for_the_backend_is_what_its_api_takes() -> None:
+    target = {"workloadRef": {"kind": "Deployment", "name": "shop"}}
+    spec = {"snapshotID": "s", **target, "buildTag": "v1.2", "testConfigID": "standard"}
+    replay = Replay.read({"metadata": {"name": "a.b", "namespace": "shop", "uid": "u"}, "spec": spec})
+    made = reports.entry(replay, WriteReport("Error", "w" * 9999, {}), "prod-1", NOW)
+    api = json.loads(resources.files("speedscale_schemas").joinpath("documents/backend.openapi.json").read_bytes())
+    jsonschema.validate(made, api["components"]["schemas"]["Replay"])
+    assert (made["state"], made["workload"], made["snapshot"]) == ("Error", "Deployment shop/shop", "s")
+
+
+def test_what_the_backend_could_not_be_told_stands_in_the_report() -> None:
+    replay = Replay.read({"metadata": {"name": "a.b", "namespace": "shop", "uid": "u"}, "spec": {"snapshotID": "s"}})
+    made = reports.config_map(replay, Observed(), WriteReport("Error", "why", PASSED), NOW, ["it is away"])
+    assert json.loads(made["data"]["report.json"])["notes"] == ["it is away"]
 
 
 def test_the_oldest_reports_give_way() -> None:

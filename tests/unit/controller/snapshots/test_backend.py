@@ -38,6 +38,7 @@ class Cloud(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.asked: list[str] = []
+        self.put: dict[str, Any] = {}
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -49,6 +50,16 @@ class _Answers(BaseHTTPRequestHandler):
         status, data = self.server.answers.get(self.path, (404, b"{}")) if known else (401, b'{"reason":"who"}')
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.put[self.path] = json.loads(body)
+        status, data = self.server.answers.get(self.path, (204, b""))
+        self.send_response(status)
+        if data:
+            self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
@@ -126,6 +137,18 @@ def test_a_broken_archive_is_told(cloud: Cloud, data: bytes, said: str) -> None:
     cloud.answers[PATH] = (200, data)
     with pytest.raises(SnapshotError, match=said):
         backend(cloud).find(ID, "shop")
+
+
+def test_how_a_replay_ended_is_told(cloud: Cloud) -> None:
+    entry = {"state": "Error", "reason": "no snapshot s1"}
+    backend(cloud).put_replay("uid-1", entry)
+    assert cloud.put == {"/v1/replays/uid-1": entry}
+    cloud.answers["/v1/replays/uid-1"] = (400, b'{"detail":"state: what is that?"}')
+    with pytest.raises(PermanentError, match=r"400: .*what is that"):
+        backend(cloud).put_replay("uid-1", entry)
+    cloud.answers["/v1/replays/uid-1"] = (503, b"{}")
+    with pytest.raises(BackendAwayError):
+        backend(cloud).put_replay("uid-1", entry)
 
 
 def test_which_backend_is_our_own() -> None:
