@@ -7,10 +7,16 @@ cursor and counts. An exporter only delivers. All pairs are redacted before they
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+import structlog
 
 from speedscale_runtime.rrpair import RRPair
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class Item(NamedTuple):
@@ -51,3 +57,24 @@ class Exporter(Protocol):
 
     async def close(self) -> None:
         """Let go of files and connections."""
+
+
+def encoded(
+    items: Iterable[Item], encode: Callable[[Item], T | None], events: Counter[str]
+) -> Iterator[tuple[Item, T]]:
+    """Yield the items with their encodings, counting those that have none.
+
+    `encode` returns None where not even a pair's head fits (`too_large`); what it raises is that pair's fault alone
+    (`rejected`): one that nobody can write down must not hold up the rest.
+    """
+    for item in items:
+        try:
+            made = encode(item)
+        except Exception as error:
+            log.warning("pair_not_encoded", cause=type(error).__name__)
+            events["rejected"] += 1
+            continue
+        if made is None:
+            events["too_large"] += 1
+            continue
+        yield item, made

@@ -12,13 +12,9 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-import structlog
-
 from speedscale_schemas.errors import TransientError
 
-from .base import Handover, Item, Sent
-
-log = structlog.get_logger()
+from .base import Handover, Item, Sent, encoded
 
 D = TypeVar("D")
 
@@ -69,7 +65,7 @@ class Batched(ABC, Generic[D]):
         """Send the items in requests; TransientError when the receiver is away, busy, or wants some again."""
         if self._pending is None:
             self._sent = Sent(0, Counter())
-            self._pending = self._encoded(items)
+            self._pending = deque(made for _, made in encoded(items, self.encode, self._sent.events))
         pending = self._pending
         while pending:
             group = self._next(pending)
@@ -87,38 +83,23 @@ class Batched(ABC, Generic[D]):
         sent, self._pending = self._sent, None
         return sent
 
-    def _encoded(self, items: Sequence[Item]) -> deque[Encoded[D]]:
-        pending: deque[Encoded[D]] = deque()
-        for item in items:
-            try:
-                encoded = self.encode(item)
-            except Exception as error:  # one pair that nobody can write down must not hold up the rest
-                log.warning("pair_not_encoded", cause=type(error).__name__)
-                self._sent.events["rejected"] += 1
-                continue
-            if encoded is None:
-                self._sent.events["too_large"] += 1
-            else:
-                pending.append(encoded)
-        return pending
-
     def _next(self, pending: deque[Encoded[D]]) -> list[Encoded[D]]:
         group: list[Encoded[D]] = []
         size = 0
-        for encoded in pending:
-            if group and (len(group) >= min(self._take, self.max_records) or size + encoded.size > self.max_bytes):
+        for record in pending:
+            if group and (len(group) >= min(self._take, self.max_records) or size + record.size > self.max_bytes):
                 break
-            group.append(encoded)
-            size += encoded.size
+            group.append(record)
+            size += record.size
         return group
 
     def _settle(self, pending: deque[Encoded[D]], group: Sequence[Encoded[D]], outcome: Outcome[D]) -> None:
         """Count a group that was answered; what is wanted again comes first the next time."""
         again = set(map(id, outcome.again))
         events: Counter[str] = Counter()
-        for encoded in group:
+        for record in group:
             pending.popleft()
-            events["cut"] += encoded.cut and id(encoded) not in again
+            events["cut"] += record.cut and id(record) not in again
         events["rejected"] += outcome.rejected
         pending.extendleft(reversed(outcome.again))
         arrived = len(group) - outcome.rejected - len(outcome.again)

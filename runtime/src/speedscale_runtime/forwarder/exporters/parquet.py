@@ -21,7 +21,7 @@ from speedscale_runtime.forwarder.ages import Clock
 from speedscale_runtime.forwarder.exporter_specs import ExporterSpec, Parquet
 from speedscale_schemas.errors import TransientError
 
-from .base import Handover, Item, Sent
+from .base import Handover, Item, Sent, encoded
 from .parquet_files import Partitions, days_ago
 from .parquet_rows import Row, row
 
@@ -82,23 +82,14 @@ class ParquetExporter:
         return Sent(written, events)
 
     def _rows(self, items: Sequence[Item], events: Counter[str]) -> list[Row]:
-        rows = []
+        new = []
         for item in items:
             uuid = str(item.pair.doc.get("uuid") or "")
             if uuid in self._before or uuid in self._partial:
                 events["deduplicated"] += 1
-                continue
-            try:
-                made = row(item, self._limit)
-            except Exception as error:  # a pair that cannot be written down must not hold up the others
-                log.warning("pair_not_encoded", cause=type(error).__name__)
-                events["rejected"] += 1
-                continue
-            if made is None:
-                events["too_large"] += 1
-                continue
-            rows.append(made)
-        return rows
+            else:
+                new.append(item)
+        return [made for _, made in encoded(new, lambda item: row(item, self._limit), events)]
 
     def _tidy(self, partitions: Partitions, touched: Sequence[str]) -> None:
         """Merge and delete; a failure costs nothing that was written, and is tried again the next time."""

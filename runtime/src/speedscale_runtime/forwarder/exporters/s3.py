@@ -23,8 +23,9 @@ import structlog
 from speedscale_runtime.forwarder.exporter_specs import Bucket, ExporterSpec
 
 from . import aws, layout, logjson
-from .base import Handover, Item, Sent
+from .base import Handover, Item, Sent, encoded
 from .batched import Unacceptable
+from .cutting import Fitted
 from .instants import of_pair, utc
 from .layout import Workload
 
@@ -96,16 +97,7 @@ class S3Exporter:
     def _uploads(self, items: Sequence[Item]) -> Iterator[Upload]:
         groups: dict[Place, list[bytes]] = {}
         digests: dict[Place, Any] = {}
-        for item in items:
-            try:
-                fitted = logjson.encode(item.pair, item.time_ns, self._limit)
-            except Exception as error:  # one pair that nobody can write down must not hold up the rest
-                log.warning("pair_not_encoded", cause=type(error).__name__)
-                self._sent.events["rejected"] += 1
-                continue
-            if fitted is None:
-                self._sent.events["too_large"] += 1
-                continue
+        for item, fitted in encoded(items, self._encode, self._sent.events):
             self._sent.events["cut"] += fitted.cut
             place = self._place(item)
             groups.setdefault(place, []).append(fitted.data)
@@ -115,6 +107,9 @@ class S3Exporter:
             key = f"{place.folder}rrpairs_{digests[place].hexdigest()[:32]}.json.gz"
             data = gzip.compress(logjson.document(place.cluster, records), 6, mtime=0)
             yield Upload(key, data, len(records))
+
+    def _encode(self, item: Item) -> Fitted[bytes] | None:
+        return logjson.encode(item.pair, item.time_ns, self._limit)
 
     def _place(self, item: Item) -> Place:
         doc = item.pair.doc
