@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import names
 from .cursors import Cursors
 from .records import BATCH, Damage, Position, scan
-
-SUFFIX = ".spool"
 
 
 @dataclass(slots=True)
@@ -74,24 +73,19 @@ def inspect(folder: Path) -> SpoolView:
     """Return what the spool in `folder` holds; FileNotFoundError where there is none."""
     if not folder.is_dir():
         raise FileNotFoundError(str(folder))
-    found = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        number, _, nonce = path.name.removesuffix(SUFFIX).partition("-")
-        if number.isdecimal():
-            found.append((int(number), int(nonce, 16), path))
-    segments = tuple(view for n, nonce, path in sorted(found) if (view := _segment(n, nonce, path)) is not None)
+    segments = tuple(view for file in names.find(folder) if (view := _segment(file)) is not None)
     return SpoolView(str(folder), _holder(folder), segments, _cursors(folder, segments))
 
 
-def _segment(number: int, nonce: int, path: Path) -> SegmentView | None:
+def _segment(file: names.SegmentFile) -> SegmentView | None:
     """Return a segment's view; None for one that was released while we looked."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            view = SegmentView(number, path.name, size)
+        with file.path.open("rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            view = SegmentView(file.number, file.path.name, size)
             if size:
-                with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data, memoryview(data) as bytes_:
-                    _walk(view, bytes_, nonce)
+                with mmap.mmap(opened.fileno(), size, access=mmap.ACCESS_READ) as data, memoryview(data) as bytes_:
+                    _walk(view, bytes_, file.nonce)
     except FileNotFoundError:
         return None
     return view
@@ -125,12 +119,12 @@ def _holder(folder: Path) -> int:
 
 
 def _cursors(folder: Path, segments: tuple[SegmentView, ...]) -> tuple[CursorView, ...]:
-    names = sorted(p.stem for p in (folder / "cursors").glob("*.json")) if (folder / "cursors").is_dir() else []
-    if not names:
+    exporters = sorted(p.stem for p in (folder / "cursors").glob("*.json")) if (folder / "cursors").is_dir() else []
+    if not exporters:
         return ()
     cursors = Cursors(folder / "cursors")
     views = []
-    for name in names:
+    for name in exporters:
         at = cursors.load(name)
         size, pairs = _behind(at, segments)
         views.append(CursorView(name, at.segment, at.offset, size, pairs, cursors.saved_at(name) or 0.0))

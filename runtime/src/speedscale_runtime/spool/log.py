@@ -19,6 +19,7 @@ from pathlib import Path
 
 from speedscale_runtime import durable
 
+from . import names
 from .records import (
     CHECKPOINT,
     HEADER_SIZE,
@@ -30,8 +31,6 @@ from .records import (
     scan,
 )
 from .senders import SenderTable
-
-_SUFFIX = ".spool"
 
 
 class SpoolFull(Exception):
@@ -283,7 +282,7 @@ class SegmentLog:
     def _start_segment(self) -> Segment:
         number = max(self._segments, default=0) + 1
         nonce = secrets.randbits(32)
-        path = self._folder / f"{number:012d}-{nonce:08x}{_SUFFIX}"
+        path = self._folder / names.name(number, nonce)
         first = encode_checkpoint(self._senders.dump(), nonce)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -317,12 +316,8 @@ class SegmentLog:
         return fd
 
     def _recover(self) -> None:
-        found = []
-        for path in self._folder.glob(f"*{_SUFFIX}"):
-            number, _, nonce = path.name.removesuffix(_SUFFIX).partition("-")
-            if number.isdecimal():
-                found.append(Segment(int(number), int(nonce, 16), path))
-        for segment in sorted(found, key=lambda s: s.number):
+        for file in names.find(self._folder):
+            segment = Segment(*file)
             segment.first_pair = self.recovery.pairs
             self._recover_segment(segment)
             if segment.size:
