@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -43,7 +44,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-class Server:
+class Server(ABC):
     """A process in `folder` that is ready once its port takes connections and `ready` says so."""
 
     def __init__(self, folder: Path) -> None:
@@ -63,23 +64,23 @@ class Server:
         return ""
 
     @classmethod
+    @abstractmethod
     def find(cls, build: bool) -> Path:
         """Return the program, or the folder of what it is made of; ToolMissing where it is not there."""
-        raise NotImplementedError
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most need nothing
         """Write what the server needs before its first start."""
 
+    @abstractmethod
     def command(self) -> tuple[list[str], Mapping[str, str]]:
         """Return how it is started, and what is set in its environment."""
-        raise NotImplementedError
 
-    def ready(self) -> None:
+    def ready(self) -> None:  # noqa: B027 - most are ready once they listen
         """Make ready what a client expects; called after each start."""
 
+    @abstractmethod
     def uuids(self) -> list[str]:
         """Return the uuids of the pairs that arrived."""
-        raise NotImplementedError
 
     def start(self: S) -> S:
         """Start it and wait until it listens."""
