@@ -9,6 +9,7 @@ live (replays, `speedctl`) puts facts together by `assemble`, too.
 from .assembly import assemble
 from .cluster import cluster_of, observe, server_version
 from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, watched, word_changed
+from .consent import consented
 from .memory import Memory
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Memory",
     "assemble",
     "cluster_of",
+    "consented",
     "namespaces",
     "observe",
     "server_version",

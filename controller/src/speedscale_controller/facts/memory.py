@@ -10,13 +10,14 @@ from speedscale_controller.bundle import Bundle
 from speedscale_controller.certificates.names import STATE
 from speedscale_controller.injection import Cluster, Facts, Namespace
 from speedscale_controller.reconciling import Watched
-from speedscale_controller.replay import WorkloadPatch, consents, in_force
+from speedscale_controller.replay import WorkloadPatch, in_force
 from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Ref, Store
 
 from .assembly import assemble
 from .cluster import observe
 from .collections import IDENTITY, LIMITS, QUOTAS, REPLAYS, Identity, namespaces, word_changed
+from .consent import consented
 
 P = TypeVar("P")
 Place = tuple[str, str, str]
@@ -42,6 +43,7 @@ class Memory:
     ) -> None:
         self._settings, self._bundle = settings, bundle
         self._namespaces = stores(namespaces(started))
+        self._consented = consented(self._namespaces, lambda: settings().namespace)
         self._quotas, self._limits = stores(QUOTAS), stores(LIMITS)
         self._identity, self._holds = stores(IDENTITY), stores(REPLAYS)
         self._cluster, self._observed, self._observing = Cluster(), False, threading.Lock()
@@ -102,13 +104,9 @@ class Memory:
     def _in(self, store: Store[Any], namespace: str) -> tuple[Any, ...]:
         return tuple(found for kept in store.by("namespace", namespace) for found in kept.found)
 
-    def _consents(self, home: str, namespace: str) -> bool:
-        known = self._namespaces.get(("", namespace))
-        return consents(home, namespace, self._settings().namespace, dict(known.annotations) if known else {})
-
     def _replays_changed(self) -> None:
         before = self._in_force
-        found = in_force(self._holds.values(), self._consents)
+        found = in_force(self._holds.values(), self._consented)
         now = {_place(ref): patch for ref, patch in found.items()}
         self._in_force = now
         changed = frozenset(place for place in {*before, *now} if before.get(place) != now.get(place))

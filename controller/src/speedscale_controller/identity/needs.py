@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from speedscale_controller.certificates.names import MANAGED_BY
-from speedscale_controller.facts import namespaces, word_changed
+from speedscale_controller.facts import consented, namespaces, word_changed
 from speedscale_controller.reconciling import Context, Scope, Watched
-from speedscale_controller.replay import consents
 from speedscale_kube import Object
 from speedscale_kube.store import Store
 
@@ -127,12 +126,7 @@ class Needs:
         spaces = context.store(namespaces(context.settings))
         spaces.add_handler(lambda key, old, new: changed(key.name) if word_changed(old, new) else None)
 
-        def consented(home: str, namespace: str) -> bool:
-            known = spaces.get(("", namespace))
-            marks = dict(known.annotations) if known else {}
-            return consents(home, namespace, context.settings.namespace, marks)
-
-        return cls(stores, ours, consented)
+        return cls(stores, ours, consented(spaces, lambda: context.settings.namespace))
 
     def of(self, namespace: str, *, held: bool = False) -> Need | None:
         """Return what a namespace needs, None when nothing. `held`: it has our Secrets, and pods may still use them."""
