@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,28 @@ def test_routes_lead_to_the_mocks_by_address_translation(shop: Shop, snapshot: s
     finally:
         gone(shop, which)
     shop.whole.until(lambda: spec(shop) == before, "the workload is as before", 120.0)
+
+
+def test_a_secret_is_put_into_what_is_sent(shop: Shop, snapshot: str) -> None:
+    customer = "blue-teapot"
+    meta = {"name": "shop-login", "namespace": shop.namespace}
+    shop.whole.kube.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": {"customer": customer}}, "tests"
+    )
+    step = {"type": "constant", "config": {"new": "${{secret:shop-login/customer}}"}}
+    chain = {"extractor": {"type": "http_req_header", "config": {"name": "X-Customer"}}, "transforms": [step]}
+    standard = shop.whole.cloud("/v1/testconfigs/standard")
+    named = {**standard, "id": "named", "transforms": {"generator": [chain]}}
+    shop.whole.cloud_text("/v1/testconfigs/named", body=named, method="PUT")
+    which = shop.replay("with-a-secret", snapshot, testConfigID="named", workloads=workloads(shop, tests=["*"]))
+    try:
+        ended = shop.ended(which)
+        assert condition(ended, "Ready")["reason"] == "TestSucceeded", told(ended)
+    finally:
+        gone(shop, which)
+    shop.settled()
+    asked = urllib.parse.quote(f'(header[X-Customer] IS "{customer}")', safe="()")
+    shop.whole.until(lambda: bool(shop.stored(filter=asked, direction="IN")), "the application got it", 60.0)
 
 
 def test_a_job_is_recorded_and_ends(shop: Shop) -> None:

@@ -37,6 +37,7 @@ clusterName: e2e
 image:
   pullPolicy: IfNotPresent
 apiKeySecret: speedscale-apikey
+secretAccessList: [shop-login]
 backend:
   enabled: true
 demo:

@@ -31,6 +31,7 @@ from speedscale_controller.snapshots import config_map
 from speedscale_kube import Client, Ref
 from speedscale_manifests.components import crd
 from speedscale_manifests.values import from_mapping
+from speedscale_schemas import builtins
 
 pytestmark = pytest.mark.integration
 _numbers = itertools.count(1)
@@ -406,6 +407,41 @@ def test_a_missing_secret_is_waited_for_and_named(stage: Stage, shop: Shop, kube
     shop.furnish()
     run(stage, shop)
     assert last(shop)[2] == "TestSucceeded"
+
+
+CUSTOMER = "${{secret:shop-login/customer}}"
+
+
+def named(kube: Client, shop: Shop) -> None:
+    """Make a test config whose requests name a customer that only a Secret knows."""
+    step = {"type": "constant", "config": {"new": CUSTOMER}}
+    chain = {"extractor": {"type": "http_req_header", "config": {"name": "X-Customer"}}, "transforms": [step]}
+    config = {**builtins.document("test-config", "standard"), "id": "named", "transforms": {"generator": [chain]}}
+    meta = {"name": "speedscale-testconfig-named", "namespace": shop.namespace}
+    data = {"testconfig.json": json.dumps(config)}
+    kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}, "tests")
+
+
+def test_a_secret_that_a_test_config_asks_for_has_to_be_on_the_list(stage: Stage, shop: Shop, kube: Client) -> None:
+    named(kube, shop)
+    shop.replay(testConfigID="named")
+    run(stage, shop)
+    assert last(shop)[2] == "TestFailed"
+    assert "asks for Secret shop-login (customer), which is not in secretAccessList" in last(shop)[3]
+
+
+def test_a_secret_that_a_test_config_asks_for_is_mounted_by_its_key(kube: Client, own: str, shop: Shop) -> None:
+    named(kube, shop)
+    meta = {"name": "shop-login", "namespace": shop.namespace}
+    kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"customer": "YQ=="}}, "tests")
+    stage = Stage(kube, own, SECRET_ACCESS_LIST="shop-login")
+    shop.replay(testConfigID="named")
+    until(stage, shop, lambda: reason(shop) == "GeneratorRunning", None)
+    job = shop.get("Job", f"speedscale-generator-{NAME}")
+    assert job is not None
+    mounted = [v["secret"] for v in job["spec"]["template"]["spec"]["volumes"] if "secret" in v]
+    (wanted,) = (one for one in mounted if one["secretName"] == "shop-login")
+    assert wanted["items"] == [{"key": "customer", "path": "customer"}]
 
 
 @pytest.mark.fault("the collector cannot be made", end="the replay goes on, told")

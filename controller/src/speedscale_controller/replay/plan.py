@@ -21,7 +21,7 @@ from .traffic import Traffic
 
 
 class Index(Protocol):
-    """What is in a snapshot (`snapshots.SnapshotIndex`)."""
+    """What is in a snapshot (`snapshots.SnapshotIndex`); `secrets` are the test config's besides."""
 
     @property
     def id(self) -> str: ...
@@ -274,8 +274,8 @@ def _secrets(
         wanted[name] = (*wanted.get(name, ()), key)
     allowed = around.secret_access
     problems += [
-        f"the snapshot asks for Secret {name} ({', '.join(keys)}), which is not in secretAccessList"
-        f" ({', '.join(allowed) or 'empty'}); add it to the values, or take the placeholder out of the snapshot"
+        f"the snapshot or the test config asks for Secret {name} ({', '.join(keys)}), which is not in secretAccessList"
+        f" ({', '.join(allowed) or 'empty'}); add it to the values, or take the placeholder out"
         for name, keys in wanted.items()
         if "*" not in allowed and name not in allowed
     ]

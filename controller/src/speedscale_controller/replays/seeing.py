@@ -6,6 +6,7 @@ asked only for what it left behind.
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from speedscale_controller.snapshots import (
     SnapshotError,
     SnapshotIndex,
     Snapshots,
+    placeholders,
 )
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError
@@ -185,6 +187,8 @@ class Eyes:
             id_ = replay.snapshot_id
         found, index = self._snapshot(snapshots, id_, replay.namespace, now)
         config = self._config(replay, settings, backend, now)
+        asked = placeholders(json.dumps(config, ensure_ascii=False).encode())
+        index = replace(index, secrets=tuple(sorted({*index.secrets, *asked})))
         spaces = {ref.namespace for ref in replay.targets if settings.watches(ref.namespace)}
         around = Surroundings(
             workloads=live,
