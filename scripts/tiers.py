@@ -218,10 +218,12 @@ def _table(rows: list[Row]) -> None:
     for row in rows:
         counts = f"{row.name:<12} {row.passed:>7} {row.failed:>7} {row.skipped:>8} {row.seconds:>6.0f}s"
         print(f"{counts}  {row.note}".rstrip())
-    for title in ("failures", "unsteady"):
-        for row in rows:
-            for one in getattr(row, title):
-                print(f"{'FAILED' if title == 'failures' else 'unsteady'} {one.name}: {one.words}")
+    for title, found in (
+        ("FAILED", [one for row in rows for one in row.failures]),
+        ("unsteady", [one for row in rows for one in row.unsteady]),
+    ):
+        for one in found:
+            print(f"{title} {one.name}: {one.words}")
     absent = [tier.name for tier in TIERS if not tier.has_tests]
     if absent:
         print(f"no tests yet: {', '.join(absent)}")

@@ -15,10 +15,11 @@ import pytest
 from harness.argocd import NAMESPACE as ARGOCD
 from harness.argocd import ArgoCD
 from harness.cluster import Cluster
+from harness.definitions import let_go, until_gone
 from harness.page import Page, run
 from harness.repository import EXAMPLES, Repository
 
-from speedscale_kube import Client, Ref
+from speedscale_kube import Ref
 from speedscale_kube.errors import NotFoundError
 
 PART_OF = "app.kubernetes.io/part-of=speedscale"
@@ -98,14 +99,10 @@ def clean(argo: ArgoCD) -> None:
     for which in (*gone, CRD, OURS):
         kube.delete(which)
         if which.kind == "TrafficReplay":
-            argo.unfinalize(which)
+            let_go(kube, which)
     for which in (*gone, CRD, OURS):
-        argo.cluster.until(functools.partial(_absent, kube, which), f"{which} is gone")
+        until_gone(kube, which)
     kube.forget_kinds()
-
-
-def _absent(kube: Client, which: Ref) -> bool:
-    return kube.find(which) is None
 
 
 def _forgotten(argo: ArgoCD) -> bool:

@@ -30,10 +30,9 @@ import go_tools
 import yaml
 
 from speedscale_kube import Object, Ref
-from speedscale_kube.errors import NotFoundError
 
 from .components import HOST, free_ports
-from .definitions import define
+from .definitions import define, let_go
 from .nodes import Nodes
 from .process import NotReady, Process
 from .reached import PATIENCE, Reached
@@ -156,16 +155,9 @@ class ArgoCD:
 
     def forget(self, which: Ref) -> None:
         """Delete an Application (or ApplicationSet) without what it made, whatever state it is in."""
-        self.unfinalize(which)
+        let_go(self.kube, which)
         self.kube.delete(which, propagation="Orphan")
-        self.unfinalize(which)
-
-    def unfinalize(self, which: Ref) -> None:
-        """Take off an object what its deletion waits for; an object that is gone is none."""
-        try:
-            self.kube.patch(which, {"metadata": {"finalizers": None}}, MANAGER)
-        except NotFoundError:
-            return
+        let_go(self.kube, which)
 
     def log(self, name: str) -> Path:
         """Return a process's log."""

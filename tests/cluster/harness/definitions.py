@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from speedscale_kube import Client, Object, Ref
@@ -47,8 +46,9 @@ def until_gone(kube: Client, which: Ref) -> None:
         found = kube.find(which)
         left.clear()
         left.update(found or {})
-        if found and which.kind == "CustomResourceDefinition" and time.monotonic() > began + _STALLED_S:
-            _let_go(kube, which, found)
+        stalled = which.kind == "CustomResourceDefinition" and time.monotonic() > began + _STALLED_S
+        if found and stalled and "deletionTimestamp" in found["metadata"]:
+            let_go(kube, which)
         return found is None
 
     try:
@@ -57,10 +57,10 @@ def until_gone(kube: Client, which: Ref) -> None:
         raise AssertionError(f"{error}: {left.get('metadata')} {left.get('status')}") from error
 
 
-def _let_go(kube: Client, which: Ref, found: Mapping[str, Any]) -> None:
-    if "deletionTimestamp" in found["metadata"]:
-        with contextlib.suppress(NotFoundError):
-            kube.patch(which, {"metadata": {"finalizers": None}}, "tests")
+def let_go(kube: Client, which: Ref) -> None:
+    """Take off an object what its deletion waits for; an object that is gone is none."""
+    with contextlib.suppress(NotFoundError):
+        kube.patch(which, {"metadata": {"finalizers": None}}, "tests")
 
 
 def established(definition: Object) -> bool:
