@@ -13,6 +13,7 @@ from typing import Any
 
 from speedscale_controller.injection import Facts, Inject, Leave, Remove, Skip, decide, patch
 from speedscale_controller.injection import names as n
+from speedscale_controller.nettap.asking import wish
 from speedscale_schemas.annotations import is_ours, parse
 
 from .objects import annotations_of, containers, labels_of, pod_template
@@ -75,7 +76,10 @@ def capture(workload: Mapping[str, Any], facts: Facts | None) -> Captured:
     own = {k: v for k, v in annotations_of(workload).items() if is_ours(k) and k != n.REVERT}
     parsed = parse(own, kind)
     wants = parsed.sidecar.inject or any(p.annotation.startswith("sidecar.") for p in parsed.errors)
+    wished = wish(dict(workload))
     state, reason, message, warnings = _judged(workload, facts, injected, wants, parsed.method == "nettap")
+    if wished is not None and wished.refusal is not None and state is State.NONE:
+        state, reason, message = State.SKIPPED, wished.refusal.value, wished.message
     return Captured(
         kind,
         str(workload["metadata"].get("namespace", "")),

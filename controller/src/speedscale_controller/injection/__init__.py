@@ -9,7 +9,7 @@ from .decision import Operation, decide
 from .facts import Cluster, Facts, Installation, Limits, Namespace, Quota, ReplayPatch
 from .json_patch import patch
 from .verdict import Inject, Leave, Reason, Remove, Skip, Verdict
-from .workload import pod_template_path
+from .workload import app_label, pod_template_path
 
 __all__ = [
     "Cluster",
@@ -26,6 +26,7 @@ __all__ = [
     "ReplayPatch",
     "Skip",
     "Verdict",
+    "app_label",
     "decide",
     "patch",
     "pod_template_path",

@@ -127,7 +127,7 @@ def _values(
     installation = facts.installation
     own_namespace = facts.namespace.name == installation.namespace
     return {
-        "app_label": str(workload.labels_of(obj).get("app") or workload.name_of(obj)),
+        "app_label": workload.app_label(obj),
         "certs_secret": "speedscale-own-certs" if own_namespace else "speedscale-certs",
         "pull_secrets": [{"name": name} for name in installation.pull_secrets] or None,
         "proxy_type": settings.proxy_type,

@@ -72,6 +72,11 @@ def labels_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(metadata(obj).get("labels"))
 
 
+def app_label(obj: Mapping[str, Any]) -> str:
+    """Return the name under which a workload's pairs are recorded: its label `app`, else its own."""
+    return str(labels_of(obj).get("app") or name_of(obj))
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
     return value if _is_map(value) else {}

@@ -69,6 +69,7 @@ class Code(StrEnum):
     NO_EFFECT = "no-effect"
     DEPRECATED = "deprecated"
     DESTRUCTIVE = "destructive"
+    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True, order=True)

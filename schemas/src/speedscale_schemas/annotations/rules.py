@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from speedscale_schemas import nettap
 from speedscale_schemas.wording import short
 
 from . import quantities
@@ -49,6 +50,25 @@ def both_methods(parsed: Parsed, texts: dict[str, str]) -> Found:
         if wanted and other in texts:
             reason = f"cannot stand beside {_s('inject')}: two ways to capture, neither is applied; take one away"
             yield _of(other, texts, Code.BOTH_METHODS, reason), (_s("inject"),)
+
+
+def java_agent(parsed: Parsed, texts: dict[str, str]) -> Found:
+    """There is no agent for a JVM's own TLS yet; what asks for it would be captured otherwise than it reads."""
+    name = f"{CAPTURE}/java-agent"
+    if parsed.capture.java_agent and name in texts and not parsed.sidecar.inject:
+        reason = (
+            "asks for an agent that does not exist yet, and the workload is not captured; take it away to have what is"
+            f' not TLS captured by nettap, or use {_s("inject")}: "true", {_s("tls-out")} and {_s("tls-in-secret")}'
+        )
+        yield _of(name, texts, Code.UNSUPPORTED, reason, accepted="false"), (_s("inject"),)
+
+
+def ignored_ports(parsed: Parsed, texts: dict[str, str]) -> Found:
+    """The programs in the kernel compare with so many ports and no more."""
+    name = f"{CAPTURE}/ignore-ports"
+    if name in texts and len(parsed.capture.ignore_ports) > nettap.PORTS_MAX:
+        reason = f"has {len(parsed.capture.ignore_ports)} ports"
+        yield _of(name, texts, Code.VALUE, reason, accepted=f"at most {nettap.PORTS_MAX} ports"), ()
 
 
 def ignored(parsed: Parsed, texts: dict[str, str]) -> Found:
@@ -198,6 +218,8 @@ def deprecated(parsed: Parsed, texts: dict[str, Any]) -> Found:
 
 RULES: tuple[Rule, ...] = (
     both_methods,
+    java_agent,
+    ignored_ports,
     ignored,
     proxy_types,
     protocols,

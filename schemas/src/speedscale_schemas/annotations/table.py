@@ -182,8 +182,20 @@ _OPERATOR = (
 
 _CAPTURE = (
     Annotation(CAPTURE, "enabled", v.BOOLEAN, None, "Capture with nettap, without a sidecar; false keeps nettap off."),
-    Annotation(CAPTURE, "ignore-ports", v.PORTS, None, "Ports that nettap leaves out."),
-    Annotation(CAPTURE, "java-agent", v.BOOLEAN, "false", "Load the agent that sees a JVM's TLS; restarts the pods."),
+    Annotation(
+        CAPTURE,
+        "ignore-ports",
+        v.PORTS,
+        None,
+        "Ports that nettap leaves out, whichever end has them; at most 16.",
+    ),
+    Annotation(
+        CAPTURE,
+        "java-agent",
+        v.BOOLEAN,
+        "false",
+        "An agent that sees a JVM's TLS: none exists yet, true is refused.",
+    ),
 )
 
 _REPLAY = (

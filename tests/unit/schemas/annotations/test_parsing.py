@@ -83,6 +83,8 @@ def test_a_full_workload() -> None:
         ),
         ({**INJECT, C + "enabled": "true"}, Code.BOTH_METHODS, "neither is applied"),
         ({**INJECT, C + "java-agent": "true"}, Code.BOTH_METHODS, "neither is applied"),
+        ({C + "enabled": "true", C + "java-agent": "true"}, Code.UNSUPPORTED, "does not exist yet"),
+        ({C + "ignore-ports": ",".join(map(str, range(1, 18)))}, Code.VALUE, "at most 16 ports"),
         ({"sidecar.speedscale.io/inject": "true"}, Code.UNKNOWN, f"did you mean {S}inject?"),
     ],
 )
