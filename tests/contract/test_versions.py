@@ -7,7 +7,7 @@ from pathlib import Path
 
 from speedscale_manifests.objects import names
 from speedscale_manifests.values import defaults
-from speedscale_runtime.proxy import capture
+from speedscale_runtime.recording import capture
 
 ROOT = Path(__file__).resolve().parents[2]
 

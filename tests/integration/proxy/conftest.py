@@ -16,9 +16,9 @@ import pytest
 import uvloop
 
 from speedscale_runtime.proxy import config
-from speedscale_runtime.proxy.causes import Side
-from speedscale_runtime.proxy.ledger import Ledger
 from speedscale_runtime.proxy.server import Server
+from speedscale_runtime.recording.causes import Side
+from speedscale_runtime.recording.ledger import Ledger
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas import frames
 

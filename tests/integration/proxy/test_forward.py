@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from speedscale_runtime.proxy.causes import Side
+from speedscale_runtime.recording.causes import Side
 
 pytestmark = pytest.mark.integration
 

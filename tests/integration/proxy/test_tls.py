@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from speedscale_runtime.proxy.causes import Side
+from speedscale_runtime.recording.causes import Side
 from speedscale_runtime.tls.authority import Authority
 
 pytestmark = pytest.mark.integration

@@ -13,39 +13,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from speedscale_runtime import home as homes
+from speedscale_runtime.recording.config import ForwarderTarget, Identity, forwarder
 from speedscale_schemas.errors import ConfigError
 
 POD_SPILL_BYTES = 64 * 1024 * 1024
 POD_DRAIN_S = 20.0  # of the 30 s that a pod has by default: time is left to flush
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whom the traffic belongs to; goes into every pair."""
-
-    service: str
-    cluster: str
-    namespace: str
-    app_label: str
-    pod_name: str
-    pod_ip: str
-    proxy_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ForwarderTarget:
-    """Where and how batches are sent; empty file names mean none."""
-
-    host: str
-    port: int
-    tls: bool
-    ca_file: str
-    token_file: str
-    timeout_s: float
-    compression: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +107,10 @@ def parse(environ: Mapping[str, str]) -> Settings:
         )
         if wanted and not v[name]
     ]
-    forwarder = _forwarder(v, problems)
+    target = forwarder(v, problems)
     if problems:
         raise ConfigError(problems)
-    assert forwarder is not None
+    assert target is not None
     metrics = v["METRICS_HTTP_PORT"] if v["METRICS_HTTP_ENABLE"] else 0
     in_pod = bool(v["APP_POD_NAME"])
     transparent = v["PROXY_TYPE"] == "transparent"
@@ -146,7 +120,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
     return Settings(
         log_level=v["LOG_LEVEL"],
         identity=_identity(v),
-        forwarder=forwarder,
+        forwarder=target,
         proxy_type=v["PROXY_TYPE"],
         proxy_protocol=v["PROXY_PROTOCOL"],
         in_host=v["PROXY_IN_HOST"] or ("::" if transparent else every),
@@ -203,30 +177,6 @@ def _identity(v: Mapping[str, Any]) -> Identity:
         pod_name=v["APP_POD_NAME"],
         pod_ip=v["STATUS_POD_IP"],
         proxy_id=v["PROXY_ID"] or v["APP_POD_NAME"] or secrets.token_hex(8),
-    )
-
-
-def _forwarder(v: Mapping[str, Any], problems: list[str]) -> ForwarderTarget | None:
-    text = v["FORWARDER_ADDR"]
-    want = "expected host:port, http://host:port or https://host:port"
-    try:
-        url = urlsplit(text if "://" in text else f"http://{text}")
-        port = url.port
-    except ValueError as error:
-        problems.append(f"environment: FORWARDER_ADDR: {text!r}: {error}; {want}")
-        return None
-    if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
-        problems.append(f"environment: FORWARDER_ADDR: {text!r}: {want}")
-        return None
-    tls = url.scheme == "https"
-    return ForwarderTarget(
-        host=url.hostname,
-        port=port or (443 if tls else 80),
-        tls=tls,
-        ca_file=v["FORWARDER_CA_FILE"],
-        token_file=v["FORWARDER_TOKEN_FILE"],
-        timeout_s=float(v["FORWARDER_TIMEOUT_S"]),
-        compression=v["BATCH_COMPRESSION"],
     )
 
 

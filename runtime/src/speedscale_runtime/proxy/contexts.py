@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from speedscale_runtime.protocols.clienthello import ClientHello
+from speedscale_runtime.recording.causes import Opaque
 from speedscale_runtime.telemetry.watched import Watched
 from speedscale_runtime.tls.keypair import load_chain, watched_pair
 from speedscale_runtime.tls.roots import client_context
 
-from .causes import Opaque
 from .config import Settings
 
 if TYPE_CHECKING:

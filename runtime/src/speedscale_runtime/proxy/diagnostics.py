@@ -15,8 +15,8 @@ from pathlib import Path
 import orjson
 import structlog
 
-from .capture import Facts
-from .causes import Opaque
+from speedscale_runtime.recording.capture import Facts
+from speedscale_runtime.recording.causes import Opaque
 
 FILE_BYTES = 16 * 1024 * 1024
 

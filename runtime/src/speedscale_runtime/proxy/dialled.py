@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from speedscale_runtime.protocols.authority_form import split
 from speedscale_runtime.protocols.exchange import Exchange
+from speedscale_runtime.recording.causes import Opaque, Refuse, Side
 
 from . import dialling
-from .causes import Opaque, Refuse, Side
 from .destination import Address, loops, original
 from .hub import Hub
 from .relay import End, Flow

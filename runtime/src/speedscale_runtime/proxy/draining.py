@@ -17,11 +17,12 @@ from typing import Any, Protocol
 
 import structlog
 
-from .causes import Drop
+from speedscale_runtime.recording.causes import Drop
+from speedscale_runtime.recording.sender import Sender
+
 from .config import Settings
 from .hub import Hub
 from .presence import Quiet
-from .sender import Sender
 
 _STEP_S = 0.05
 _LOOK_S = 0.1

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from speedscale_runtime.protocols.http1 import Known
+from speedscale_runtime.recording.causes import Side
+from speedscale_runtime.recording.ledger import Ledger
+from speedscale_runtime.recording.outbox import Outbox
 
-from .causes import Side
 from .config import Settings
 from .destination import Own
-from .ledger import Ledger
-from .outbox import Outbox
 from .reverse_names import ReverseNames
 
 if TYPE_CHECKING:

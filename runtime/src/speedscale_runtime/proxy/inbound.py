@@ -5,7 +5,8 @@ Made by `server`'s inbound listener. With TLS_IN_UNWRAP, TLS is taken off with t
 
 from __future__ import annotations
 
-from .causes import Side
+from speedscale_runtime.recording.causes import Side
+
 from .dialled import DialledFlow
 from .hub import Hub
 

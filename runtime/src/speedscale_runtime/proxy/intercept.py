@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from speedscale_runtime.protocols.clienthello import ClientHello
+from speedscale_runtime.recording import ledger as slots
+from speedscale_runtime.recording.causes import Opaque, Side
 from speedscale_schemas.errors import PeerError
 
-from . import ledger as slots
-from .causes import Opaque, Side
 from .config import Settings
 from .contexts import Contexts, Inward, Outward, was_asked
 from .tls_end import TlsEnd

@@ -15,10 +15,10 @@ from collections import deque
 
 from speedscale_runtime.protocols.exchange import Exchange
 from speedscale_runtime.protocols.preamble import Failure, Forward, Kind, Preamble, Result, Rewriter
+from speedscale_runtime.recording import ledger as slots
+from speedscale_runtime.recording.capture import Facts
+from speedscale_runtime.recording.causes import Refuse, Side
 
-from . import ledger as slots
-from .capture import Facts
-from .causes import Refuse, Side
 from .dialled import EARLY_MAX, DialledFlow
 from .hub import Hub
 from .relay import End

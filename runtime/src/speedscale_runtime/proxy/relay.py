@@ -26,11 +26,11 @@ from speedscale_runtime.protocols import clienthello
 from speedscale_runtime.protocols.detect import Detector, Protocol
 from speedscale_runtime.protocols.exchange import Exchange, Mode
 from speedscale_runtime.protocols.http1 import Observer
+from speedscale_runtime.recording import ledger as slots
+from speedscale_runtime.recording.capture import Facts
+from speedscale_runtime.recording.causes import Opaque, Refuse, Side
 from speedscale_schemas.errors import PeerError
 
-from . import ledger as slots
-from .capture import Facts
-from .causes import Opaque, Refuse, Side
 from .destination import address
 from .hub import Hub
 

@@ -13,20 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from speedscale_runtime.telemetry.watched import Watched, read_text
+from speedscale_runtime.recording.capture import Recorder
+from speedscale_runtime.recording.causes import Side
+from speedscale_runtime.recording.forwarder_client import ForwarderClient, token_of
+from speedscale_runtime.recording.ledger import HEARTBEAT, Ledger
+from speedscale_runtime.recording.outbox import Outbox
+from speedscale_runtime.recording.sender import Sender
+from speedscale_runtime.recording.spill import STAGE_BYTES, Spill
 
-from .capture import Recorder
-from .causes import Side
 from .config import Settings
 from .draining import Drain
-from .forwarder_client import CredentialsMissing, ForwarderClient
 from .hub import Hub
 from .inbound import InboundFlow
-from .ledger import HEARTBEAT, Ledger
-from .outbox import Outbox
 from .relay import End
-from .sender import Sender
-from .spill import STAGE_BYTES, Spill
 
 _BACKLOG = 4096
 _HEARTBEAT_S = 1.0
@@ -67,7 +66,7 @@ class Server:
             epoch=time.time_ns(),
             linger_s=settings.batch_linger_s,
             compression=settings.forwarder.compression,
-            token=_token(settings.forwarder.token_file),
+            token=token_of(settings.forwarder.token_file),
         )
         self.other_ports: frozenset[int] = frozenset()  # further ports of ours: health and metrics
         self.hub = Hub(settings, ledger, self.outbox, self._loop)
@@ -123,18 +122,3 @@ def _spill(settings: Settings) -> Spill | None:
         directory=settings.spill_dir,
         stage_bytes=max(STAGE_BYTES, settings.queue_max_bytes // 4),
     )
-
-
-def _token(path: str) -> Callable[[], str]:
-    """Return what gives the token of now; CredentialsMissing while there is none."""
-    if not path:
-        return lambda: ""
-    watched = Watched(path, read_text)
-
-    def read() -> str:
-        token = watched.get()
-        if token is None:
-            raise CredentialsMissing(f"token {watched.reason}")
-        return token
-
-    return read

@@ -20,8 +20,9 @@ from collections import deque
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
-from . import ledger as slots
-from .causes import Refuse, Side
+from speedscale_runtime.recording import ledger as slots
+from speedscale_runtime.recording.causes import Refuse, Side
+
 from .destination import Address, Own, loops, original
 
 TYPE_CHECKING = False  # the typing module costs a megabyte

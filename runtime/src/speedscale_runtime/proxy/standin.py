@@ -10,7 +10,7 @@ import json
 import socket
 from selectors import EVENT_READ, BaseSelector
 
-from .ledger import Ledger
+from speedscale_runtime.recording.ledger import Ledger
 
 _WAITING_MAX = 64
 _OK = b"ok: passing connections on unrecorded, the worker is being restarted\n"

@@ -27,13 +27,13 @@ import signal
 import socket
 import time
 
+from speedscale_runtime.recording.causes import Side
+from speedscale_runtime.recording.ledger import HEARTBEAT, SLOTS, Ledger
 from speedscale_runtime.telemetry import statusfile
 from speedscale_runtime.telemetry.lines import Lines
 
-from .causes import Side
 from .child import Child
 from .destination import Address
-from .ledger import HEARTBEAT, SLOTS, Ledger
 from .presence import Quiet
 from .splice import CONNECTIONS, Splicer
 from .standin import StandIn

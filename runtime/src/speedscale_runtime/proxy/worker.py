@@ -22,14 +22,14 @@ if not sys.stderr.isatty():
 
 import uvloop
 
+from speedscale_runtime.recording.causes import Side
+from speedscale_runtime.recording.ledger import Ledger
 from speedscale_runtime.telemetry import logs
 from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
 
-from .causes import Side
 from .child import ORDERS
 from .config import Settings
-from .ledger import Ledger
 from .metrics import endpoints as stats_endpoints
 from .server import Server
 

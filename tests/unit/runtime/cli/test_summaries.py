@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from speedscale_runtime.cli import mock, record
-from speedscale_runtime.proxy.causes import Opaque, Refuse
+from speedscale_runtime.recording.causes import Opaque, Refuse
 
 
 def recorded(**more: Any) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from speedscale_runtime.proxy.capture import Facts
-from speedscale_runtime.proxy.causes import Opaque, Side
 from speedscale_runtime.proxy.diagnostics import Diary
+from speedscale_runtime.recording.capture import Facts
+from speedscale_runtime.recording.causes import Opaque, Side
 
 
 def facts() -> Facts:

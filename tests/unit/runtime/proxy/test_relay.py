@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from speedscale_runtime.proxy import config
-from speedscale_runtime.proxy.causes import Side
 from speedscale_runtime.proxy.hub import NOTE_BYTES, NOTES_MAX, Hub
 from speedscale_runtime.proxy.inbound import InboundFlow
-from speedscale_runtime.proxy.ledger import Ledger
 from speedscale_runtime.proxy.relay import End
+from speedscale_runtime.recording.causes import Side
+from speedscale_runtime.recording.ledger import Ledger
 
 
 class Transport:
@@ -270,6 +270,6 @@ def test_connection_without_a_byte_leaves_no_record(bench: Bench) -> None:
     server.connection_lost(None)
     assert bench.outbox.opaque == bench.outbox.exchanges == []
     cells = bench.flow.hub.cells
-    from speedscale_runtime.proxy.ledger import CLOSED, OPENED
+    from speedscale_runtime.recording.ledger import CLOSED, OPENED
 
     assert cells[OPENED[Side.IN]] == cells[CLOSED[Side.IN]] == 1

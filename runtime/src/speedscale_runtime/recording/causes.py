@@ -1,6 +1,7 @@
 """Why something was not captured, or not looked into: the one list of reasons, fit for a metric's label.
 
-Used by every module of the proxy. Standard library only, because the supervisor imports it. Adding a reason means
+Used by every module of the proxy, and by nettap for pairs and batches. Standard library only, because the proxy's
+supervisor imports it. Adding a reason means
 adding it here; ledger and metrics follow.
 """
 

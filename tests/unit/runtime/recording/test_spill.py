@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speedscale_runtime.proxy.spill import Block, Ring, Spill, Vault
+from speedscale_runtime.recording.spill import Block, Ring, Spill, Vault
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 3)), max_size=60))

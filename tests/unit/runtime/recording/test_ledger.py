@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from speedscale_runtime.proxy import ledger as slots
-from speedscale_runtime.proxy.causes import Drop, Side
-from speedscale_runtime.proxy.ledger import Ledger
 from speedscale_runtime.proxy.metrics import exposition
+from speedscale_runtime.recording import ledger as slots
+from speedscale_runtime.recording.causes import Drop, Side
+from speedscale_runtime.recording.ledger import Ledger
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ connection.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import httptools
 
-from speedscale_runtime.telemetry.watched import Watched, read_bytes
+from speedscale_runtime.telemetry.watched import Watched, read_bytes, read_text
 
 from .config import ForwarderTarget
 
@@ -166,3 +167,18 @@ class ForwarderClient:
         self._tls_of = generation
         self.close()
         return self._tls
+
+
+def token_of(path: str) -> Callable[[], str]:
+    """Return what gives the token of now; CredentialsMissing while there is none."""
+    if not path:
+        return lambda: ""
+    watched = Watched(path, read_text)
+
+    def read() -> str:
+        token = watched.get()
+        if token is None:
+            raise CredentialsMissing(f"token {watched.reason}")
+        return token
+
+    return read

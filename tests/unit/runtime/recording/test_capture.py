@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speedscale_runtime.protocols.exchange import Exchange, Headers
-from speedscale_runtime.proxy.capture import Facts, Recorder
-from speedscale_runtime.proxy.causes import Side
-from speedscale_runtime.proxy.config import Identity
+from speedscale_runtime.recording.capture import Facts, Recorder
+from speedscale_runtime.recording.causes import Side
+from speedscale_runtime.recording.config import Identity
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas import frames
 

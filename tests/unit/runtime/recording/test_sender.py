@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from speedscale_runtime.proxy.causes import Drop, Send
-from speedscale_runtime.proxy.forwarder_client import Answer
-from speedscale_runtime.proxy.ledger import Ledger
-from speedscale_runtime.proxy.outbox import Batch
-from speedscale_runtime.proxy.sender import RETRY_MAX_S, Sender
+from speedscale_runtime.recording.causes import Drop, Send
+from speedscale_runtime.recording.forwarder_client import Answer
+from speedscale_runtime.recording.ledger import Ledger
+from speedscale_runtime.recording.outbox import Batch
+from speedscale_runtime.recording.sender import RETRY_MAX_S, Sender
 from speedscale_schemas import frames
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from speedscale_runtime.protocols.exchange import Cause, Exchange
-from speedscale_runtime.proxy.capture import Facts, Recorder
-from speedscale_runtime.proxy.causes import Drop, Side
-from speedscale_runtime.proxy.config import Identity
-from speedscale_runtime.proxy.ledger import Ledger
-from speedscale_runtime.proxy.outbox import Outbox
-from speedscale_runtime.proxy.spill import Spill
+from speedscale_runtime.recording.capture import Facts, Recorder
+from speedscale_runtime.recording.causes import Drop, Side
+from speedscale_runtime.recording.config import Identity
+from speedscale_runtime.recording.ledger import Ledger
+from speedscale_runtime.recording.outbox import Outbox
+from speedscale_runtime.recording.spill import Spill
 from speedscale_schemas import frames
 
 FACTS = Facts(1, Side.IN, ("c", 1), 1)
