@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 # program → Debian package
 INTEGRATION = {
@@ -16,6 +17,7 @@ INTEGRATION = {
     "nginx": "nginx-light",
     "wrk": "wrk",
     "java": "default-jdk-headless",
+    "faketime": "faketime",
 }
 NETWORK = {"ip": "iproute2", "nsenter": "util-linux", "setpriv": "util-linux", "iptables": "iptables"}
 CLUSTER = {"redis-server": "redis-server", "git": "git"}
@@ -35,6 +37,19 @@ E2E = {  # what its tests run, and what the images of the demo are built with
     "wrk": "wrk",
     "javac": "default-jdk-headless",
 }
+KERNEL = {  # what nettap's capture is built with, and what its small machines are made of
+    "clang-14": "clang-14",
+    "llvm-strip-14": "llvm-14",
+    "bpftool": "bpftool",
+    "gcc": "gcc",
+    "make": "make",
+    "dpkg-deb": "dpkg",
+    "busybox": "busybox-static",
+    "/usr/include/bpf/libbpf.h": "libbpf-dev",
+    "/usr/include/gelf.h": "libelf-dev",
+    "/usr/include/zlib.h": "zlib1g-dev",
+    "/usr/include/Zydis/Zydis.h": "libzydis-dev",
+}
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}
 
@@ -42,7 +57,11 @@ BENCH = {"haproxy": "haproxy", "mvn": "maven"}
 def missing(programs: dict[str, str]) -> dict[str, str]:
     """Return those that are not on PATH (or, with a whole path, not there)."""
     path = os.environ.get("PATH", "") + os.pathsep + os.pathsep.join(("/usr/sbin", "/usr/local/sbin"))
-    return {program: package for program, package in programs.items() if not shutil.which(program, path=path)}
+    return {program: package for program, package in programs.items() if not _there(program, path)}
+
+
+def _there(program: str, path: str) -> bool:
+    return Path(program).exists() if program.startswith("/") else shutil.which(program, path=path) is not None
 
 
 def install(programs: dict[str, str]) -> int:
@@ -64,5 +83,6 @@ def install(programs: dict[str, str]) -> int:
 if __name__ == "__main__":
     wanted = {**INTEGRATION, **NETWORK, **CLUSTER, **BROWSER}
     wanted |= {**NODE, **E2E} if "--node" in sys.argv else {}
+    wanted |= KERNEL if "--kernel" in sys.argv else {}
     wanted |= BENCH if "--bench" in sys.argv else {}
     sys.exit(install(wanted))

@@ -39,7 +39,7 @@ _IDLE_S = 1.0
 
 
 class Runner:
-    """Drives one exporter; `busy` says whether batches are coming in."""
+    """Drives one exporter; `busy` says whether batches are coming in, `wall_ns` what a stamp is by the wall clock."""
 
     def __init__(
         self,
@@ -51,11 +51,12 @@ class Runner:
         cluster: str,
         metrics: Metrics,
         busy: Callable[[], bool],
+        wall_ns: Callable[[int], int],
     ) -> None:
         self.name, self._exporter, self._spool = name, exporter, spool
         self.reader = reader = Reader(spool, cursors.load(name))
         self._cursors, self._rules, self._cluster = cursors, rules, cluster
-        self._metrics, self._busy = metrics, busy
+        self._metrics, self._busy, self._wall_ns = metrics, busy, wall_ns
         self._thread = ThreadPoolExecutor(1, f"read-{name}")
         self._wake = asyncio.Event()
         self._drain = asyncio.Event()
@@ -167,6 +168,7 @@ class Runner:
         return self._since + self._exporter.handover.linger_s - time.monotonic()
 
     def _decode(self, record: Record, items: list[Item], events: Counter[str]) -> None:
+        received_ns = self._wall_ns(record.time_ns)
         for index, frame in enumerate(frames.decode_all(record.payload)):
             try:
                 pair = RRPair.from_frame(frame)
@@ -188,7 +190,7 @@ class Runner:
                 events["undecodable"] += 1
                 log.warning("pair_not_exported", exporter=self.name, cause=type(error).__name__)
                 continue
-            items.append(Item(pair, record.time_ns))
+            items.append(Item(pair, received_ns))
 
     async def _deliver(self, items: list[Item]) -> None:
         wait = BACKOFF_FIRST_S

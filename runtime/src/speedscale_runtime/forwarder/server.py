@@ -57,7 +57,6 @@ class Forwarder:
         self._rules = RuleSet(settings.home, settings.dlp_key_path, settings.filter_rule, settings.dlp_config)
         self._exporter_rules: dict[str, RuleSet] = {}
         self._started = False
-        self._clock = Clock()
         self._expired_pairs = 0  # how many pairs there were when a segment was last begun for their age
         self.port = 0
         self.metrics_port = 0
@@ -73,6 +72,7 @@ class Forwarder:
         self._identity = ServerIdentity(settings.tls_cert_file, settings.tls_key_file)
         endpoints = self._endpoints()
         self._spool = _open_spool(settings)
+        self._clock = Clock(settings.spool_dir)
         self._report_recovery()
         committer = self._committer = Committer(
             self._spool,
@@ -89,6 +89,7 @@ class Forwarder:
             self._metrics,
             max_batch_bytes=min(settings.max_batch_bytes, settings.spool_max_bytes // 2),  # else it never fits
             max_inflight_bytes=settings.max_inflight_bytes,
+            clock_ns=self._clock.now_ns,
         )
         await self._refresh_rules()
         if not settings.dlp_config:
@@ -219,6 +220,7 @@ class Forwarder:
             self._settings.cluster,
             self._metrics,
             lambda: time.monotonic() - self._intake.last_batch_at < _BUSY_S,
+            self._clock.wall_ns,
         )
 
     async def _listen(self, runner: web.AppRunner, tls: ssl.SSLContext | None) -> None:
