@@ -14,13 +14,7 @@
 #ifndef NETTAP_WIRE_H
 #define NETTAP_WIRE_H
 
-#ifndef __VMLINUX_H__
-#include <stdint.h>
-typedef uint8_t __u8;
-typedef uint16_t __u16;
-typedef uint32_t __u32;
-typedef uint64_t __u64;
-#endif
+#include <linux/types.h>
 
 #define NETTAP_WIRE_VERSION 1
 #define NETTAP_PAYLOAD_MAX 16384 /* bytes of traffic in one chunk */

@@ -1,0 +1,10 @@
+/* All programs of nettap, one translation unit and one object: the loader chooses which of them to load.
+ *
+ * Laws that hold for each: the allow map of cgroups is asked first; nothing is written but our own maps; every failure
+ * is counted, and lost bytes are told as a gap.
+ */
+#include "endings.h"
+#include "processes.h"
+#include "syscalls.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,224 @@
+/* Socket calls seen as system calls: by the two tracepoints that every call passes, told apart by its number.
+ *
+ * These need no file system of tracepoints, and are the only ones that see the calls of every kernel. 32-bit programs on
+ * a 64-bit kernel have other numbers and layouts, and are counted instead.
+ */
+#ifndef NETTAP_SYSCALLS_H
+#define NETTAP_SYSCALLS_H
+
+#include <asm/unistd.h>
+
+#include "dns.h"
+
+struct arguments {
+	__u64 value[6];
+};
+
+#if defined(__TARGET_ARCH_x86)
+#define NUMBERS 512
+#define TS_COMPAT 2
+static __always_inline void read_arguments(struct arguments *to, struct pt_regs *regs)
+{
+	to->value[0] = regs->di;
+	to->value[1] = regs->si;
+	to->value[2] = regs->dx;
+	to->value[3] = regs->r10;
+	to->value[4] = regs->r8;
+	to->value[5] = regs->r9;
+}
+static __always_inline long number_of(struct pt_regs *regs)
+{
+	return regs->orig_ax;
+}
+static __always_inline bool is_32_bit(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+#elif defined(__TARGET_ARCH_arm64)
+#define NUMBERS 512
+#define TIF_32BIT 22
+static __always_inline void read_arguments(struct arguments *to, struct pt_regs *regs)
+{
+	to->value[0] = regs->orig_x0;
+	to->value[1] = regs->regs[1];
+	to->value[2] = regs->regs[2];
+	to->value[3] = regs->regs[3];
+	to->value[4] = regs->regs[4];
+	to->value[5] = regs->regs[5];
+}
+static __always_inline long number_of(struct pt_regs *regs)
+{
+	return regs->syscallno;
+}
+static __always_inline bool is_32_bit(struct task_struct *task)
+{
+	return task->thread_info.flags & (1UL << TIF_32BIT);
+}
+#else
+#error "no system call numbers for this architecture"
+#endif
+
+enum how {
+	HOW_NOT,
+	HOW_BUFFER,    /* (fd, buffer, bytes) */
+	HOW_NAMED,     /* (fd, buffer, bytes, flags, name) */
+	HOW_PARTS,     /* (fd, parts, count, …) */
+	HOW_PARTS_V2,  /* (fd, parts, count, offset, offset, flags): the flags are not those of messages */
+	HOW_MESSAGE,   /* (fd, message, flags) */
+	HOW_MESSAGES,  /* (fd, messages, count, flags) */
+	HOW_SENDFILE,  /* (to, from, …) */
+	HOW_SPLICE,    /* (from, …, to, …) */
+	HOW_SENT = 16, /* else received */
+};
+
+/* Read for every system call of the machine: one byte each. */
+const __u8 calls_by_number[NUMBERS] = {
+	[__NR_read] = HOW_BUFFER,
+	[__NR_recvfrom] = HOW_NAMED,
+	[__NR_readv] = HOW_PARTS,
+	[__NR_preadv2] = HOW_PARTS_V2,
+	[__NR_recvmsg] = HOW_MESSAGE,
+	[__NR_recvmmsg] = HOW_MESSAGES,
+	[__NR_write] = HOW_BUFFER | HOW_SENT,
+	[__NR_sendto] = HOW_NAMED | HOW_SENT,
+	[__NR_writev] = HOW_PARTS | HOW_SENT,
+	[__NR_pwritev2] = HOW_PARTS_V2 | HOW_SENT,
+	[__NR_sendmsg] = HOW_MESSAGE | HOW_SENT,
+	[__NR_sendmmsg] = HOW_MESSAGES | HOW_SENT,
+	[__NR_sendfile] = HOW_SENDFILE | HOW_SENT,
+	[__NR_splice] = HOW_SPLICE,
+};
+
+static __always_inline __u8 how_of(long number)
+{
+	if ((unsigned long)number >= NUMBERS)
+		return HOW_NOT;
+	return ((const volatile __u8 *)calls_by_number)[number];
+}
+
+static __always_inline void shape_of(struct asked *asked, __u8 how, const struct arguments *arguments)
+{
+	asked->direction = how & HOW_SENT ? NETTAP_SENT : NETTAP_RECEIVED;
+	asked->buffer = arguments->value[1];
+	asked->count = arguments->value[2];
+	switch (how & ~HOW_SENT) {
+	case HOW_NAMED:
+		asked->flags = arguments->value[3];
+		asked->name = arguments->value[4];
+		asked->shape = SHAPE_BUFFER;
+		break;
+	case HOW_PARTS:
+	case HOW_PARTS_V2:
+		asked->shape = SHAPE_PARTS;
+		break;
+	case HOW_MESSAGE:
+		asked->flags = arguments->value[2];
+		asked->shape = SHAPE_MESSAGE;
+		break;
+	case HOW_MESSAGES:
+		asked->flags = arguments->value[3];
+		asked->shape = SHAPE_MESSAGES;
+		break;
+	case HOW_SENDFILE:
+		asked->shape = SHAPE_SENDFILE;
+		break;
+	case HOW_SPLICE:
+		asked->shape = SHAPE_SPLICE;
+		break;
+	default:
+		asked->shape = SHAPE_BUFFER;
+	}
+}
+
+static __always_inline struct call *syscall_begin(__u8 how, struct pt_regs *regs, __u64 cgroup,
+						  struct nettap_allowed *rule, bool late)
+{
+	struct arguments arguments;
+	struct asked asked = {.late = late};
+	struct socket_state *state;
+	struct sock *sk;
+	__u64 inode = 0;
+
+	read_arguments(&arguments, regs);
+	shape_of(&asked, how, &arguments);
+	sk = sock_of_fd(arguments.value[0], &inode);
+	if (asked.shape == SHAPE_SPLICE) {
+		struct sock *to = sock_of_fd(arguments.value[2], &inode);
+
+		if (to) {
+			asked.direction = NETTAP_SENT;
+			sk = to;
+		}
+	}
+	if (!sk)
+		return 0;
+	if (is_inet(sk, IPPROTO_UDP)) {
+		if (asked.direction == NETTAP_SENT || !may_be_dns(sk))
+			return 0;
+		asked.udp = 1;
+	} else {
+		if (!is_inet(sk, IPPROTO_TCP))
+			return 0;
+		state = socket_of(sk, inode, cgroup, rule);
+		if (!state)
+			return 0;
+		asked.generation = state->generation;
+	}
+	count(NETTAP_COUNT_CALLS + hook_of(asked.shape, asked.direction), 1);
+	return call_begin(sk, &asked);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
+{
+	__u8 how = how_of(number);
+	struct nettap_allowed *rule;
+	__u64 cgroup;
+
+	if (!how)
+		return 0;
+	cgroup = current_cgroup();
+	rule = allowed(cgroup);
+	if (!rule)
+		return 0;
+	if (is_32_bit(bpf_get_current_task_btf())) {
+		count(NETTAP_COUNT_32_BIT, 1);
+		return 0;
+	}
+	syscall_begin(how, regs, cgroup, rule, false);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
+{
+	__u8 how = how_of(number_of(regs));
+	struct nettap_allowed *rule;
+	struct call *call;
+	__u64 cgroup, id;
+
+	if (!how)
+		return 0;
+	cgroup = current_cgroup();
+	rule = allowed(cgroup);
+	if (!rule)
+		return 0;
+	id = bpf_get_current_pid_tgid();
+	call = bpf_map_lookup_elem(&calls, &id);
+	if (!call) {
+		/* begun before the programs were attached, or before the socket was connected */
+		if (result <= 0 || is_32_bit(bpf_get_current_task_btf()))
+			return 0;
+		call = syscall_begin(how, regs, cgroup, rule, true);
+		if (!call)
+			return 0;
+	}
+	if (call->asked.udp)
+		udp_call_end(call, result, cgroup);
+	else
+		tcp_call_end(call, result);
+	bpf_map_delete_elem(&calls, &id);
+	return 0;
+}
+
+#endif
