@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 TIERS ?= default
 
-.PHONY: help setup demo test lint gen gen-check lock tools bench bench-dlp clean
+.PHONY: help setup demo test lint gen gen-check lock tools bench bench-kills bench-dlp clean
 .PHONY: synth
 .PHONY: cluster-tools cluster-up cluster-down cluster-demo
 .PHONY: images
@@ -39,7 +39,7 @@ lock: setup ## resolve dependencies anew into requirements.lock
 	@$(RUN) scripts/lock.py
 
 tools: ## programs that some test tiers need (Debian packages)
-	@$(PYTHON) scripts/tools.py $(if $(NODE),--node)
+	@$(PYTHON) scripts/tools.py $(if $(NODE),--node) $(if $(KERNEL),--kernel)
 
 cluster-tools: ## build what the cluster tests run (Kubernetes, etcd, kustomize, helm, Argo CD) into ~/.cache
 	@$(PYTHON) scripts/go_tools.py $(PROGRAMS)
@@ -58,6 +58,9 @@ images: setup ## build the images into OCI archives, no registry needed; IMAGES=
 
 bench: setup ## ours beside its peers, as ratios
 	@$(RUN) -m bench
+
+bench-kills: setup ## the forwarder killed 200 times under load, with every exporter; counts what arrived
+	@$(RUN) -m bench.forwarder_kills
 
 bench-dlp: setup ## what redaction finds and lets out, beside Presidio, detect-secrets, gitleaks; writes docs/redaction-scores.md
 	@$(RUN) -m bench.dlp.scores

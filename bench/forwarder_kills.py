@@ -1,11 +1,13 @@
 """The forwarder killed under load, again and again: what was acknowledged is counted at every exporter.
 
+    make bench-kills
     python -m bench.forwarder_kills [--kills 200] [--exporters jsonl,parquet,otlp,s3] [--seconds 600] [--dlp] [--clock]
 
 Senders post batches one after the other, each until it is acknowledged, as a sidecar does; the process is killed with
 SIGKILL at random moments, also while it starts, and started again. With `--clock` its wall clock jumps back and forth
-between the kills (needs libfaketime). At the end it drains. Prints acknowledged, delivered, duplicated (removable by
-uuid) and lost for each exporter, and the largest memory; exit 1 where anything was lost or came from nowhere.
+before each kill and between them (needs libfaketime), and traffic may be no older than an hour. At the end it drains.
+Prints acknowledged, delivered, duplicated (removable by uuid) and lost for each exporter, the largest memory, and how
+long it took; exit 1 where anything was lost or came from nowhere.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ import aiohttp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 import export_servers as servers
+import wall_clock
 
 from speedscale_runtime.rrpair import recording
 from speedscale_schemas import frames
@@ -41,9 +44,12 @@ from speedscale_schemas.frames import Frame
 BATCH_PAIRS = 5
 SENDERS = 3
 PAUSE_S = 0.02
+"""Of a sender that was not answered."""
 SETTLE_S = 10.0
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-CLOCKS = ("+0", "+3600", "-7200", "+864000", "-60")
+BATCHES_MAX = 60
+"""A kill comes after 1 to so many batches more, all senders together."""
+PROGRESS_S = 10.0
+CLOCKS = (0, 3600, -7200, 86400, 864000, -60)
 
 
 @dataclass
@@ -70,17 +76,17 @@ class Account:
 class Process:
     """The forwarder in `root`; its port is found in its status file."""
 
-    def __init__(self, root: Path, settings: dict[str, str]) -> None:
-        self.root, self.settings = root, settings
+    def __init__(self, root: Path, settings: dict[str, str], clock: wall_clock.WallClock | None) -> None:
+        self.root, self.settings, self.clock = root, settings, clock
         self.status = root / "status.json"
         self.child: subprocess.Popen[bytes] | None = None
         self.port = 0
 
-    def start(self, clock: str = "") -> None:
+    def start(self) -> None:
         """Start it; do not wait."""
         self.status.unlink(missing_ok=True)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("FORWARDER_", "SPEEDSCALE_", "SPOOL_"))}
-        faked = {"LD_PRELOAD": FAKETIME, "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1"} if clock else {}
+        faked = self.clock.environment() if self.clock is not None else {}
         with (self.root / "log").open("ab") as log:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "speedscale_runtime.forwarder"],
@@ -173,7 +179,7 @@ async def _posted(
     return False
 
 
-async def _load(process: Process, account: Account, kills: int, seconds: float, clock: bool) -> None:
+async def _load(process: Process, account: Account, kills: int, seconds: float) -> None:
     rng = random.Random(7)
     ended = asyncio.Event()
     senders = [asyncio.create_task(_send(process, account, n, ended)) for n in range(1, SENDERS + 1)]
@@ -182,15 +188,29 @@ async def _load(process: Process, account: Account, kills: int, seconds: float, 
     while account.kills < kills and time.monotonic() < deadline:
         if rng.random() < 0.9:  # else it is killed while it starts, recovers, reads what was written
             await process.listening(120)
-            await asyncio.sleep(rng.uniform(0.05, 0.8))
+            if process.clock is not None:
+                process.clock.step(rng.choice(CLOCKS))
+            await _progress(account, rng.randint(1, BATCHES_MAX) * BATCH_PAIRS)
+            await asyncio.sleep(rng.uniform(0, 0.1))
         else:
             await process.listening(rng.uniform(0.2, 1.5))
         account.peak_kb = max(account.peak_kb, process.kill())
         account.kills += 1
-        process.start(rng.choice(CLOCKS) if clock else "")
+        if process.clock is not None:
+            process.clock.step(rng.choice(CLOCKS))
+        process.start()
+    if process.clock is not None:
+        process.clock.step(0)  # AWS takes nothing from who is a quarter of an hour off
     await process.listening(120)
     ended.set()
     await asyncio.gather(*senders)
+
+
+async def _progress(account: Account, pairs: int) -> None:
+    """Wait until so many more pairs are acknowledged; not for ever, for a spool may be full."""
+    wanted, deadline = len(account.acknowledged) + pairs, time.monotonic() + PROGRESS_S
+    while len(account.acknowledged) < wanted and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)
 
 
 def _drain(process: Process, seconds: float) -> None:
@@ -206,14 +226,15 @@ def _recorded(folder: Path) -> list[str]:
 def _parquet(folder: Path) -> list[str]:
     import duckdb
 
-    rows = duckdb.sql(f"SELECT uuid FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = false)").fetchall()
-    return [str(row[0]) for row in rows]
+    query = "SELECT uuid FROM read_parquet(?, hive_partitioning = false)"
+    return [str(row[0]) for row in duckdb.execute(query, [f"{folder}/**/*.parquet"]).fetchall()]
 
 
 def _exporters(
     names: list[str], root: Path, running: contextlib.ExitStack
-) -> tuple[dict[str, dict[str, Any]], dict[str, Callable[[], list[str]]]]:
-    """Return EXPORTERS, and how what arrived is counted, starting the servers that are wanted."""
+) -> tuple[dict[str, dict[str, Any]], dict[str, Callable[[], list[str]]], servers.Server | None]:
+    """Return EXPORTERS, how what arrived is counted, and the backend if any, starting the servers that are wanted."""
+    backend = None
     entries: dict[str, dict[str, Any]] = {}
     counts: dict[str, Callable[[], list[str]]] = {}
     kinds: dict[str, type[servers.Server]] = {
@@ -222,6 +243,7 @@ def _exporters(
         "s3": servers.S3Server,
         "firehose": servers.Aws,
         "kafka": servers.Kafka,
+        "backend": servers.Backend,
     }
     for name in names:
         if name == "jsonl":
@@ -236,7 +258,15 @@ def _exporters(
             server = running.enter_context(kinds[name](root / f"server-{name}"))
             entries[name] = _entry(name, server)
             counts[name] = server.uuids
-    return entries, counts
+            backend = server if name == "backend" else backend
+    return entries, counts, backend
+
+
+def _environment(clock: bool, backend: servers.Server | None) -> dict[str, str]:
+    limits = {"SPOOL_MAX_AGE_S": "3600", "EXPORTER_MAX_LAG_S": "3600"} if clock else {}
+    url = f"http://127.0.0.1:{backend.port}" if backend is not None else ""
+    named = {"SPEEDSCALE_APP_URL": url, "SPEEDSCALE_API_KEY": servers.API_KEY} if url else {}
+    return {**limits, **named, **servers.KEYS}
 
 
 def _entry(name: str, server: servers.Server) -> dict[str, Any]:
@@ -247,6 +277,8 @@ def _entry(name: str, server: servers.Server) -> dict[str, Any]:
         return {"type": "s3", "bucket": servers.BUCKET, "endpoint_url": url, "linger_s": 0.5}
     if name == "firehose":
         return {"type": "firehose", "stream": servers.STREAM, "endpoint_url": url}
+    if name == "backend":
+        return {"type": "backend"}
     return {"type": "kafka", "brokers": [f"127.0.0.1:{server.port}"], "topic": servers.TOPIC}
 
 
@@ -256,7 +288,7 @@ def run(
     """Do it all in a folder of its own; return the accounts."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         root = Path(folder)
-        entries, counts = _exporters(names, root, running)
+        entries, counts, backend = _exporters(names, root, running)
         process = Process(
             root,
             {
@@ -268,12 +300,13 @@ def run(
                 "DRAIN_TIMEOUT_S": "300",
                 "WITH_DLP": "true" if redact else "false",
                 "EXPORTERS": json.dumps(entries),
-                **servers.KEYS,
+                **_environment(clock, backend),
             },
+            wall_clock.WallClock(root / "clock") if clock else None,
         )
         account = Account()
         try:
-            asyncio.run(_load(process, account, kills, seconds, clock))
+            asyncio.run(_load(process, account, kills, seconds))
             _drain(process, 330)
         finally:
             if process.child is not None and process.child.poll() is None:
@@ -303,17 +336,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the account; 1 where something was lost."""
     parser = argparse.ArgumentParser(prog="python -m bench.forwarder_kills", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--exporters", default="jsonl,parquet,otlp,grpc,s3,firehose,kafka")
+    parser.add_argument("--exporters", default="jsonl,parquet,otlp,grpc,s3,firehose,kafka,backend")
     parser.add_argument("--seconds", type=float, default=1800, help="end earlier, with the kills done by then")
     parser.add_argument("--clock", action="store_true", help="the wall clock jumps between kills (libfaketime)")
     parser.add_argument("--dlp", action="store_true", help="redact as well; compiling rules makes each start slower")
     args = parser.parse_args(arguments)
-    if args.clock and not Path(FAKETIME).exists():
-        print("--clock needs libfaketime: apt-get install faketime", file=sys.stderr)
+    if args.clock and (why := wall_clock.missing()):
+        print(f"--clock: {why}", file=sys.stderr)
         return 2
+    began = time.monotonic()
     account, tallies = run(args.kills, args.exporters.split(","), args.seconds, clock=args.clock, redact=args.dlp)
     print(f"killed {account.kills} times; acknowledged {len(account.acknowledged):,} pairs; ", end="")
-    print(f"peak memory {account.peak_kb / 1024:.0f} MB; attempts refused {sum(account.refused.values()):,}")
+    print(f"peak memory {account.peak_kb / 1024:.0f} MB; attempts refused {sum(account.refused.values()):,}; ", end="")
+    print(f"{time.monotonic() - began:,.0f} s")
     print(f"{'exporter':<12} {'delivered':>10} {'duplicated':>11} {'lost':>6} {'unknown':>8}")
     for name, tally in tallies.items():
         print(f"{name:<12} {tally.delivered:>10,} {tally.duplicated:>11,} {tally.lost:>6,} {tally.unknown:>8,}")

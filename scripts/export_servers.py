@@ -34,6 +34,7 @@ START_S = 120.0
 BUCKET = "traffic"
 STREAM = "rrpairs"
 TOPIC = "rrpairs"
+API_KEY = "sk-loopback-0123456789"
 _CLUSTER_ID = "c3BlZWRzY2FsZS10ZXN0cw"  # a UUID in base64, as the broker wants it
 KEYS = {"AWS_ACCESS_KEY_ID": "loopback", "AWS_SECRET_ACCESS_KEY": "loopback-secret", "AWS_REGION": "us-east-1"}
 
@@ -305,6 +306,42 @@ class Kafka(Server):
             return found
         finally:
             await consumer.stop()
+
+
+class Backend(Server):
+    """`speedscale-cloud`, without TLS on loopback."""
+
+    @classmethod
+    def find(cls, build: bool) -> Path:
+        return Path(sys.executable)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> tuple[list[str], Mapping[str, str]]:
+        settings = {
+            "CLOUD_HOST": "127.0.0.1",
+            "CLOUD_PORT": str(self.port),
+            "METRICS_HTTP_PORT": "0",
+            "DATA_DIR": str(self.folder / "data"),
+            "SPEEDSCALE_API_KEY": API_KEY,
+        }
+        return [sys.executable, "-m", "speedscale_runtime.backend"], settings
+
+    def uuids(self) -> list[str]:
+        return asyncio.run(asyncio.wait_for(self._listed(), START_S))
+
+    async def _listed(self) -> list[str]:
+        from speedscale_runtime.cloud import CloudClient, Target
+
+        async with CloudClient(Target(self.url, API_KEY, None), "tests") as client:
+            found, page = [], await client.rrpairs({}, limit=1000)
+            while True:
+                found += [str(pair["uuid"]) for pair in page.items]
+                if not page.cursor:
+                    return found
+                page = await client.rrpairs({}, page.cursor, 1000)
 
 
 def _program(name: str, build: bool) -> Path:
