@@ -6,5 +6,7 @@
 #include "endings.h"
 #include "processes.h"
 #include "syscalls.h"
+#include "tls_go.h"
+#include "tls_openssl.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

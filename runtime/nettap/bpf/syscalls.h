@@ -68,6 +68,7 @@ enum how {
 	HOW_MESSAGES,  /* (fd, messages, count, flags) */
 	HOW_SENDFILE,  /* (to, from, …) */
 	HOW_SPLICE,    /* (from, …, to, …) */
+	HOW_MAP,       /* (address, bytes, protection, flags, fd, offset): code of a file may have come */
 	HOW_SENT = 16, /* else received */
 };
 
@@ -87,6 +88,7 @@ const __u8 calls_by_number[NUMBERS] = {
 	[__NR_sendmmsg] = HOW_MESSAGES | HOW_SENT,
 	[__NR_sendfile] = HOW_SENDFILE | HOW_SENT,
 	[__NR_splice] = HOW_SPLICE,
+	[__NR_mmap] = HOW_MAP,
 };
 
 static __always_inline __u8 how_of(long number)
@@ -175,7 +177,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 	struct nettap_allowed *rule;
 	__u64 cgroup;
 
-	if (!how)
+	if (!how || how == HOW_MAP)
 		return 0;
 	cgroup = current_cgroup();
 	rule = allowed(cgroup);
@@ -194,6 +196,7 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
 	__u8 how = how_of(number_of(regs));
 	struct nettap_allowed *rule;
+	struct arguments arguments;
 	struct call *call;
 	__u64 cgroup, id;
 
@@ -204,6 +207,12 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 	if (!rule)
 		return 0;
 	id = bpf_get_current_pid_tgid();
+	if (how == HOW_MAP) {
+		read_arguments(&arguments, regs);
+		if (result >= 0 || result < -4095)
+			tls_on_map(cgroup, arguments.value[2], arguments.value[4]);
+		return 0;
+	}
 	call = bpf_map_lookup_elem(&calls, &id);
 	if (!call) {
 		/* begun before the programs were attached, or before the socket was connected */

@@ -233,6 +233,26 @@ static __always_inline void tls_tell_seen(struct socket_state *state)
 	bpf_ringbuf_submit(event, 0);
 }
 
+#define PROT_EXEC 4
+
+/* A process mapped something with this protection, of this descriptor (-1: of none). */
+static __always_inline void tls_on_map(__u64 cgroup, __u64 protection, __s32 fd)
+{
+	struct nettap_tls_event *event;
+
+	if (!(protection & PROT_EXEC) || fd < 0)
+		return;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count(NETTAP_COUNT_RING_DROPS + NETTAP_RING_EVENTS, 1);
+		return;
+	}
+	event->kind = NETTAP_EVENT_TLS_MAPPED;
+	event->tgid = bpf_get_current_pid_tgid() >> 32;
+	event->cgroup = cgroup;
+	bpf_ringbuf_submit(event, 0);
+}
+
 #if defined(__TARGET_ARCH_x86)
 #define GOROUTINE(regs) ((regs)->r14)
 #else
@@ -329,25 +349,22 @@ static __always_inline bool tls_on_io(struct socket_state *state, __u64 sk, __u8
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u32 *known = bpf_map_lookup_elem(&tls_processes, &tgid);
 	__u32 sources = known ? *known : 0;
-	struct tls_call *call = 0;
+	struct tls_call *call;
 	struct tls_name name;
 	__u32 length = 0;
 	__u8 type;
 
-	if (sources)
-		call = tls_call_around(sources, &name);
+	call = tls_call_around(sources, &name);
 	if (call)
 		return tls_nested(call, &name, state, sk);
 	if (state->tls_session)
 		return true;
-	if (state->tls_told && !sources)
-		return false;
 	type = tls_record_at(first, bytes, &length);
 	if (!type)
 		return false;
 	if (!sources)
 		tls_tell_seen(state);
-	else if (direction == NETTAP_SENT)
+	if (direction == NETTAP_SENT)
 		tls_match_output(state, sk, type, length);
 	else
 		tls_note_received(state, sk, type, length);

@@ -242,6 +242,7 @@ bool session_drain(struct session *session)
 
 	if (chunks >= 0)
 		events = ring_buffer__consume(session->events);
+	tls_work();
 	session->programs->object->bss->line_full = chunks == -EAGAIN || events == -EAGAIN;
 	if (chunks == -EPIPE || events == -EPIPE)
 		return false;

@@ -18,6 +18,7 @@ void tls_process_ended(__u32 tgid);
 void tls_event(const void *record, size_t length); /* of the events ring, kinds NETTAP_EVENT_TLS to +31 */
 /* A record of the chunks ring that needs a look before the ingest gets it; true: taken, and sent later by line_send(). */
 bool tls_takes(const struct nettap_frame *frame, size_t size);
+void tls_work(void); /* after the events ring was emptied */
 void tls_tick(__u64 now_ns);			   /* about ten times a second while something is captured */
 void tls_targets_changed(void);
 void tls_detach(void); /* nothing is captured any more: the kernel is left as it was */
