@@ -19,7 +19,7 @@ ARG BASE=debian:{suite}-slim
 
 FROM ${{BASE}} AS build
 RUN apt-get update \\
- && apt-get install --yes --no-install-recommends ca-certificates python3.11 python3-pip
+ && apt-get install --yes --no-install-recommends ca-certificates python3.11 python3-packaging python3-pip
 COPY schemas /src/schemas
 COPY runtime /src/runtime
 COPY controller /src/controller
