@@ -57,6 +57,7 @@ static __always_inline int go_begin(__u64 conn, __u64 buffer, __u64 g, __u8 dire
 
 	if (!rule)
 		return 0;
+	call.began = bpf_ktime_get_boot_ns();
 	call.session = conn;
 	call.buffer = buffer;
 	call.direction = direction;

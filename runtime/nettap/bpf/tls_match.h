@@ -63,6 +63,7 @@ struct tls_caller {
 enum tls_kind { TLS_KIND_DATA, TLS_KIND_HANDSHAKE, TLS_KIND_SENDFILE };
 
 struct tls_call {
+	__u64 began; /* CLOCK_BOOTTIME */
 	__u64 session;
 	__u64 buffer;
 	__u64 count_at;	 /* where SSL_*_ex write how many bytes they moved */

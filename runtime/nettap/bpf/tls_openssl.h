@@ -26,6 +26,7 @@ static __always_inline int openssl_begin(__u64 session, __u64 buffer, __u64 coun
 
 	if (!allowed(current_cgroup()))
 		return 0;
+	call.began = bpf_ktime_get_boot_ns();
 	call.session = session;
 	call.buffer = buffer;
 	call.count_at = count_at;

@@ -127,6 +127,8 @@ static __noinline int tls_tell(struct tls_call *call, __u64 bytes, __u64 cgroup,
 		tls_fill_unmatched(&out->head, call, cgroup);
 		half = &session->held[call->direction & 1];
 	}
+	if (call->direction == NETTAP_SENT)
+		out->head.ts = call->began; /* as its answer may be read before we are told of the return */
 	out->head.source = source;
 	out->head.certainty = certainty;
 	out->head.flags = NETTAP_PLAINTEXT;

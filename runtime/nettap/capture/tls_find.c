@@ -29,8 +29,6 @@ static const struct library_function library[] = {
 	{"SSL_set_fd", TLS_SSL_SET_FD, TLS_PROGRAMS},
 	{"SSL_set_rfd", TLS_SSL_SET_FD, TLS_PROGRAMS},
 	{"SSL_set_wfd", TLS_SSL_SET_FD, TLS_PROGRAMS},
-	{"SSL_set_bio", TLS_SSL_SET_BIO, TLS_PROGRAMS},
-	{"BIO_new_socket", TLS_BIO_NEW_SOCKET, TLS_BIO_NEW_SOCKET_RETURN},
 	{"SSL_set_custom_verify", TLS_PROGRAMS, TLS_PROGRAMS}, /* only BoringSSL has it */
 };
 #define LIBRARY_FUNCTIONS (sizeof(library) / sizeof(library[0]))
