@@ -4,7 +4,8 @@
 tracepoints and user functions, NET_ADMIN for cgroup and socket programs, SYS_PTRACE to read other processes' memory
 maps), a fifth (SYS_ADMIN) by values only where `speedctl nettap doctor` shows the need; never SYS_RESOURCE, which
 kernels since 5.11 do not ask for, nor `privileged`. `speedscale-nettap-ingest` makes records of what was seen: no
-capability, no root, and the only one of the two that gets an API token. The node's files are mounted read-only.
+capability, no root, and the only one of the two that gets an API token or listens anywhere. They talk over a socket in
+a folder that is theirs alone. The node's files are mounted read-only.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from speedscale_manifests.objects import (
     config_map,
     container,
     env,
+    exec_probe,
     field_env,
     http_probe,
     metadata,
@@ -33,33 +35,33 @@ from speedscale_manifests.objects import (
 )
 from speedscale_manifests.objects.emit import emit
 from speedscale_manifests.values import Values, plain
+from speedscale_schemas import nettap
 
 from . import openshift, senders
 from .component import Component
 
 NAME = "nettap"
+CAPTURE = "speedscale-nettap-capture"
 DAEMON_SET = "nettap"
 """As in pod listings of the vendor's documentation; everything else keeps the chart's `speedscale-nettap`."""
 
-TARGETS = f"{names.NETTAP}-targets"
+TARGETS = nettap.CONFIG_MAP
 """ConfigMap that the controller writes from capture annotations."""
 
+API = "api"
+API_PORT = 8080
 METRICS_PORT = 42424
-HEALTH_PORT = 4144
 
 _LOOK = ("get", "list", "watch")
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SOCKETS = {"name": "nettap-shared", "mountPath": "/tmp"}
 
 PODS: tuple[Grant, ...] = (
-    Grant(("",), ("pods",), _LOOK, "say which pod a process belongs to"),
-    Grant(("apps",), ("replicasets",), _LOOK, "say which Deployment a pod belongs to"),
+    Grant(("",), ("pods",), _LOOK, "say which pods are captured, and which one a process belongs to"),
 )
 """Rights in the namespaces that are watched."""
 
-CLUSTER: tuple[Grant, ...] = (
-    Grant(("",), ("namespaces", "nodes"), _LOOK, "select namespaces by label, and know the node it runs on"),
-)
+CLUSTER: tuple[Grant, ...] = (Grant(("",), ("namespaces",), _LOOK, "select namespaces by label"),)
 """Rights on what belongs to no namespace."""
 
 CONFIGURATION: tuple[Grant, ...] = (
@@ -93,7 +95,7 @@ def _cluster(watched: Sequence[str]) -> tuple[Grant, ...]:
     if not watched:
         return (*PODS, *CLUSTER)
     named = Grant(("",), ("namespaces",), ("get",), "select among the watched namespaces by label", tuple(watched))
-    return (named, Grant(("",), ("nodes",), _LOOK, "know the node it runs on"))
+    return (named,)
 
 
 def _in_namespace(values: Values, namespace: str) -> list[Manifest]:
@@ -172,33 +174,25 @@ def _capture(values: Values) -> Manifest:
     system = values.ebpf.configuration.system
     return container(
         values,
-        "speedscale-nettap-capture",
+        CAPTURE,
         "nettap",
         values.ebpf.nettap.resources,
-        command=["speedscale-nettap-capture"],
+        command=[CAPTURE],
         env=[
             env("NETTAP_SYSTEM_PROCFSPATH", system.procfs_path),
             env("NETTAP_SYSTEM_CGROUPV2PATH", system.cgroupv2_path),
             env("NETTAP_SYSTEM_VMLINUXPATH", system.vmlinux_path),
             field_env("NETTAP_SYSTEM_NODENAME", "spec.nodeName"),
-            env("NETTAP_CONFIG_MAP", names.NETTAP),
-            env("NETTAP_CONFIG_MAP_TARGETS", TARGETS),
             *_sockets(),
         ],
-        ports=[
-            {"name": "api", "containerPort": 8080, "protocol": "TCP"},
-            {"name": "java-agent", "containerPort": 8000, "protocol": "TCP"},
-            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
-        ],
         securityContext=values.ebpf.nettap.capture.pod_security_context,
+        # It has no listener. A capture that hangs costs the node nothing; it is started anew so that it captures again.
+        livenessProbe=exec_probe([CAPTURE, "--healthy"], delay_s=10, period_s=30, timeout_s=5),
         volumeMounts=[
             {"name": "host-procfs", "mountPath": system.procfs_path, "readOnly": True},
             {"name": "host-cgroup", "mountPath": system.cgroupv2_path, "readOnly": True},
             {"name": "host-sys", "mountPath": "/host/sys", "readOnly": True},
-            {"name": "host-sys", "mountPath": "/sys/kernel/tracing", "readOnly": True, "subPath": "kernel/tracing"},
-            {"name": "host-netns", "mountPath": "/var/run/netns", "readOnly": True},
             _SOCKETS,
-            {"name": "nettap-config", "mountPath": "/etc/nettap", "readOnly": True},
         ],
     )
 
@@ -223,8 +217,12 @@ def _ingest(values: Values) -> Manifest:
             *senders.sender_env(values),
         ],
         securityContext=values.ebpf.nettap.ingest.pod_security_context,
-        livenessProbe=http_probe("/healthz", HEALTH_PORT, delay_s=1, period_s=10, timeout_s=3),
-        readinessProbe=http_probe("/readyz", HEALTH_PORT, delay_s=1, period_s=10, timeout_s=3),
+        ports=[
+            {"name": API, "containerPort": API_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        livenessProbe=http_probe("/healthz", API_PORT, delay_s=1, period_s=10, timeout_s=3),
+        readinessProbe=http_probe("/readyz", API_PORT, delay_s=1, period_s=10, timeout_s=3),
         volumeMounts=[
             _SOCKETS,
             senders.mount(),
@@ -238,15 +236,9 @@ def _sockets() -> list[Manifest]:
 
 
 def _volumes() -> list[Manifest]:
-    host = {
-        "host-procfs": "/proc",
-        "host-cgroup": "/sys/fs/cgroup",
-        "host-sys": "/sys",
-        "host-netns": "/var/run/netns",
-    }
+    host = {"host-procfs": "/proc", "host-cgroup": "/sys/fs/cgroup", "host-sys": "/sys"}
     return [
         *({"name": name, "hostPath": {"path": path, "type": ""}} for name, path in host.items()),
-        {"name": "nettap-config", "configMap": {"name": names.NETTAP}},
         {"name": "nettap-shared", "emptyDir": {"sizeLimit": "256Mi"}},
         senders.identity_volume(),
         _token(),
@@ -287,11 +279,7 @@ def _affinity(values: Values) -> Manifest:
 
 
 def _service(values: Values) -> Manifest:
-    ports = [
-        {"name": "api", "port": 80, "targetPort": 8080},
-        {"name": "java-agent", "port": 8000, "targetPort": 8000},
-    ]
-    return service(values, NAME, ports, internalTrafficPolicy="Local")
+    return service(values, NAME, [{"name": API, "port": 80, "targetPort": API_PORT}], internalTrafficPolicy="Local")
 
 
 COMPONENT = Component(name=NAME, chart="nettap", enabled=enabled, identity=identity, managed=managed)

@@ -8,7 +8,7 @@ are, what an image is called) is decided here once.
 from __future__ import annotations
 
 from .config import config_hash, config_map, go_json
-from .containers import container, http_probe, image, scratch
+from .containers import container, exec_probe, http_probe, image, scratch
 from .env import config_env, env, field_env, pod_env, proxy_env, secret_env, secret_keys_env
 from .grants import Grant, cluster_role, cluster_role_binding, role, role_binding, rules
 from .identity import component_label, labels, metadata, selector
@@ -35,6 +35,7 @@ __all__ = [
     "container",
     "deployment",
     "env",
+    "exec_probe",
     "field_env",
     "go_json",
     "hook",

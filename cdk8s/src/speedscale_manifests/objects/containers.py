@@ -74,14 +74,24 @@ def http_probe(
 
     `port`: number, or name of a container port. Times in seconds (at least 1, the delay at least 0).
     """
-    probe: Manifest = {
-        "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
+    return _probe({"httpGet": {"path": path, "port": port, "scheme": "HTTP"}}, delay_s, period_s, timeout_s, failures)
+
+
+def exec_probe(
+    command: Sequence[str], *, delay_s: int = 0, period_s: int = 10, timeout_s: int = 5, failures: int = 3
+) -> Manifest:
+    """Return a probe that runs a program in the container; fields as in `http_probe`."""
+    return _probe({"exec": {"command": list(command)}}, delay_s, period_s, timeout_s, failures)
+
+
+def _probe(how: Manifest, delay_s: int, period_s: int, timeout_s: int, failures: int) -> Manifest:
+    times: Manifest = {
         "periodSeconds": period_s,
         "timeoutSeconds": timeout_s,
         "successThreshold": 1,
         "failureThreshold": failures,
     }
-    return {**probe, "initialDelaySeconds": delay_s} if delay_s else probe
+    return {**how, **times, **({"initialDelaySeconds": delay_s} if delay_s else {})}
 
 
 def scratch(name: str, path: str, size: str | None = None) -> tuple[Manifest, Manifest]:

@@ -71,7 +71,7 @@ def test_ingest_is_restricted_and_alone_has_the_token(nettap: Build, container_o
 def test_the_node_is_read_only(nettap: Build) -> None:
     pod = nettap().pod("DaemonSet")
     host = {v["name"] for v in pod["volumes"] if "hostPath" in v}
-    assert host == {"host-procfs", "host-cgroup", "host-sys", "host-netns"}
+    assert host == {"host-procfs", "host-cgroup", "host-sys"}
     for container in pod["containers"]:
         assert all(m["readOnly"] for m in container["volumeMounts"] if m["name"] in host)
 
@@ -90,23 +90,27 @@ def test_environment(nettap: Build, container_of: Build, environment: Build) -> 
     assert capture["NETTAP_SYSTEM_CGROUPV2PATH"] == "/host/sys/fs/cgroup"
     assert capture["NETTAP_SYSTEM_VMLINUXPATH"] == "/host/sys/kernel/btf/vmlinux"
     assert "spec.nodeName" in capture["NETTAP_SYSTEM_NODENAME"]
-    assert capture["NETTAP_CONFIG_MAP"] == "speedscale-nettap"
-    assert capture["NETTAP_CONFIG_MAP_TARGETS"] == "speedscale-nettap-targets"
+    assert not [name for name in capture if name.startswith("NETTAP_CONFIG")], "it has no token to read them with"
     ingest = environment(container_of(pod, "speedscale-nettap-ingest"))
-    assert ingest["NETTAP_SOCKET_PATH"] == "/tmp/nettap.sock"
-    assert ingest["NETTAP_LOG_SOCKET"] == "/tmp/nettap-logs.sock"
+    for container in (capture, ingest):
+        assert container["NETTAP_SOCKET_PATH"] == "/tmp/nettap.sock"
+        assert container["NETTAP_LOG_SOCKET"] == "/tmp/nettap-logs.sock"
+    assert ingest["NETTAP_CONFIG_MAP"] == "speedscale-nettap"
+    assert ingest["NETTAP_CONFIG_MAP_TARGETS"] == "speedscale-nettap-targets"
     assert ingest["FORWARDER_ADDR"] == "https://speedscale-forwarder.speedscale.svc:80"
 
 
 def test_ports_and_probes(nettap: Build, container_of: Build) -> None:
     objects = nettap()
     pod = objects.pod("DaemonSet")
-    ports = {p["name"]: p["containerPort"] for p in container_of(pod, "speedscale-nettap-capture")["ports"]}
-    assert ports == {"api": 8080, "java-agent": 8000, "metrics": 42424}
-    assert container_of(pod, "speedscale-nettap-ingest")["livenessProbe"]["httpGet"]["port"] == 4144
+    capture, ingest = (container_of(pod, f"speedscale-nettap-{name}") for name in ("capture", "ingest"))
+    assert "ports" not in capture, "it listens nowhere"
+    assert capture["livenessProbe"]["exec"] == {"command": ["speedscale-nettap-capture", "--healthy"]}
+    assert {p["name"]: p["containerPort"] for p in ingest["ports"]} == {"api": 8080, "metrics": 42424}
+    assert ingest["livenessProbe"]["httpGet"]["port"] == ingest["readinessProbe"]["httpGet"]["port"] == 8080
     spec = objects.one("Service")["spec"]
     assert spec["internalTrafficPolicy"] == "Local"
-    assert [(p["port"], p["targetPort"]) for p in spec["ports"]] == [(80, 8080), (8000, 8000)]
+    assert [(p["port"], p["targetPort"]) for p in spec["ports"]] == [(80, 8080)]
 
 
 @pytest.mark.parametrize(
@@ -139,16 +143,15 @@ def test_configuration_is_live(nettap: Build) -> None:
 
 def test_rights_over_the_cluster(nettap: Build, rights: Build) -> None:
     objects = nettap()
-    look = {"get", "list", "watch"}
-    wanted = {("", r, v) for r in ("pods", "namespaces", "nodes") for v in look}
-    assert rights([objects.one("ClusterRole")]) == wanted | {("apps", "replicasets", v) for v in look}
+    wanted = {("", r, v) for r in ("pods", "namespaces") for v in ("get", "list", "watch")}
+    assert rights([objects.one("ClusterRole")]) == wanted
     (rule,) = objects.one("Role")["rules"]
     assert rule["resourceNames"] == ["speedscale-nettap", "speedscale-nettap-targets"]
 
 
 def test_rights_in_selected_namespaces(nettap: Build, rights: Build) -> None:
     objects = nettap(namespaceSelector=["shop"])
-    assert not [r for r in rights([objects.one("ClusterRole")]) if r[1] in ("pods", "replicasets", "configmaps")]
+    assert not [r for r in rights([objects.one("ClusterRole")]) if r[1] in ("pods", "configmaps")]
     assert ("", "pods", "watch") in rights([objects.one("Role", "speedscale-nettap", "shop")])
 
 

@@ -96,12 +96,13 @@ def test_lists_are_sequences_or_texts() -> None:
 
 def test_nettap() -> None:
     workload = Workload("StatefulSet")
-    capture(workload, nettap=True, ignore_ports=[80], java_agent=True)
-    assert workload.metadata.annotations == {
-        f"{CAPTURE}/enabled": "true",
-        f"{CAPTURE}/ignore-ports": "80",
-        f"{CAPTURE}/java-agent": "true",
-    }
+    capture(workload, nettap=True, ignore_ports=[80])
+    assert workload.metadata.annotations == {f"{CAPTURE}/enabled": "true", f"{CAPTURE}/ignore-ports": "80"}
+
+
+def test_an_agent_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match="does not exist yet"):
+        capture(Workload(), nettap=True, java_agent=True)
 
 
 def test_a_replay_and_hands_off() -> None:
