@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import go_tools
+import kernel_host
 import node_host
 import results
 import tools
@@ -85,7 +86,16 @@ TIERS = (
         some=tools.E2E,
         refused=node_host.lacks,
     ),
-    Tier("kernel", "tests/kernel", {"clang": "clang"}, root=True, heavy=True, workers="0"),
+    Tier(
+        "kernel",
+        "tests/kernel",
+        tools.KERNEL,
+        root=True,
+        heavy=True,
+        workers="0",
+        some=tools.KERNEL_TESTS,
+        refused=kernel_host.lacks,
+    ),
 )
 CHECKS = {
     "ruff check": (str(BIN / "ruff"), "check", "--quiet", "."),

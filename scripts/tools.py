@@ -50,6 +50,13 @@ KERNEL = {  # what nettap's capture is built with, and what its small machines a
     "/usr/include/zlib.h": "zlib1g-dev",
     "/usr/include/Zydis/Zydis.h": "libzydis-dev",
 }
+KERNEL_TESTS = {  # whose traffic is captured in tests; those that are not there skip theirs
+    "curl": "curl",
+    "nginx": "nginx-light",
+    "openssl": "openssl",
+    "go": "golang-go",
+    "/usr/include/openssl/ssl.h": "libssl-dev",
+}
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}
 
@@ -83,6 +90,6 @@ def install(programs: dict[str, str]) -> int:
 if __name__ == "__main__":
     wanted = {**INTEGRATION, **NETWORK, **CLUSTER, **BROWSER}
     wanted |= {**NODE, **E2E} if "--node" in sys.argv else {}
-    wanted |= KERNEL if "--kernel" in sys.argv else {}
+    wanted |= {**KERNEL, **KERNEL_TESTS} if "--kernel" in sys.argv else {}
     wanted |= BENCH if "--bench" in sys.argv else {}
     sys.exit(install(wanted))

@@ -1,0 +1,101 @@
+"""nettap's capture program, built from `runtime/nettap` when it is first asked for.
+
+    python scripts/nettap_build.py        builds it and prints the folder
+
+Into `${XDG_CACHE_HOME:-~/.cache}/speedscale/tools/nettap-<hash of its sources>`; built again when a source changes. One
+build runs at a time. Called by the kernel tests, the small machines, `make bench-nettap` and the cluster; the image's
+builder calls the same Makefile. Needs the Debian packages of `tools.KERNEL`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import tools
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "runtime" / "nettap"
+PROGRAM = "speedscale-nettap-capture"
+KEPT = 3
+_SUFFIXES = (".c", ".h")
+
+
+class BuildError(Exception):
+    """It cannot be built; the text says why and what to do."""
+
+
+def ensure() -> Path:
+    """Return the folder that holds the program, building it when it is not there. Raises BuildError."""
+    place = folder()
+    with locked():
+        if not (place / PROGRAM).exists():
+            _build(place)
+            _forget(place)
+    return place
+
+
+def folder() -> Path:
+    """Return where the build of these sources lies, built or not."""
+    digest = hashlib.sha256()
+    for path in sorted(sources()):
+        digest.update(f"{path.relative_to(SOURCES)}\0".encode() + path.read_bytes() + b"\0")
+    return cache() / f"nettap-{digest.hexdigest()[:16]}"
+
+
+def sources() -> Iterable[Path]:
+    """Yield the files that the program is made from."""
+    return (p for p in SOURCES.rglob("*") if p.is_file() and (p.suffix in _SUFFIXES or p.name == "Makefile"))
+
+
+def cache() -> Path:
+    """Return the folder of what was built, for this user."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "speedscale" / "tools"
+
+
+class locked:
+    """Let one build run at a time; the second waits."""
+
+    def __enter__(self) -> None:
+        cache().mkdir(parents=True, exist_ok=True)
+        self._file = (cache() / "nettap.lock").open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _build(place: Path) -> None:
+    lacking = tools.missing(tools.KERNEL)
+    if lacking:
+        packages = " ".join(sorted(set(lacking.values())))
+        raise BuildError(f"nettap's capture needs {', '.join(lacking)} to be built: apt-get install {packages}")
+    with tempfile.TemporaryDirectory(dir=cache(), prefix="nettap-") as out:
+        command = ["make", "-s", "-C", str(SOURCES), f"OUT={out}"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ran.returncode != 0 or not Path(out, PROGRAM).exists():
+            raise BuildError(f"make -C runtime/nettap failed:\n{(ran.stdout + ran.stderr)[-6000:]}")
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(out, place)
+
+
+def _forget(place: Path) -> None:
+    """Remove older builds: branches with other sources keep theirs for a while."""
+    others = [p for p in cache().glob("nettap-*") if p.is_dir() and p != place and (p / PROGRAM).exists()]
+    for old in sorted(others, key=lambda p: p.stat().st_mtime)[: -(KEPT - 1)]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    try:
+        print(ensure())
+    except BuildError as error:
+        sys.exit(str(error))
