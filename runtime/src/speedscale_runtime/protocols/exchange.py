@@ -36,6 +36,7 @@ class Cause(StrEnum):
     EARLY_RESPONSE = "early_response"
     BAD_UPGRADE = "bad_upgrade"
     PIPELINE_TOO_DEEP = "pipeline_too_deep"
+    GAP = "gap"  # bytes that passed were not seen
 
 
 class Exchange:
@@ -45,11 +46,13 @@ class Exchange:
     `*_body_length` is the true length. `interim` holds the 1xx statuses before the final one. `incomplete` is ""
     or a `Cause`: an exchange that lacks a part is handed over all the same. `method` is empty when even the request
     line never ended, `status` 0 when there was no response head. `upgraded` means that the connection left HTTP
-    with this exchange. `request_line`, `request_block` (fields) and `response_head` are the bytes from which the rest
+    with this exchange. `gap` is why bytes within a body were not seen, "" when all were: what is kept of that body is
+    its beginning. `request_line`, `request_block` (fields) and `response_head` are the bytes from which the rest
     was read, as keys for who works on them once per content; line ends apart, empty where they were never whole.
     """
 
     __slots__ = (
+        "gap",
         "http_version",
         "incomplete",
         "interim",
@@ -99,6 +102,7 @@ class Exchange:
         self.interim: list[int] = []
         self.upgraded = False
         self.incomplete: str = ""
+        self.gap = ""
 
     def __repr__(self) -> str:
         """Name method, status and cause only: never the target, headers or bodies, which may end in a log."""

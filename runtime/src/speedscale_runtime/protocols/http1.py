@@ -50,6 +50,7 @@ class Observer:
         "_held_ns",
         "_holding",
         "_known",
+        "_lost",
         "_max_body",
         "_max_head",
         "_on_exchange",
@@ -92,6 +93,7 @@ class Observer:
         self._request: Exchange | None = None
         self._request_body: Body | None = None
         self._request_eof = False
+        self._lost = False  # requests were missed: behind the queue nothing can be paired
         self._request_stalled = False  # no further requests are read: `_holding`, `_early` or `_request_eof`
         self._asks: Exchange | None = None  # the request under way, when it asks for an upgrade or a tunnel
         self._early = False  # the first in the queue was answered before its head was whole
@@ -192,6 +194,45 @@ class Observer:
         except ParseError as error:
             self._go_opaque(error.cause)
 
+    def miss_request(self, count: int, reason: str, now_ns: int) -> bool:
+        """`count` bytes of the client were not seen, for `reason`; say whether it is certain how the client goes on.
+
+        That is so within a body whose end is known. Else no further request is read: those that were whole still get
+        their answers, the one under way too, and after that the connection is OPAQUE.
+        """
+        if not self.active or (self._request_eof and not self._lost):
+            return False
+        body, request = self._request_body, self._request
+        if request is not None:
+            request.gap = reason
+        if body is not None and body.skip(count):
+            if body.done:
+                self._end_request(now_ns)
+            return True
+        self._lost = self._request_eof = self._request_stalled = True
+        if self._holding is None:
+            self._cut_request(now_ns, Cause.GAP)
+        if not self._queue:
+            self._go_opaque(Cause.GAP)
+        return False
+
+    def miss_response(self, count: int, reason: str, now_ns: int) -> bool:
+        """`count` bytes of the server were not seen, for `reason`; say whether it is certain how the server goes on.
+
+        That is so within a body whose end is known; else the connection is OPAQUE.
+        """
+        if not self.active:
+            return False
+        body = self._response_body
+        if body is not None:
+            self._queue[0].gap = reason
+        if body is None or not body.skip(count):
+            self._go_opaque(Cause.GAP)
+            return False
+        if body.done:
+            self._end_response(now_ns)
+        return True
+
     def request_eof(self, now_ns: int) -> None:
         """The client will send no more; it may still read (half-close)."""
         if not self.active or self._request_eof:
@@ -228,6 +269,32 @@ class Observer:
     def between(self) -> bool:
         """Whether HTTP goes on and nothing is begun: neither a request nor an answer."""
         return self.active and not self._queue and not self._request_head.data
+
+    @property
+    def lost(self) -> bool:
+        """Whether requests were missed, so that nothing behind those already begun can be paired."""
+        return self._lost
+
+    @property
+    def kept_bytes(self) -> int:
+        """About how many bytes are kept of what was begun and not handed over."""
+        kept = len(self._request_head.data) + len(self._response_head.data) + len(self._held)
+        for body in (self._request_body, self._response_body):
+            if body is not None:
+                kept += body.capture.kept
+        return kept + self._max_body - self._body_room
+
+    @property
+    def waiting(self) -> int:
+        """How many exchanges were begun and are not handed over."""
+        return len(self._queue)
+
+    @property
+    def answerable(self) -> bool:
+        """Whether bytes of the server would belong to a request that is whole, or to an answer that was begun."""
+        if self._response_body is not None or self._response_head.data:
+            return True
+        return bool(self._queue) and self._queue[0] is not self._request and not self._response_done
 
     # -- the fast lane: one whole message in one piece, whose parts were met before -----------------------------
     #
@@ -373,7 +440,7 @@ class Observer:
         if self._response_eof or not data[pos:].lstrip(b"\r\n"):
             return False
         if not self._request_head.data:
-            raise ParseError(Cause.UNSOLICITED_RESPONSE)
+            raise ParseError(Cause.GAP if self._lost else Cause.UNSOLICITED_RESPONSE)
         # A server may refuse a head before it is whole (408, 431); nothing after that can be trusted.
         self._queue.append(self._partial(Cause.EARLY_RESPONSE))
         self._request_head.clear()

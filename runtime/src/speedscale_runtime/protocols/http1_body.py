@@ -26,6 +26,11 @@ class Capture:
         self._limit = limit
         self.length = 0
 
+    @property
+    def kept(self) -> int:
+        """How many bytes are kept."""
+        return len(self._kept)
+
     def add(self, data: bytes, start: int, stop: int) -> None:
         """Add data[start:stop]."""
         room = self._limit - len(self._kept)
@@ -40,6 +45,11 @@ class Capture:
         else:
             self._kept = bytearray(self._kept)
             self._kept += piece
+
+    def skip(self, count: int) -> None:
+        """Count bytes that were not seen: only what came before them is kept, so that it is the body's beginning."""
+        self._limit = len(self._kept)
+        self.length += count
 
     def bytes(self) -> bytes:
         """Return what was kept."""
@@ -65,6 +75,15 @@ class LengthBody:
         self.done = self._left == 0
         return stop
 
+    def skip(self, count: int) -> bool:
+        """Take `count` bytes that were not seen; False when the body ends somewhere among them."""
+        if count > self._left:
+            return False
+        self.capture.skip(count)
+        self._left -= count
+        self.done = self._left == 0
+        return True
+
 
 class CloseBody:
     """A response body that ends with the connection; whoever sees that end sets `done`."""
@@ -80,6 +99,11 @@ class CloseBody:
         """Take all data from `pos` on."""
         self.capture.add(data, pos, len(data))
         return len(data)
+
+    def skip(self, count: int) -> bool:
+        """Take `count` bytes that were not seen."""
+        self.capture.skip(count)
+        return True
 
 
 class ChunkedBody:
@@ -106,6 +130,14 @@ class ChunkedBody:
         while pos < end and not self.done:
             pos = self._data(data, pos, end) if self._left else self._lines(data, pos, end)
         return pos
+
+    def skip(self, count: int) -> bool:
+        """Take `count` bytes that were not seen; False unless all of them are data of one chunk."""
+        if count > self._left - 2:
+            return False
+        self.capture.skip(count)
+        self._left -= count
+        return True
 
     def _data(self, data: bytes, pos: int, end: int) -> int:
         payload = self._left - 2

@@ -57,7 +57,9 @@ class Facts:
         "server_ns",
         "side",
         "sni",
+        "tags",
         "tls",
+        "who",
     )
 
     def __init__(self, number: int, side: Side, client: tuple[str, int], now_ns: int) -> None:
@@ -77,10 +79,12 @@ class Facts:
         self.bytes_in = 0  # from the client
         self.bytes_out = 0  # to the client
         self.rendered: Rendered | None = None
+        self.who: Identity | None = None  # whose connection it is, where one recorder serves several
+        self.tags: dict[str, str] | None = None  # how it was seen, where that was not by this proxy
 
 
 class Recorder:
-    """Renders frames for one proxy process."""
+    """Renders frames for one process; `identity` holds where a connection's facts name nobody."""
 
     def __init__(
         self,
@@ -196,7 +200,7 @@ class Recorder:
 
     def _render(self, facts: Facts) -> Rendered:
         """Render what does not change within a connection."""
-        who, client, server = self._identity, facts.client, facts.server
+        who, client, server = facts.who or self._identity, facts.client, facts.server
         service = quote(who.service)
         direction = "IN" if facts.side is Side.IN else "OUT"
         facts.rendered = (
@@ -214,18 +218,8 @@ class Recorder:
         return facts.rendered
 
     def _fixed_tags(self, facts: Facts) -> dict[str, str]:
-        who = self._identity
-        tags = {
-            "captureMode": "proxy",
-            "proxyType": self._proxy_type,
-            "proxyProtocol": facts.client_protocol or self._proxy_protocol,
-            "proxyLocation": facts.side.value,
-            "proxyVersion": VERSION,
-            "proxyId": who.proxy_id,
-            "source": "goproxy",
-        }
-        if facts.side is Side.IN and self._proxy_type != "transparent":
-            tags["reverseProxyHost"], tags["reverseProxyPort"] = self._reverse[0], str(self._reverse[1])
+        who = facts.who or self._identity
+        tags = dict(facts.tags) if facts.tags is not None else self._proxy_tags(facts)
         optional = {
             "k8sAppLabel": who.app_label,
             "k8sAppPodName": who.pod_name,
@@ -233,6 +227,20 @@ class Recorder:
             "k8sClusterName": who.cluster,
         }
         tags.update((k, v) for k, v in optional.items() if v not in ("", "undefined"))
+        return tags
+
+    def _proxy_tags(self, facts: Facts) -> dict[str, str]:
+        tags = {
+            "captureMode": "proxy",
+            "proxyType": self._proxy_type,
+            "proxyProtocol": facts.client_protocol or self._proxy_protocol,
+            "proxyLocation": facts.side.value,
+            "proxyVersion": VERSION,
+            "proxyId": self._identity.proxy_id,
+            "source": "goproxy",
+        }
+        if facts.side is Side.IN and self._proxy_type != "transparent":
+            tags["reverseProxyHost"], tags["reverseProxyPort"] = self._reverse[0], str(self._reverse[1])
         return tags
 
     def _more_uuids(self) -> list[str]:
@@ -308,6 +316,8 @@ def _tags(exchange: Exchange) -> str:
         tags += f',"requestPayloadTruncated":"{exchange.request_body_length}"'
     if exchange.response_body_length > len(exchange.response_body):
         tags += f',"responsePayloadTruncated":"{exchange.response_body_length}"'
+    if exchange.gap:
+        tags += f',"captureGap":"{exchange.gap}"'
     if exchange.incomplete:
         tags += f',"incomplete":"{exchange.incomplete}"'
     return tags

@@ -20,6 +20,7 @@ class Drop(StrEnum):
     CLIENT_GONE = "client_gone"  # the client left before an answer began
     SERVER_GONE = "server_gone"  # the server left before an answer began
     BODY_INCOMPLETE = "body_incomplete"  # the connection ended within a request body
+    GAP = "gap"  # bytes of it were not seen, and no answer could be paired with it (nettap)
     TOO_LARGE = "too_large"  # a head over the frame format's limit
     FORWARDER_REJECTED = "forwarder_rejected"  # the forwarder said that the batch is malformed
     WORKER_DIED = "worker_died"  # the worker ended with the pair in memory

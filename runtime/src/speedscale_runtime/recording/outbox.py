@@ -194,4 +194,4 @@ def _why_incomplete(exchange: Exchange) -> Drop:
         return Drop.CLIENT_GONE if exchange.request_end_ns else Drop.BODY_INCOMPLETE
     if exchange.incomplete == Cause.SERVER_GONE:
         return Drop.SERVER_GONE
-    return Drop.PARSE_ERROR
+    return Drop.GAP if exchange.incomplete == Cause.GAP else Drop.PARSE_ERROR
