@@ -72,7 +72,7 @@ def _pod(values: Values) -> Manifest:
             results,
             home,
             gap("snapshot_volume"),
-            senders.collector_volume(),
+            senders.collector_volume(values),
             senders.authority_volume(),
             *key_volumes,
             gap("secret_volumes"),
@@ -108,6 +108,7 @@ def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Ma
             env("SNAPSHOT_ID", f"{replay.SNAPSHOTS}/{gap('snapshot_id')}"),
             env("SPEEDSCALE_DLP_CONFIG", values.dlp.config),
             env("SPEEDSCALE_HOME", replay.HOME),
+            *senders.upstream_env(values, "TLS_OUT_CA_FILE"),
         ],
         ports=[
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},

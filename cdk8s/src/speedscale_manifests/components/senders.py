@@ -49,8 +49,7 @@ def identity_volume() -> Manifest:
 
 def interception_volume(values: Values) -> Manifest:
     """Return the volume of a sidecar: root, token, the namespace's CA, upstream roots; a pod starts without it."""
-    upstream = {UPSTREAM_ROOTS} if values.sidecar.extra_roots else set[str]()
-    return _volume(VOLUME, gap("certs_secret"), sorted({*_IDENTITY, *_AUTHORITY, *upstream}), optional=True)
+    return _volume(VOLUME, gap("certs_secret"), sorted({*_IDENTITY, *_AUTHORITY, *_upstream(values)}), optional=True)
 
 
 def authority_volume() -> Manifest:
@@ -58,9 +57,17 @@ def authority_volume() -> Manifest:
     return _volume(VOLUME, gap("certs_secret"), _AUTHORITY)
 
 
-def collector_volume() -> Manifest:
-    """Return the volume of a generator or responder: root and token. A pod starts without it, and brings no results."""
-    return _volume(COLLECTOR_VOLUME, gap("certs_secret"), _IDENTITY, optional=True)
+def upstream_env(values: Values, name: str) -> list[Manifest]:
+    """Return the variable that names the file of the user's own authorities, where there are such."""
+    return [env(name, f"{PATH}/{UPSTREAM_ROOTS}")] if _upstream(values) else []
+
+
+def collector_volume(values: Values) -> Manifest:
+    """Return the volume of a generator or responder: root, token, upstream roots.
+
+    A pod starts without it, and then brings no results.
+    """
+    return _volume(COLLECTOR_VOLUME, gap("certs_secret"), [*_IDENTITY, *_upstream(values)], optional=True)
 
 
 def collector_mount() -> Manifest:
@@ -82,6 +89,10 @@ def trust_volume() -> Manifest:
 def mount(path: str = PATH) -> Manifest:
     """Return the mount of one of these volumes but the last."""
     return {"name": VOLUME, "mountPath": path, "readOnly": True}
+
+
+def _upstream(values: Values) -> tuple[str, ...]:
+    return (UPSTREAM_ROOTS,) if values.sidecar.extra_roots else ()
 
 
 def _volume(name: str, secret: str, keys: Sequence[str], *, optional: bool = False) -> Manifest:

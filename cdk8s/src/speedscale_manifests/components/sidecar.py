@@ -191,10 +191,9 @@ def _proxy_env() -> list[Manifest]:
 
 
 def _tls_env(values: Values) -> list[Manifest]:
-    upstream = f"{senders.PATH}/{senders.UPSTREAM_ROOTS}"
     return [
         env("TLS_CERT_DIR", senders.PATH),
-        *([env("TLS_OUT_CA_FILE", upstream)] if values.sidecar.extra_roots else []),
+        *senders.upstream_env(values, "TLS_OUT_CA_FILE"),
         env("TLS_OUT_UNWRAP", gap_text("tls_out")),
         env("TLS_IN_UNWRAP", gap_text("tls_in")),
         env("TLS_IN_PUBLIC_KEY", gap("tls_in_public")),

@@ -136,6 +136,8 @@ def _replay(args: argparse.Namespace, work: Path) -> int:
     parse_overrides(args.test_against)
     if args.mocks is not None and not args.mocks.is_file():
         raise ConfigError([f"--mocks {args.mocks}: no such file"])
+    if args.ca and not Path(args.ca).is_file():
+        raise ConfigError([f"--ca {args.ca}: no such file"])
     out = work / "results" if args.no_out else args.out or _default_out()
     out.mkdir(parents=True, exist_ok=True)
     results = out / "results.jsonl"

@@ -23,6 +23,7 @@ from typing import Any
 import uvloop
 
 from speedscale_runtime.rrpair import RRPair
+from speedscale_runtime.tls.roots import client_context
 from speedscale_runtime.transforms import Run, Sources, TransformSet
 
 from .client import Dialer
@@ -168,9 +169,7 @@ def _contexts(settings: Settings) -> Callable[[], ssl.SSLContext]:
 
     def context() -> ssl.SSLContext:
         if not made:
-            one = ssl.create_default_context()
-            if settings.tls_ca_file:
-                one.load_verify_locations(settings.tls_ca_file)
+            one = client_context(extra=Path(settings.tls_ca_file) if settings.tls_ca_file else None)
             if settings.tls_skip_verify:
                 one.check_hostname = False
                 one.verify_mode = ssl.CERT_NONE

@@ -45,6 +45,7 @@ class Settings:
     dlp_config: str
     dlp_key_path: Path | None
     transform_set: str
+    upstream_roots: Path | None
     out: Path | None
     record_to: Path | None
     lines_max: int
@@ -96,6 +97,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         dlp_config=values["SPEEDSCALE_DLP_CONFIG"],
         dlp_key_path=_path(values["DLP_KEY_PATH"]),
         transform_set=values["TRANSFORM_SET"],
+        upstream_roots=_path(values["TLS_OUT_CA_FILE"]),
         out=_path(values["OUT_DIR"]),
         record_to=_path(values["RECORD_DIR"]),
         lines_max=values["RESULT_LINES_MAX"],

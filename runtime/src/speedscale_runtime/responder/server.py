@@ -61,7 +61,7 @@ class Responder:
         self._tls_context = base_context(authority.context_for, "localhost") if authority else None
         self._faults: list[Fault] = faults.compile_faults(settings.faults)
         self._plain = not self._faults and not settings.timing_factor and chains is None
-        self._upstream = Upstream(_kept(client_context))
+        self._upstream = Upstream(_kept(lambda: client_context(extra=settings.upstream_roots)))
         self._connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()

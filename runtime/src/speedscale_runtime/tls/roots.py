@@ -62,6 +62,7 @@ def _read(path: Path) -> bytes:
 def client_context(
     *,
     alpn: tuple[str, ...] = (),
+    extra: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
     environ: Mapping[str, str] | None = None,
@@ -69,8 +70,9 @@ def client_context(
     """Return a context that verifies an upstream as the application would have: chain and host name.
 
     Trusts the system's roots, those of SSL_CERT_FILE and SSL_CERT_DIR, and those of the variables that our bundle
-    takes the place of (an unreadable file of these adds nothing, as in the bundle). `certificate` and `key` are PEM
-    files for mutual TLS; ConfigError when they cannot be loaded. `alpn` is what to offer, best first.
+    takes the place of (an unreadable file of these adds nothing, as in the bundle), and those of the PEM file `extra`,
+    which adds nothing while it is not there: whoever needed it is refused by name. `certificate` and `key` are PEM
+    files for mutual TLS; ConfigError when they or `extra` cannot be loaded. `alpn` is what to offer, best first.
     """
     environ = os.environ if environ is None else environ
     context = ssl.create_default_context()  # OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself
@@ -88,6 +90,11 @@ def client_context(
         if path not in wanted:
             with contextlib.suppress(OSError, ssl.SSLError):
                 context.load_verify_locations(cafile=path)
+    if extra is not None and extra.exists():
+        try:
+            context.load_verify_locations(cafile=extra)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError([f"{extra}: cannot be read as PEM certificates ({error})"]) from error
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if certificate is not None:

@@ -66,4 +66,8 @@ def test_the_address_is_in_our_namespace_and_tls(namespace: str) -> None:
 def test_upstream_roots_are_mounted_by_those_who_verify_servers_where_they_are_named() -> None:
     named = from_mapping({"sidecar": {"extraRoots": "company-roots"}})
     assert "upstream.crt" in keys(senders.interception_volume(named))
+    assert "upstream.crt" in keys(senders.collector_volume(named))
+    assert senders.upstream_env(named, "X") == [{"name": "X", "value": "/etc/ssl/speedscale/upstream.crt"}]
     assert "upstream.crt" not in keys(senders.interception_volume(PLAIN))
+    assert "upstream.crt" not in keys(senders.collector_volume(PLAIN))
+    assert senders.upstream_env(PLAIN, "X") == []

@@ -256,6 +256,11 @@ def test_upstream_is_verified_with_the_roots_of_ssl_cert_file(authority: Authori
         given = client_context(environ={name: str(authority.certificate_path)})
         assert ours in given.get_ca_certs(binary_form=True), name
         client_context(environ={name: str(tmp_path / "missing.pem")})
+    assert ours in client_context(extra=authority.certificate_path, environ={}).get_ca_certs(binary_form=True)
+    assert ours not in client_context(extra=tmp_path / "late.pem", environ={}).get_ca_certs(binary_form=True)
+    (tmp_path / "late.pem").write_text("no certificate")
+    with pytest.raises(ConfigError, match=r"late\.pem: cannot be read"):
+        client_context(extra=tmp_path / "late.pem", environ={})
     with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
         client_context(environ={"SSL_CERT_FILE": str(tmp_path / "missing.pem")})
     with pytest.raises(ConfigError, match="client certificate"):
