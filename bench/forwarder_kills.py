@@ -35,6 +35,7 @@ import aiohttp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 import export_servers as servers
+import kafka_server
 import wall_clock
 
 from speedscale_runtime.rrpair import recording
@@ -242,7 +243,7 @@ def _exporters(
         "grpc": servers.Collector,
         "s3": servers.S3Server,
         "firehose": servers.Aws,
-        "kafka": servers.Kafka,
+        "kafka": kafka_server.Kafka,
         "backend": servers.Backend,
     }
     for name in names:
@@ -279,7 +280,7 @@ def _entry(name: str, server: servers.Server) -> dict[str, Any]:
         return {"type": "firehose", "stream": servers.STREAM, "endpoint_url": url}
     if name == "backend":
         return {"type": "backend"}
-    return {"type": "kafka", "brokers": [f"127.0.0.1:{server.port}"], "topic": servers.TOPIC}
+    return {"type": "kafka", "brokers": [f"127.0.0.1:{server.port}"], "topic": kafka_server.TOPIC}
 
 
 def run(

@@ -4,9 +4,9 @@
         server.http, server.grpc        # where it listens
         server.uuids()                  # of the pairs that arrived, repeated ones repeated
 
-Used by the tests of the exporters and by `python -m bench.forwarder_kills`. `missing()` says why a server cannot run
-here; with CI=true what can be built or fetched is built or fetched first. Ports are free ones; `stop` and `start` keep
-the port, so that an outage is one.
+Used by the tests of the exporters and by `python -m bench.forwarder_kills`; Kafka is in `kafka_server`. `missing()`
+says why a server cannot run here; with CI=true what can be built or fetched is built or fetched first. Ports are free
+ones; `stop` and `start` keep the port, so that an outage is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import asyncio
 import gzip
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,15 +26,12 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import go_tools
-import jars
 
 S = TypeVar("S", bound="Server")
 START_S = 120.0
 BUCKET = "traffic"
 STREAM = "rrpairs"
-TOPIC = "rrpairs"
 API_KEY = "sk-loopback-0123456789"
-_CLUSTER_ID = "c3BlZWRzY2FsZS10ZXN0cw"  # a UUID in base64, as the broker wants it
 KEYS = {"AWS_ACCESS_KEY_ID": "loopback", "AWS_SECRET_ACCESS_KEY": "loopback-secret", "AWS_REGION": "us-east-1"}
 
 
@@ -235,77 +231,6 @@ class Aws(Server):
 
     def uuids(self) -> list[str]:
         return [str(line["uuid"]) for line in self.lines()]
-
-
-class Kafka(Server):
-    """A broker with one topic of three partitions."""
-
-    advertised = 0
-    """A port in front of the broker's own that clients are told; 0: its own."""
-
-    @classmethod
-    def find(cls, build: bool) -> Path:
-        if shutil.which("java") is None:
-            raise go_tools.ToolMissing("a Kafka broker needs Java 17, and there is no java on PATH")
-        found = jars.ensure("kafka") if build else jars.find("kafka")
-        if found is None:
-            raise go_tools.ToolMissing(
-                'the archives of Kafka are not there; CI=true fetches them, or python -c "import jars;'
-                " jars.ensure('kafka')\" in scripts/"
-            )
-        return found
-
-    def prepare(self) -> None:
-        self.controller = free_port()
-
-    @property
-    def broker(self) -> str:
-        return f"127.0.0.1:{self.advertised or self.port}"
-
-    def command(self) -> tuple[list[str], Mapping[str, str]]:
-        config = self.folder / "server.properties"
-        fresh = not (self.folder / "data").exists()
-        config.write_text(
-            "process.roles=broker,controller\nnode.id=1\n"
-            f"controller.quorum.voters=1@127.0.0.1:{self.controller}\n"
-            f"listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}\n"
-            f"advertised.listeners=PLAINTEXT://{self.broker}\n"
-            "controller.listener.names=CONTROLLER\n"
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-            f"log.dirs={self.folder / 'data'}\nnum.partitions=3\nauto.create.topics.enable=true\n"
-            "offsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\n"
-            "transaction.state.log.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n"
-        )
-        java = ["java", "-Xmx256m", "-cp", f"{self.find(False)}/*"]
-        if fresh:
-            subprocess.run(
-                [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(config)],
-                check=True,
-                capture_output=True,
-            )
-        return [*java, "kafka.Kafka", str(config)], {}
-
-    def messages(self) -> list[Any]:
-        """Return all messages of the topic."""
-        return asyncio.run(asyncio.wait_for(self._consume(), START_S))
-
-    def uuids(self) -> list[str]:
-        return [str(json.loads(message.value)["uuid"]) for message in self.messages()]
-
-    async def _consume(self) -> list[Any]:
-        from aiokafka import AIOKafkaConsumer
-
-        consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=f"127.0.0.1:{self.port}", auto_offset_reset="earliest")
-        await consumer.start()
-        try:
-            ends = await consumer.end_offsets(consumer.assignment())
-            found: list[Any] = []
-            while any([await consumer.position(place) < end for place, end in ends.items()]):
-                for batch in (await consumer.getmany(timeout_ms=500)).values():
-                    found += batch
-            return found
-        finally:
-            await consumer.stop()
 
 
 class Backend(Server):

@@ -17,6 +17,11 @@ from typing import Any
 import pytest
 import requests
 
+sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent))
+import export_servers as servers
+from destinations import CLASSES
+
 from speedscale_schemas import frames
 from speedscale_schemas.frames import Frame
 
@@ -112,6 +117,24 @@ def forwarder(tmp_path: Path) -> Iterator[Callable[..., Process]]:
         if process.process is not None and process.process.poll() is None:
             process.process.kill()
             process.process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], servers.Server]]:
+    """Return a function that starts a server of a kind; the test is skipped where it cannot run here."""
+    running: list[servers.Server] = []
+
+    def begin(kind: str, prepare: Callable[[Any], None] = lambda server: None) -> servers.Server:
+        if why := CLASSES[kind].missing():
+            pytest.skip(why)
+        server = CLASSES[kind](tmp_path / f"server-{kind}-{len(running)}")
+        prepare(server)
+        running.append(server)
+        return server.start()
+
+    yield begin
+    for server in running:
+        server.stop()
 
 
 @pytest.fixture

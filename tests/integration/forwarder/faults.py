@@ -99,3 +99,29 @@ class Relay:
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR if mode == "cut" else socket.SHUT_WR if end is sink else socket.SHUT_RD)
+
+
+class Tunnel(Relay):
+    """An HTTP proxy that gives tunnels (CONNECT, RFC 9110 section 9.3.6) to `port`, whatever they are asked for.
+
+    `asked` holds the request lines and what was shown in Proxy-Authorization.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.asked: list[tuple[str, str]] = []
+        super().__init__(port)
+
+    def _serve(self, near: socket.socket, mode: str) -> None:
+        head = b""
+        with contextlib.suppress(OSError):
+            while b"\r\n\r\n" not in head and (data := near.recv(1)):
+                head += data
+            first, _, rest = head.decode("latin-1").partition("\r\n")
+            headers = dict(line.split(": ", 1) for line in rest.lower().split("\r\n") if ": " in line)
+            self.asked.append((first, headers.get("proxy-authorization", "")))
+            if first.startswith("CONNECT "):
+                near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                super()._serve(near, mode)
+                return
+            near.sendall(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n")
+        near.close()

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import ssl
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,73 +13,15 @@ import duckdb
 import pandas
 import pyarrow.dataset
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parent))
 import export_servers as servers
+import kafka_server
+from destinations import KINDS, arrived, entry, port_of, self_signed, settings, uuids
 from faults import Relay
 
 pytestmark = pytest.mark.integration
-
-KINDS = ("http", "grpc", "s3", "firehose", "kafka")
-CLASSES: dict[str, type[servers.Server]] = {
-    "http": servers.Collector,
-    "grpc": servers.Collector,
-    "s3": servers.S3Server,
-    "firehose": servers.Aws,
-    "kafka": servers.Kafka,
-}
-
-
-def uuids(*numbers: int) -> list[str]:
-    return sorted(base64.b64encode(uuid.UUID(int=n + 1).bytes).decode() for n in numbers)
-
-
-def entry(kind: str, port: int, **more: object) -> dict[str, object]:
-    """Return an exporter's entry for a server, or a relay before it, at `port`."""
-    url = f"http://127.0.0.1:{port}"
-    fixed: dict[str, dict[str, object]] = {
-        "http": {"otel_endpoint": url},
-        "grpc": {"otel_endpoint": url, "protocol": "grpc"},
-        "s3": {"type": "s3", "bucket": servers.BUCKET, "endpoint_url": url, "linger_s": 0.2},
-        "firehose": {"type": "firehose", "stream": servers.STREAM, "endpoint_url": url},
-        "kafka": {"type": "kafka", "brokers": [f"127.0.0.1:{port}"], "topic": servers.TOPIC},
-    }
-    return {**fixed[kind], **more}
-
-
-def port_of(kind: str, server: servers.Server) -> int:
-    return server.grpc_port if kind == "grpc" and isinstance(server, servers.Collector) else server.port
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[str], servers.Server]]:
-    """Return a function that starts a server of a kind; the test is skipped where it cannot run here."""
-    running: list[servers.Server] = []
-
-    def begin(kind: str, prepare: Callable[[Any], None] = lambda server: None) -> servers.Server:
-        if why := CLASSES[kind].missing():
-            pytest.skip(why)
-        server = CLASSES[kind](tmp_path / f"server-{kind}-{len(running)}")
-        prepare(server)
-        running.append(server)
-        return server.start()
-
-    yield begin
-    for server in running:
-        server.stop()
-
-
-def settings(exporters: dict[str, dict[str, object]], **more: str) -> dict[str, str]:
-    return {"EXPORTERS": json.dumps(exporters), "WITH_DLP": "false", "CLUSTER_NAME": "west", **servers.KEYS, **more}
-
-
-def arrived(forwarder: Any, name: str = "x") -> bool:
-    status = forwarder.status()["exporters"][name]
-    return bool(status["lagPairs"] == 0 and status["lagBytes"] == 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -124,7 +61,7 @@ def test_what_a_network_does_loses_nothing(
 
     def in_front(server: servers.Server) -> None:
         relays.append(Relay(port_of(kind, server)))
-        if isinstance(server, servers.Kafka):
+        if isinstance(server, kafka_server.Kafka):
             server.advertised = relays[0].port
 
     server = start(kind, in_front)
@@ -208,25 +145,6 @@ def test_tls_is_verified_by_a_ca_of_ones_own(
     ca.write_bytes(certificate.read_bytes())  # it comes late
     f.until(lambda: arrived(f))
     f.until(lambda: server.uuids() == uuids(1))
-
-
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "collector")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "server.crt", folder / "server.key"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    ssl.create_default_context(cafile=str(files[0]))
-    return files
 
 
 def test_parquet_is_read_by_duckdb_pandas_and_as_partitions_of_spark(

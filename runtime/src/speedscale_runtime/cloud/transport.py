@@ -10,17 +10,17 @@ import asyncio
 import contextlib
 import io
 import random
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import orjson
 
 from speedscale_runtime.delivery.pauses import retry_after
+from speedscale_runtime.delivery.proxies import proxy_of
 from speedscale_runtime.telemetry.watched import Watched, read_text
 from speedscale_schemas.errors import PeerError, PermanentError, TransientError
 
@@ -196,18 +196,6 @@ def _key(path: Path) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ValueError("a key is printable ASCII without spaces")
     return key
-
-
-def proxy_of(url: str) -> str | None:
-    """Return the proxy that the environment names for this address (HTTPS_PROXY, NO_PROXY); None for none.
-
-    Not left to the HTTP library: that would also take a user and password from ~/.netrc in place of our key.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if urllib.request.proxy_bypass(parts.netloc) or urllib.request.proxy_bypass(host):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
 
 
 def translated(error: Exception) -> Exception:

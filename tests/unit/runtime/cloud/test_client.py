@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from speedscale_runtime.cloud import CloudClient, Target, target_of
-from speedscale_runtime.cloud.transport import Retries, proxy_of
+from speedscale_runtime.cloud.transport import Retries
 from speedscale_schemas.errors import ConfigError, PeerError, PermanentError, TransientError
 
 
@@ -27,16 +27,6 @@ def test_addresses() -> None:
         with pytest.raises(ConfigError, match="SPEEDSCALE_API_KEY"):
             target_of("https://x", key)
     assert target_of("http://127.0.0.1:1", "key") is not None
-
-
-def test_proxies_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
-    monkeypatch.setenv("NO_PROXY", ".svc,localhost")
-    assert proxy_of("https://app.example.com") == "http://proxy:3128"
-    assert proxy_of("https://speedscale-cloud.speedscale.svc") is None
-    assert proxy_of("http://app.example.com") is None
 
 
 @pytest.fixture

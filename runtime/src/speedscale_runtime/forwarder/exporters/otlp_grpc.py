@@ -1,7 +1,7 @@
 """OTLP over gRPC: LogsService/Export. Source: OTLP 1.x specification, sections on gRPC transport and failures.
 
-The library's own proxies count: `https_proxy`, `http_proxy`, `no_proxy`, in lower case. Calls block in a thread of the
-exporter's own.
+HTTP_PROXY, HTTPS_PROXY and NO_PROXY count: a tunnel is asked for by CONNECT. Calls block in a thread of the exporter's
+own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 
+from speedscale_runtime.delivery.proxies import proxy_of
 from speedscale_runtime.forwarder.exporter_specs import GRPC_PORT, ExporterSpec
 from speedscale_schemas.errors import TransientError
 
@@ -77,9 +78,11 @@ class OtlpGrpcExporter(OtlpExporter):
         url = urlsplit(self.options.endpoint)
         target = f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else GRPC_PORT)}"
         compression = grpc.Compression.Gzip if self.options.compression == "gzip" else grpc.Compression.NoCompression
+        proxy = proxy_of(self.options.endpoint)
+        options = (*_OPTIONS, ("grpc.http_proxy", proxy) if proxy else ("grpc.enable_http_proxy", 0))
         if url.scheme == "http":
-            return grpc.insecure_channel(target, _OPTIONS, compression)
-        return grpc.secure_channel(target, self._credentials(), _OPTIONS, compression)
+            return grpc.insecure_channel(target, options, compression)
+        return grpc.secure_channel(target, self._credentials(), options, compression)
 
     def _credentials(self) -> grpc.ChannelCredentials:
         tls = self.options.tls

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from speedscale_runtime.delivery.pauses import retry_after
+from speedscale_runtime.delivery.proxies import proxy_of
 from speedscale_schemas.errors import TransientError
 
 from . import trust
@@ -40,7 +41,11 @@ class OtlpHttpExporter(OtlpExporter):
             data, headers["Content-Encoding"] = gzip.compress(data, 1), "gzip"
         try:
             async with self._connection().post(
-                self.options.endpoint, data=data, headers=headers, allow_redirects=False
+                self.options.endpoint,
+                data=data,
+                headers=headers,
+                proxy=proxy_of(self.options.endpoint),
+                allow_redirects=False,
             ) as response:
                 answer = await response.content.read(_ANSWER_MAX_BYTES)
                 if 200 <= response.status < 300:
@@ -65,7 +70,6 @@ class OtlpHttpExporter(OtlpExporter):
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self.timeout_s),
                 connector=aiohttp.TCPConnector(ssl=context if context is not None else True),
-                trust_env=True,
             )
         return self._session
 
