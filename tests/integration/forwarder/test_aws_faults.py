@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
+import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from stubs import Stub
 
 pytestmark = pytest.mark.integration
 
 KEYS = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "eu-central-1"}
 
 
-class Firehose:
+class Firehose(Stub):
     """PutRecordBatch with its limits; `script` holds what is said first: a status with an error, or failing records."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.batches: list[list[bytes]] = []
         self.paths: list[str] = []
         self.script: list[tuple[int, str] | set[int]] = []
         self.poison = b""
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                outer.paths.append(self.path)
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status, answer = outer.put([base64.b64decode(r["Data"]) for r in json.loads(body)["Records"]], body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/x-amz-json-1.1")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Note where it was asked, and answer in AWS's JSON."""
+        self.paths.append(path)
+        status, answer = self.put([base64.b64decode(r["Data"]) for r in json.loads(body)["Records"]], body)
+        return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
     def put(self, records: list[bytes], body: bytes) -> tuple[int, dict[str, Any]]:
         """Answer one call."""
@@ -66,18 +55,11 @@ class Firehose:
         """Return the location of every pair that arrived."""
         return [json.loads(r)["location"] for batch in self.batches for r in batch]
 
-    def stop(self) -> None:
-        """End it."""
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
 
 @pytest.fixture
 def firehose() -> Iterator[Firehose]:
-    one = Firehose()
-    yield one
-    one.stop()
+    with Firehose() as one:
+        yield one
 
 
 def settings(url: str, **more: object) -> dict[str, str]:

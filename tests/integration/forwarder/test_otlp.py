@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
+import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,44 +15,32 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 
+sys.path.insert(0, str(Path(__file__).parent))
+from stubs import Stub
+
 pytestmark = pytest.mark.integration
 
 
-class Receiver:
+class Receiver(Stub):
     """An OTLP/HTTP receiver; `script` holds the answers to give first: (status, headers, rejected records)."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[ExportLogsServiceRequest] = []
         self.headers: list[dict[str, str]] = []
         self.script: list[tuple[int, dict[str, str], int]] = []
-        receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                status, headers, rejected = receiver.script.pop(0) if receiver.script else (200, {}, 0)
-                if status == 200:
-                    receiver.requests.append(ExportLogsServiceRequest.FromString(body))
-                    receiver.headers.append(dict(self.headers) | {"path": self.path})
-                answer = ExportLogsServiceResponse()
-                answer.partial_success.rejected_log_records = rejected
-                data = answer.SerializeToString()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Decode and keep what is taken."""
+        if headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        status, told, rejected = self.script.pop(0) if self.script else (200, {}, 0)
+        if status == 200:
+            self.requests.append(ExportLogsServiceRequest.FromString(body))
+            self.headers.append(headers | {"path": path})
+        answer = ExportLogsServiceResponse()
+        answer.partial_success.rejected_log_records = rejected
+        return status, told, answer.SerializeToString()
 
     def records(self) -> list[Any]:
         return [
@@ -63,17 +51,11 @@ class Receiver:
             for record in scope.log_records
         ]
 
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    one = Receiver()
-    yield one
-    one.stop()
+    with Receiver() as one:
+        yield one
 
 
 def plain(value: Any) -> Any:
