@@ -34,13 +34,13 @@ from speedscale_kube import Object, Ref
 from .components import HOST, free_ports
 from .definitions import define, let_go
 from .nodes import Nodes
-from .process import NotReady, Process
+from .process import GO, NotReady, Process
 from .reached import PATIENCE, Reached
 
 NAMESPACE = "argocd"
 MANAGER = "tests"
 REFRESH = "argocd.argoproj.io/refresh"
-RESYNC_S = 5  # Argo CD now and then misses that what it waits for is there, and looks again at each resync
+RESYNC_S = 3  # Argo CD now and then misses that what it waits for is there, and looks again at each resync
 _ATTEMPTS = 3
 _LOOK_S = 0.2  # an Application is large: looked at more often, the look takes what Argo CD needs
 _PORTS = (
@@ -213,6 +213,7 @@ class ArgoCD:
             "ARGOCD_FAKE_IN_CLUSTER": "true",
             "ARGOCD_GPG_ENABLED": "false",
             "ARGOCD_SYNC_WAVE_DELAY": "1",
+            **GO,
             **dict(program.environment),
         }
 

@@ -28,7 +28,7 @@ import go_tools
 
 from .certificates import Pair
 from .components import CONTROL_PLANE, HOST, TOKENS, Component, Layout, Plan, lay_out
-from .process import NotReady, Process
+from .process import GO, NotReady, Process
 from .reached import PATIENCE, Reached
 
 _ATTEMPTS = 3  # somebody else may take a free port between our look and the start
@@ -120,7 +120,8 @@ class Cluster(Reached):
             Path(layout.data(component.name)).parent.mkdir(exist_ok=True)
             component.prepare(layout)
             command = [str(self._programs[component.name]), *component.arguments(layout)]
-            self._processes[component.name].start(command, detached=self._detached)
+            environment = {**os.environ, **GO}
+            self._processes[component.name].start(command, detached=self._detached, environment=environment)
             if component.awaited == "at once":
                 self._await(component, layout)
         for component in self._components:

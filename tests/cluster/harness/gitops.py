@@ -52,9 +52,11 @@ class Live:
         return found
 
     def there(self) -> dict[Ref, Object]:
-        """Return those that live."""
-        objects = {which: self._kube.find(which) for which in map(self._ref, self.manifests)}
-        return {which: one for which, one in objects.items() if one is not None}
+        """Return those that live, asked for a kind at a time."""
+        wanted = {self._ref(manifest) for manifest in self.manifests}
+        kinds = {(which.api_version, which.kind, which.namespace) for which in wanted}
+        found = {self._kube.ref(one): one for kind in kinds for one in self._kube.list(*kind)}
+        return {which: one for which, one in found.items() if which in wanted}
 
     def written(self) -> dict[Ref, Written]:
         """Return each object's state of writing; equal twice when nobody wrote in between (status aside)."""

@@ -23,7 +23,7 @@ MANAGER = "harness-nodes"
 COMPONENT = "controlplane.speedscale.com/component"
 NODE = "node-0"
 STORAGE_CLASS = "harness"
-_POLL_S = 0.1
+_POLL_S = 0.3  # three lists each time
 _LEASE_S = 10.0
 _VOLUME_LABEL = "harness.example.com/claim"
 

@@ -20,6 +20,9 @@ import go_tools
 from speedscale_kube import Client, load
 
 _KUBECTL_S = 120
+_LOOK_S = 0.05
+_LATE = 0.1  # the part of a wait that it may be longer than it had to be
+_SELDOM_S = 0.5
 
 PATIENCE = 4
 """How many times longer than on a machine of our own a test waits: others may be at work on it."""
@@ -49,8 +52,9 @@ class Reached:
     @staticmethod
     def until(done: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
         """Ask until it is so; AssertionError with `what` after `deadline_s` seconds, times what is granted to a busy
-        machine. A cluster is eventual."""
-        deadline = time.monotonic() + deadline_s * PATIENCE
+        machine. A cluster is eventual. What takes long is asked for ever more seldom: looks cost who is waited for."""
+        began = time.monotonic()
         while not done():
-            assert time.monotonic() < deadline, f"waited {deadline_s * PATIENCE:.0f} s until {what}"
-            time.sleep(0.05)
+            waited = time.monotonic() - began
+            assert waited < deadline_s * PATIENCE, f"waited {deadline_s * PATIENCE:.0f} s until {what}"
+            time.sleep(min(max(_LOOK_S, waited * _LATE), _SELDOM_S))
