@@ -182,12 +182,15 @@ static __always_inline void tls_release(const struct tls_name *name, struct tls_
 	bpf_ringbuf_submit(record, 0);
 }
 
-/* From now on the session is on this socket. */
+/* From now on the session is on this socket. (Lower certainties are surer.) */
 static __always_inline void tls_bind(const struct tls_name *name, struct tls_session *session,
 				     struct socket_state *state, __u64 sock, __u8 certainty)
 {
-	if (session->sock == sock && session->generation == state->generation)
+	if (session->sock == sock && session->generation == state->generation) {
+		if (certainty < session->certainty)
+			session->certainty = certainty;
 		return;
+	}
 	session->sock = sock;
 	session->generation = state->generation;
 	session->certainty = certainty;

@@ -10,6 +10,7 @@ import random
 import socket
 import ssl
 import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -90,14 +91,15 @@ class Server:
         return fields.get(b"connection") != b"close"
 
 
-def ask(port: int, sizes: list[int], connection: ssl.SSLSocket | None = None) -> tuple[int, Talk]:
+def ask(port: int, sizes: list[int], connection: ssl.SSLSocket | None = None, method: str = "POST") -> tuple[int, Talk]:
     """Ask an HTTPS server for answers of these sizes on one connection; return the own port and what was said."""
     talk = Talk()
     with connection or connect(port) as link:
         mine: int = link.getsockname()[1]
         for size in sizes:
-            data = body(size)
-            request = b"POST /%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (size, len(data)) + data
+            data = body(size) if method == "POST" else b""
+            head = f"{method} /{size} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
+            request = head.encode() + data
             talk.sent += request
             link.sendall(request)
             talk.received += answer(link)
@@ -110,6 +112,24 @@ def connect(port: int) -> ssl.SSLSocket:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context.wrap_socket(socket.create_connection(("127.0.0.1", port), DEADLINE_S))
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago, for servers that cannot choose one themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+        return port
+
+
+def wait_connect(port: int) -> ssl.SSLSocket:
+    """Connect as soon as somebody listens."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            return connect(port)
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 def answer(link: ssl.SSLSocket) -> bytes:

@@ -6,8 +6,9 @@ import subprocess
 from collections.abc import Collection
 
 from peers import Talk, digest
-from speedscale_runtime.nettap import wire
 from tap import Stream, Tap
+
+from speedscale_runtime.nettap import wire
 
 SURE = frozenset({wire.Certainty.BY_NESTED, wire.Certainty.BY_SESSION})
 BY_MEMORY = frozenset({wire.Certainty.BY_NEXT_IO})

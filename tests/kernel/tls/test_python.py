@@ -9,8 +9,9 @@ from pathlib import Path
 import peers
 import pytest
 from plaintext import BY_MEMORY, SURE, check, wait_attached
-from speedscale_runtime.nettap import wire
 from tap import DEADLINE_S, Tap
+
+from speedscale_runtime.nettap import wire
 
 pytestmark = pytest.mark.kernel
 PROGRAMS = Path(__file__).parent / "programs"

@@ -1,0 +1,3 @@
+module speedscale.test/tls
+
+go 1.21
