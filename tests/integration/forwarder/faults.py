@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
@@ -13,14 +14,17 @@ GARBAGE = b"HTTP/1.1 900 \x00\xff\xfe nothing that anybody understands\r\n\r\n" 
 
 
 class Relay:
-    """Passes bytes to `port`, as `mode` says: `pass`, `cut`, `slow`, `garbage`, `closed`.
+    """Passes bytes to `targets`, as `mode` says: `pass`, `cut`, `slow`, `garbage`, `closed`.
+
+    Several targets are taken in turn, a connection each, as a Service does; one that takes none is passed over.
 
     `cut` breaks a connection off after `limit` bytes from the client; `garbage` answers in the server's place;
     `closed` takes connections and drops them; `slow` passes little at a time. `seen` counts connections by mode.
     """
 
-    def __init__(self, port: int) -> None:
-        self.target = port
+    def __init__(self, *targets: int) -> None:
+        self.targets = list(targets)
+        self._turn = itertools.count()
         self.mode = "pass"
         self.limit = 2000
         self.seen: Counter[str] = Counter()
@@ -71,9 +75,8 @@ class Relay:
                     near.recv(_CHUNK)
                     near.sendall(GARBAGE)
                 return
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target), timeout=30)
-            except OSError:
+            far = self._connected()
+            if far is None:
                 return
             with far:
                 self._open |= {near, far}
@@ -82,6 +85,12 @@ class Relay:
                 self._pump(near, far, mode)
                 back.join(20)
                 self._open -= {near, far}
+
+    def _connected(self) -> socket.socket | None:
+        for _ in range(len(self.targets)):
+            with contextlib.suppress(OSError):
+                return socket.create_connection(("127.0.0.1", self.targets[next(self._turn) % len(self.targets)]), 30)
+        return None
 
     def _pump(self, source: socket.socket, sink: socket.socket, mode: str) -> None:
         passed = 0
