@@ -5,7 +5,9 @@ For tests that break things: the installation's own demo stays as it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -239,6 +241,26 @@ class Shop:
         """Make a snapshot of what of this namespace's traffic a filter query matches; return its id."""
         body = {"name": name, "namespace": self.namespace, "start": self.since, "filter": query}
         return str(self.whole.cloud("/v1/snapshots", body=body)["id"])
+
+
+@contextlib.contextmanager
+def opened(
+    whole: Whole, folder: Path, namespace: str, name: str, paid: Callable[[Shop], None], **rest: Any
+) -> Iterator[Shop]:
+    """Open a shop whose orders are paid by what `paid` deploys, in a namespace of its own that goes with the block.
+
+    The image of who calls it is made in `folder`; `rest` are fields of `Shop`.
+    """
+    whole.node.load(load_archive(folder))
+    space = Ref("v1", "Namespace", "", namespace)
+    whole.kube.apply({"apiVersion": space.api_version, "kind": space.kind, "metadata": {"name": namespace}}, "tests")
+    try:
+        made = Shop(whole, namespace, name, **rest)
+        paid(made)
+        made.open()
+        yield made
+    finally:
+        whole.kube.delete(space)
 
 
 def condition(replay: Object, kind: str) -> Object:

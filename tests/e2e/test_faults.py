@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import breaking
 import pytest
 from breaking import Noticed
-from shop import LOAD, SERVER_IMAGE, Shop, condition, load_archive, status, told
+from shop import LOAD, SERVER_IMAGE, Shop, condition, opened, status, told
 from whole import NAMESPACE, Whole
 
 from speedscale_kube import Object, Ref
@@ -34,15 +34,10 @@ def table() -> Iterator[list[str]]:
 @pytest.fixture(scope="module")
 def shop(installed: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A captured application with callers, in a namespace of its own."""
-    installed.node.load(load_archive(tmp_path_factory.mktemp("load")))
-    assert {LOAD, SERVER_IMAGE} <= set(installed.node.images())
-    namespace = "faults"
-    installed.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "tests")
-    made = Shop(installed, namespace)
-    made.pays("charges")
-    made.open()
-    yield made
-    installed.kube.delete(Ref("v1", "Namespace", "", namespace))
+    folder = tmp_path_factory.mktemp("load")
+    with opened(installed, folder, "faults", "orders", lambda shop: shop.pays("charges")) as made:
+        assert {LOAD, SERVER_IMAGE} <= set(installed.node.images())
+        yield made
 
 
 def while_called(shop: Shop, mark: str, act: Callable[[], None]) -> Noticed:

@@ -15,7 +15,7 @@ import pods
 import pytest
 import shop as shops
 from harness.certificates import Authority
-from shop import CAPTURED, Shop, load_archive
+from shop import CAPTURED, Shop, opened
 from whole import NAMESPACE, Whole
 
 from speedscale_kube import Object, Ref
@@ -85,15 +85,14 @@ def company(installed: Whole, tmp_path_factory: pytest.TempPathFactory) -> Autho
 @pytest.fixture(scope="module")
 def shop(installed: Whole, company: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A captured Java server whose orders are paid over TLS, by a server of the company's authority."""
-    installed.node.load(load_archive(tmp_path_factory.mktemp("load")))
-    namespace = "java-tls"
-    installed.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "tests")
-    dependency = f"https://payments.{namespace}.svc"
-    made = Shop(installed, namespace, "buyer", environment={"DEPENDENCY_URL": dependency}, annotations=TLS_OUT)
-    payments(made, "payments", company)
-    made.open()
-    yield made
-    installed.kube.delete(Ref("v1", "Namespace", "", namespace))
+    folder, namespace = tmp_path_factory.mktemp("load"), "java-tls"
+    environment = {"DEPENDENCY_URL": f"https://payments.{namespace}.svc"}
+
+    def paid(shop: Shop) -> None:
+        payments(shop, "payments", company)
+
+    with opened(installed, folder, namespace, "buyer", paid, environment=environment, annotations=TLS_OUT) as made:
+        yield made
     installed.kube.delete(Ref("v1", "ConfigMap", NAMESPACE, ROOTS))
 
 

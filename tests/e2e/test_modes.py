@@ -18,7 +18,7 @@ from typing import Any
 import pods
 import pytest
 import yaml
-from shop import CAPTURED, LOAD, VISIT, Shop, condition, load_archive, status, told, visit
+from shop import CAPTURED, LOAD, VISIT, Shop, condition, opened, status, told, visit
 from whole import Whole
 
 from speedscale_kube import Object, Ref
@@ -30,14 +30,9 @@ PAYMENTS = "charges"
 @pytest.fixture(scope="module")
 def shop(installed: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A captured application that has its orders paid elsewhere, and who calls it."""
-    installed.node.load(load_archive(tmp_path_factory.mktemp("load")))
-    namespace = "modes"
-    installed.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "tests")
-    made = Shop(installed, namespace, "checkout")
-    made.pays(PAYMENTS)
-    made.open()
-    yield made
-    installed.kube.delete(Ref("v1", "Namespace", "", namespace))
+    folder = tmp_path_factory.mktemp("load")
+    with opened(installed, folder, "modes", "checkout", lambda shop: shop.pays(PAYMENTS)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
