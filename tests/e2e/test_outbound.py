@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from harness.node import places
 from harness.node.cluster import Outside
-from shop import Shop, condition, load_archive, told
+from shop import Shop, condition, opened, told
 from whole import NAMESPACE, Whole
 
 from speedscale_kube import Ref
@@ -34,14 +34,9 @@ PORT = 8099
 @pytest.fixture(scope="module")
 def shop(installed: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A captured application with callers, in a namespace of its own."""
-    installed.node.load(load_archive(tmp_path_factory.mktemp("load")))
-    namespace = "inland"
-    installed.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "tests")
-    made = Shop(installed, namespace, "inland")
-    made.pays("charges")
-    made.open()
-    yield made
-    installed.kube.delete(Ref("v1", "Namespace", "", namespace))
+    folder = tmp_path_factory.mktemp("load")
+    with opened(installed, folder, "inland", "inland", lambda shop: shop.pays("charges")) as made:
+        yield made
 
 
 def goes_out(shop: Shop, outside: Outside) -> bool:
