@@ -7,6 +7,7 @@
 #define NETTAP_CALLS_H
 
 #include "cgroups.h"
+#include "registers.h"
 #include "tls_match.h"
 
 #define MSG_OOB 1
@@ -97,6 +98,10 @@ static __always_inline void walk_begin(struct call *call, __u64 bytes)
 		next_part(call);
 	}
 	next_part(call);
+	if (call->asked.skip && call->at_left > call->asked.skip) {
+		call->at += call->asked.skip;
+		call->at_left -= call->asked.skip;
+	}
 }
 
 static long sum_step(__u32 index, struct walk *walk)
@@ -140,6 +145,12 @@ static __always_inline __u8 hook_of(__u8 shape, __u8 direction)
 	if (shape >= SHAPE_SENDFILE)
 		return NETTAP_HOOK_MOVE;
 	return direction == NETTAP_SENT ? NETTAP_HOOK_SEND : NETTAP_HOOK_RECEIVE;
+}
+
+/* The system call that this thread is in: names what moves bytes out of sight. */
+static __always_inline long current_number(void)
+{
+	return number_of((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()));
 }
 
 /* Remember the call that this thread is in; 0: nothing to remember. */
@@ -221,7 +232,7 @@ static __always_inline bool place(struct call *call, struct sock *sk, struct hal
 	}
 	if (half->seq == start)
 		return true;
-	if (call->seq != start)
+	if (call->seq != start || (__s32)(start - half->seq) < 0)
 		return false;
 	catch_up(&call->head, half, start);
 	return true;

@@ -38,6 +38,13 @@ static __always_inline void emit_dns(struct call *call, __u64 bytes)
 		EMIT_DNS(4096);
 }
 
+static __always_inline int read_sender(const struct call *call, struct sender *from)
+{
+	if (call->asked.in_kernel)
+		return bpf_probe_read_kernel(from, sizeof(*from), (const void *)call->asked.name);
+	return bpf_probe_read_user(from, sizeof(*from), (const void *)call->asked.name);
+}
+
 /* Whether a datagram may be a name server's answer: the socket is connected to one, or to nobody. */
 static __always_inline bool may_be_dns(struct sock *sk)
 {
@@ -62,7 +69,7 @@ static __always_inline void udp_call_end(struct call *call, __s64 result, __u64 
 	bytes = call->at_left < (__u64)result ? call->at_left : (__u64)result;
 	READ_TUPLE(head, sk);
 	if (!head->remote_port) {
-		if (!call->asked.name || bpf_probe_read_user(&from, sizeof(from), (const void *)call->asked.name))
+		if (!call->asked.name || read_sender(call, &from))
 			return;
 		head->remote_port = bpf_ntohs(from.port);
 		if (from.family == AF_INET) {

@@ -135,7 +135,7 @@ static __always_inline int read_part(struct call *call, __u64 index, struct iove
 {
 	const void *at = (const void *)(call->parts + index * sizeof(*part));
 
-	if (call->asked.kernel_parts)
+	if (call->asked.in_kernel)
 		return bpf_probe_read_kernel(part, sizeof(*part), at);
 	return bpf_probe_read_user(part, sizeof(*part), at);
 }

@@ -4,8 +4,6 @@
 
 #include "calls.h"
 
-#define TCP_SYN_SENT_KERNEL 2
-
 /* A direction ends: account for all that the kernel moved, and say so. */
 static __always_inline void half_end(struct sock *sk, struct socket_state *state, struct half *half, __u8 direction)
 {
@@ -33,12 +31,12 @@ int BPF_PROG(socket_changes_state, struct sock *sk, int before, int after)
 	__u64 key = (__u64)sk;
 	struct socket_state *state;
 
-	if (after != TCP_FIN_WAIT1 && after != TCP_LAST_ACK && after != TCP_SYN_SENT_KERNEL)
+	if (after != TCP_FIN_WAIT1 && after != TCP_LAST_ACK && after != TCP_SYN_SENT)
 		return 0;
 	state = bpf_map_lookup_elem(&sockets, &key);
 	if (!state)
 		return 0;
-	if (after == TCP_SYN_SENT_KERNEL)
+	if (after == TCP_SYN_SENT)
 		bpf_map_delete_elem(&sockets, &key); /* connected anew: another stream */
 	else
 		half_end(sk, state, &state->halves[NETTAP_SENT], NETTAP_SENT);

@@ -9,6 +9,7 @@
 
 #include <linux/types.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* so that <bpf/bpf_tracing.h> takes the kernel's names of registers */
 #define __VMLINUX_H__
@@ -172,13 +173,12 @@ struct tcp_sock {
 /* bits of skc_flags */
 enum sock_flags { SOCK_DONE = 1 };
 
+/* states of a socket */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
 #define TCP_FIN_WAIT1 4
-#define TCP_CLOSE_KERNEL 7
+#define TCP_CLOSE_WAIT 8
 #define TCP_LAST_ACK 9
-#define TCP_LISTEN_KERNEL 10
-#define TCP_CLOSING 11
-
-struct iovec_kernel; /* one layout for all: base, length */
 
 /* since 6.4: __iov, __ubuf_iovec; 6.0 to 6.3: iov, ubuf; before: iov */
 struct iov_iter {
@@ -196,9 +196,7 @@ struct iov_iter___before_6_4 {
 	const void *iov;
 };
 
-enum iter_type { ITER_UBUF, ITER_IOVEC, ITER_BVEC, ITER_KVEC };
-
-enum iter_type___5_14 { ITER_IOVEC___5_14 };
+enum iter_type { ITER_UBUF, ITER_IOVEC }; /* ITER_UBUF since 6.0 */
 
 struct msghdr {
 	void *msg_name;
@@ -212,6 +210,7 @@ struct io_cqe {
 
 struct io_kiocb {
 	__u8 opcode;
+	unsigned int flags; /* the lower half of it, where it is longer */
 	struct io_cqe cqe;
 	struct file *file;
 };

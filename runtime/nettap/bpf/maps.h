@@ -114,12 +114,13 @@ struct asked {
 	__u64 buffer; /* or first struct iovec, or first struct (m)msghdr */
 	__u64 count;  /* bytes in `buffer`, or parts, or messages */
 	__u64 name;   /* UDP: where the sender's address is written */
+	__u64 skip;   /* bytes of the first part that belong to an earlier call */
 	__u32 flags;  /* MSG_* */
 	__u32 generation;
 	__u8 shape; /* enum shape */
 	__u8 direction;
 	__u8 udp;
-	__u8 kernel_parts; /* the parts lie in kernel memory (what they point to does not) */
+	__u8 in_kernel; /* parts and name lie in kernel memory (what the parts point to does not) */
 	__u8 late;	   /* its beginning was not seen */
 	__u8 reserved[3];
 };

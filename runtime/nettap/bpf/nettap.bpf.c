@@ -4,6 +4,8 @@
  * is counted, and lost bytes are told as a gap.
  */
 #include "endings.h"
+#include "functions.h"
+#include "io_uring.h"
 #include "processes.h"
 #include "syscalls.h"
 #include "tls_go.h"

@@ -1,61 +1,122 @@
 #include "programs.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../bpf/shared.h"
 #include "json.h"
 #include "log.h"
+#include "probe.h"
 #include "tls.h"
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
+static int listen_to_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	char text[512];
-	size_t length;
+	char text[400];
 
 	if (level != LIBBPF_WARN)
 		return 0;
 	vsnprintf(text, sizeof(text), format, arguments);
-	length = strlen(text);
-	while (length && text[length - 1] == '\n')
-		text[--length] = 0;
+	text[strcspn(text, "\n")] = 0;
 	log_warning("libbpf", "message", text, NULL);
 	return 0;
 }
 
-static bool set_sizes(struct nettap_bpf *object, const struct settings *settings)
+static const struct method {
+	const char *name, *begin, *end; /* prefixes of the programs' names; behind them is the kernel's function */
+	__u8 source;
+} methods[] = {
+	{"fentry", "fentry_", "fexit_", NETTAP_SOURCE_FENTRY},
+	{"tracepoint", "syscall_", "syscall_", NETTAP_SOURCE_TRACEPOINT},
+	{"kprobe", "kprobe_", "kretprobe_", NETTAP_SOURCE_KPROBE},
+};
+#define METHODS (sizeof(methods) / sizeof(*methods))
+
+static const char *after(const char *name, const char *prefix)
 {
+	size_t length = strlen(prefix);
+
+	return strncmp(name, prefix, length) ? NULL : name + length;
+}
+
+/* What the programs of a method are attached to; NULL: this is none of them. */
+static const char *target_of(const char *name, const struct method *method)
+{
+	const char *target = after(name, method->begin);
+
+	return target ? target : after(name, method->end);
+}
+
+/* Load those of this method whose functions this kernel has, and not those of the others. */
+static const struct method *choose_programs(struct nettap_bpf *object, const char *chosen,
+					    const struct settings *settings)
+{
+	struct btf *kernel = probe_btf(settings);
+	const struct method *found = NULL;
+	struct bpf_program *program;
+
+	for (size_t i = 0; i < METHODS; i++) {
+		bool wanted = !strcmp(methods[i].name, chosen);
+
+		if (wanted)
+			found = &methods[i];
+		bpf_object__for_each_program(program, object->obj) {
+			const char *target = target_of(bpf_program__name(program), &methods[i]);
+			bool there = target && (methods[i].source == NETTAP_SOURCE_TRACEPOINT ||
+						btf__find_by_name_kind(kernel, target, BTF_KIND_FUNC) > 0);
+
+			if (target)
+				bpf_program__set_autoload(program, wanted && there);
+		}
+	}
+	btf__free(kernel);
+	return found;
+}
+
+static bool prepare(struct programs *programs, const struct settings *settings, const struct hierarchy *hierarchy,
+		    const struct probe *probe)
+{
+	struct nettap_bpf *object = programs->object;
+
+	object->rodata->have_loop = programs->loop;
+	object->rodata->hierarchy = hierarchy->kind;
+	object->rodata->hierarchy_id = hierarchy->id;
+	object->rodata->source_of_calls = choose_programs(object, programs->method, settings)->source;
+	object->rodata->recv_has_nonblock = probe->recv_has_nonblock;
+	if (probe->io_uring_tracepoint)
+		bpf_program__set_attach_target(object->progs.io_uring_submit, 0, probe->io_uring_tracepoint);
+	else
+		bpf_program__set_autoload(object->progs.io_uring_submit, false);
 	return !bpf_map__set_max_entries(object->maps.chunks, settings->chunk_ring) &&
-	       !bpf_map__set_max_entries(object->maps.events, settings->event_ring);
+	       !bpf_map__set_max_entries(object->maps.events, settings->event_ring) && tls_init(object, settings);
 }
 
 bool programs_load(struct programs *programs, const struct settings *settings, const struct hierarchy *hierarchy)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = settings->btf);
-	struct nettap_bpf *object;
+	LIBBPF_OPTS(bpf_object_open_opts, options);
+	struct probe probe;
 
-	libbpf_set_print(quiet);
-	object = nettap_bpf__open_opts(&options);
-	if (!object || !set_sizes(object, settings)) {
-		log_error("programs_not_opened", "reason", strerror(errno), NULL);
+	probe_kernel(settings, &probe);
+	libbpf_set_print(listen_to_libbpf);
+	programs->loop = settings->loop && probe.results[PROBED_LOOP].works;
+	programs->io_uring = probe.io_uring_tracepoint;
+	programs->method = probe_choose(&probe, settings->method, programs->why, sizeof(programs->why));
+	if (!probe.results[PROBED_BTF].works || !programs->method) {
+		log_error("kernel_refuses", "reason", programs->why, "see", "speedscale-nettap-capture --doctor", NULL);
 		return false;
 	}
-	programs->object = object;
-	programs->method = "tracepoint";
-	programs->why = "the only one built";
-	programs->loop = settings->loop && libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
-	object->rodata->have_loop = programs->loop;
-	object->rodata->hierarchy = hierarchy->kind;
-	object->rodata->hierarchy_id = hierarchy->id;
-	object->rodata->source_of_calls = NETTAP_SOURCE_TRACEPOINT;
-	if (!tls_init(object, settings))
-		return false;
-	if (nettap_bpf__load(object)) {
-		log_error("programs_not_loaded", "reason", strerror(errno), NULL);
+	if (settings->btf && !access(settings->btf, R_OK))
+		options.btf_custom_path = settings->btf;
+	else if (settings->btf)
+		log_warning("btf_path_not_readable", "path", settings->btf, "instead", "the kernel's own", NULL);
+	programs->object = nettap_bpf__open_opts(&options);
+	if (!programs->object || !prepare(programs, settings, hierarchy, &probe) || nettap_bpf__load(programs->object)) {
+		log_error("programs_not_loaded", "method", programs->method, "reason", strerror(errno), NULL);
 		return false;
 	}
 	tls_loaded();
@@ -111,6 +172,9 @@ void programs_describe(const struct programs *programs, struct json *json)
 	json_string(json, "source", programs->method);
 	json_string(json, "why", programs->why);
 	json_string(json, "loop", programs->loop ? "bpf_loop" : "bounded");
+	json_close(json);
+	json_open(json, "io_uring");
+	json_string(json, "source", programs->io_uring ? "tracepoint" : "none");
 	json_close(json);
 	tls_describe(json);
 }

@@ -13,8 +13,9 @@ struct json;
 struct programs {
 	struct nettap_bpf *object;
 	const char *method; /* fentry, tracepoint or kprobe */
-	const char *why;
+	char why[256];
 	bool loop;	    /* bpf_loop() is used */
+	bool io_uring;	    /* its requests are noticed */
 	bool attached;
 };
 
