@@ -25,6 +25,11 @@ _ONE = re.compile(r"([A-Za-z0-9-]+)=(:?)([A-Za-z0-9+/=]+)(:?)")
 _HEX = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
+def about_body(folded: str) -> bool:
+    """Say whether a header (its name in lower case) says something of the body."""
+    return folded in _ABOUT_BODY
+
+
 def correct(headers: dict[str, Any], old: bytes, new: bytes) -> tuple[dict[str, Any], list[str]]:
     """Return headers that fit the new body, and the names of signature headers that no longer can."""
     out: dict[str, Any] = dict(headers)

@@ -23,6 +23,8 @@ _FEW = 12  # as many values are searched for one after the other
 _STARTS = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
 _PLAIN = re.compile(rb"[A-Za-z0-9_.~\-]+")
 _SPACED = re.compile(rb"[A-Za-z0-9_.~ \-]+")
+_WRITTEN_ALIKE = re.compile(rb"[ !#-\[\]-~]+")
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.~\-]")
 _MEMORY_BYTES = 4 * 1024 * 1024
 _WORD = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
 
@@ -84,8 +86,14 @@ def _forms(value: bytes) -> tuple[bytes, ...]:
         return (value, coded)
     if _SPACED.fullmatch(value) is not None:
         return (value, value.replace(b" ", b"%20"), coded)
+    if value.isascii() and _WRITTEN_ALIKE.fullmatch(value) is not None:  # in JSON
+        return (value, _UNSAFE.sub(_percent, value), coded)
     written = json.dumps(value.decode("utf-8", "replace"))[1:-1].encode("ascii")
     return (*dict.fromkeys((value, escape(value), written, quote(value))), coded)
+
+
+def _percent(match: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % match.group()[0]
 
 
 def _distinct(value: bytes) -> bool:

@@ -6,10 +6,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,12 +15,13 @@ import orjson
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_schemas.frames import Frame
 
-from . import digests, echoes, rules
+from . import echoes, rules
 from .chains import Chains, CompileFilter
 from .edits import Edit, Edits, Note, apply, join, merge
 from .engine import UNDECODABLE, Engine
 from .explain import Candidate, explain
 from .findings import Finding, Found, Later, Outcome, with_content
+from .heads import HeadView, ParsedHead, ShapedHead, dump
 from .keynames import KeyNames
 from .keynames import prefilter as key_patterns
 from .keys import KeyRing
@@ -32,13 +30,13 @@ from .scope import Scope
 from .tokens import Tokeniser
 from .traverse import body, compression, json_spots
 from .traverse.head import Head
+from .traverse.head_shapes import Shapes
+from .traverse.places import SIDES
 from .triggers import FIRST, KEY
 from .work import TooMuch
 
 _HEAD = 4 * 1024 * 1024  # bytes that a head is taken to have when its share of work is set
-_SIDES = (("req", "requestPayloadTruncated"), ("res", "responsePayloadTruncated"))
 _NAMED = frozenset(("authorization", "session_cookie", "session", "basic", "bearer", "url_credentials", "dlp_field"))
-SIGNATURE_TAG = "dlpBrokenSignature"
 
 Json = dict[str, Any]
 Bodies = list[bytes | None]
@@ -54,33 +52,62 @@ class Redactor:
         self._scope = Scope(rule)
         self._head = Head(engine, rule.structural, self._scope.filter if self._scope.limits else None)
         self._chains = chains
+        self._shapes = None if rule.chains else Shapes(self._head.walk)  # chains change documents before they are read
         self._echoes = echoes.Echoes(frozenset(k.name for k in rule.key_rules) | _NAMED)
 
     @property
     def evictions(self) -> int:
         """How many entries the bounded memories of this rule have dropped to make room."""
-        return self.engine.evictions + self._head.evictions + self._echoes.evictions
+        shapes = self._shapes.evictions if self._shapes is not None else 0
+        return self.engine.evictions + self._head.evictions + self._echoes.evictions + shapes
 
     def redact_frame(self, frame: Frame) -> Outcome:
         """Redact a captured frame. The very frame comes back when nothing was found in it.
 
         Raises ValueError when the head is no JSON object.
         """
+        notes: list[Note] = []
+        given: Bodies = [frame.request_body, frame.response_body]
+        self.engine.work.begin(_HEAD)
+        filled = self._shapes.read(frame.head, notes) if self._shapes is not None else None
+        if filled is not None:
+            view: HeadView = ShapedHead(filled)
+            bodies = given.copy()
+        else:
+            view, bodies = self._parsed(frame, given, notes)
+        found = self._bodies(view, bodies, notes)
+        if not found:
+            return Outcome((), self._settle, frame=frame)
+        head, doc = self._settled(view, given, bodies, notes, found)
+        if not head:
+            head = view.written(self.rule_id) if doc is None else dump(doc)
+        return Outcome(found, self._settle, frame=Frame(head, bodies[0] or b"", bodies[1] or b""))
+
+    def _parsed(self, frame: Frame, given: Bodies, notes: list[Note]) -> tuple[HeadView, Bodies]:
         doc = orjson.loads(frame.head)
         if not isinstance(doc, dict):
             raise ValueError("the head of a frame has to be a JSON object")
-        given: Bodies = [frame.request_body, frame.response_body]
-        new, bodies, found, head = self._redact(doc, given)
-        if not found:
-            return Outcome((), self._settle, frame=frame)
-        redacted = Frame(head or dump(new), bodies[0] or b"", bodies[1] or b"")
-        return Outcome(found, self._settle, frame=redacted)
+        view, bodies = self._read(doc, given, notes)
+        if self._shapes is not None:
+            self._shapes.learn(frame.head, doc)
+        return view, bodies
+
+    def _read(self, doc: Json, given: Bodies, notes: list[Note]) -> tuple[HeadView, Bodies]:
+        """Return a parsed head after chains and redaction, and the bodies after chains."""
+        chained, request, response = self._chains.apply(doc, given[0], given[1], notes)
+        return ParsedHead(chained, self._head.read(chained, notes)), [request, response]
 
     def redact_pair(self, pair: RRPair) -> Outcome:
         """Redact a record. The very record comes back when nothing was found; else a new one, the old unchanged."""
-        new, bodies, found, _ = self._redact(pair.doc, [pair.request_body, pair.response_body])
+        notes: list[Note] = []
+        given: Bodies = [pair.request_body, pair.response_body]
+        self.engine.work.begin(_HEAD)
+        view, bodies = self._read(pair.doc, given, notes)
+        found = self._bodies(view, bodies, notes)
         if not found:
             return Outcome((), self._settle, pair=pair)
+        _, doc = self._settled(view, given, bodies, notes, found)
+        new = view.document(self.rule_id) if doc is None else doc
         return Outcome(found, self._settle, pair=with_content(pair, new, bodies[0], bodies[1]))
 
     def redact_request(self, pair: RRPair) -> Outcome:
@@ -102,65 +129,47 @@ class Redactor:
         """Return why each candidate of a text is taken or left."""
         return explain(self.engine, data)
 
-    def _redact(self, doc: Json, given: Bodies) -> tuple[Json, Bodies, list[Found], bytes]:
-        """Return document, bodies, findings, and the document as bytes where it was written already.
-
-        The very document and bodies come back when nothing was found.
-        """
-        notes: list[Note] = []
-        self.engine.work.begin(_HEAD)
-        chained, request, response = self._chains.apply(doc, given[0], given[1], notes)
-        new = self._head.read(chained, notes)
+    def _bodies(self, view: HeadView, bodies: Bodies, notes: list[Note]) -> list[Found]:
+        """Redact bodies in place; return what is said outside of the notes so far and of theirs, which are added."""
         found: list[Found] = [(n[0], n[1], n[2], n[3], n[4], n[5], None) for n in notes]
-        bodies: Bodies = [request, response]
-        coded: list[list[str]] = [[], []]
-        for i, (side, tag) in enumerate(_SIDES):
-            data = bodies[i]
+        for side, name in enumerate(SIDES):
+            data = bodies[side]
             if data:
-                kind, coded[i] = body.content(_headers(chained, side))
-                edits = self._body(chained, side, tag, data, kind, coded[i])
+                edits = self._body(view, side, data)
                 if edits:
-                    bodies[i] = _spliced(data, edits, f"http.{side}.body", notes, found)
-        if not found:
-            return doc, given, found, b""
-        new = dict(new)
+                    bodies[side] = _spliced(data, edits, f"http.{name}.body", notes, found)
+        return found
+
+    def _settled(
+        self, view: HeadView, given: Bodies, bodies: Bodies, notes: list[Note], found: list[Found]
+    ) -> tuple[bytes, Json | None]:
+        """Take what notes name out of the rest of a pair; make its head agree with its bodies.
+
+        Returns the head as bytes where it had to be written, and as a document where something was taken out of it.
+        """
         echoed = self._echoes.of(notes)
         if echoed:
-            hosts = self._destinations(chained)
+            hosts = view.destinations(self._rule.structural)
             echoed = [e for e in echoed if e.forms[0].lower() not in hosts]
         if echoed:
-            for i, (side, _) in enumerate(_SIDES):
-                data = bodies[i]
+            for side, name in enumerate(SIDES):
+                data = bodies[side]
                 if data:
-                    bodies[i], heard = _silenced(data, [c for c in coded[i] if c not in ("", "identity")], echoed)
-                    found += [_echo(e, f"http.{side}.body") for e in heard]
-        for i, (side, _) in enumerate(_SIDES):
-            was = given[i]
-            if bodies[i] is not was and was is not None:
-                _agree(new, side, was, bodies[i] or b"", undecodable=_replaced(found, side))
-        new["dlpModified"] = True
-        new["dlpRule"] = self.rule_id
+                    codings = [c for c in view.content(side)[1] if c not in ("", "identity")]
+                    bodies[side], heard = _silenced(data, codings, echoed)
+                    found += [_echo(e, f"http.{name}.body") for e in heard]
+        for side, name in enumerate(SIDES):
+            was = given[side]
+            if bodies[side] is not was and was is not None:
+                view.agree(side, was, bodies[side] or b"", undecodable=_replaced(found, name))
         if not echoed:
-            return new, bodies, found, b""
-        head, heard = echoes.silence(dump(new), echoed)
-        if heard:
-            found += [_echo(e, "head") for e in heard]
-            new = {**json.loads(head), "dlpModified": True, "dlpRule": self.rule_id}
-            head = b""
-        return new, bodies, found, head
-
-    def _destinations(self, doc: Json) -> set[bytes]:
-        """Return where the call went, as far as the rule lets that stay.
-
-        Recorders label host names as tokens (three words with dots resemble a JWT); taken out of the rest of the pair,
-        too, the record would say no longer what it is a mock of.
-        """
-        http = doc.get("http")
-        request = http.get("req") if isinstance(http, dict) else None
-        named = {"network_address": doc.get("network_address")}
-        named["http.req.host"] = request.get("host") if isinstance(request, dict) else None
-        texts = [v for place, v in named.items() if isinstance(v, str) and place in self._rule.structural]
-        return {re.sub(r":\d+$", "", t).lower().encode("utf-8", "surrogatepass") for t in texts if t}
+            return b"", None
+        head = view.written(self.rule_id)
+        quiet, heard = echoes.silence(head, echoed)
+        if not heard:
+            return head, None
+        found += [_echo(e, "head") for e in heard]
+        return b"", {**json.loads(quiet), "dlpModified": True, "dlpRule": self.rule_id}
 
     def _settle(self, place: str, later: Later | None) -> str:
         """Return the place of a finding as it is shown: names that are values themselves (an address) are redacted."""
@@ -177,14 +186,14 @@ class Redactor:
         edits = merge(self.engine.values(raw, self.engine.hits(raw)))
         return apply(raw, edits).decode("utf-8", "replace") if edits else place
 
-    def _body(self, doc: Json, side: str, tag: str, data: bytes, kind: bytes, codings: list[str]) -> Edits:
+    def _body(self, view: HeadView, side: int, data: bytes) -> Edits:
+        kind, codings = view.content(side)
         edits = self._looked_into(data, kind, codings, strict=self._rule.replace_undecodable)
         if self._scope.limits:
-            edits = self._scope.filter(json_spots.resolve(edits, data), f"http.{side}.body")
-        tags = doc.get("tags")
+            edits = self._scope.filter(json_spots.resolve(edits, data), f"http.{SIDES[side]}.body")
         if len(edits) == 1 and body.is_marker(edits[0], data):
             return [_json_marker(edits[0])] if b"json" in kind.lower() else edits
-        if self._rule.replace_truncated and isinstance(tags, dict) and tag in tags and _fired(self.engine, data, edits):
+        if self._rule.replace_truncated and view.cut(side) and _fired(self.engine, data, edits):
             marker = self.engine.whole(data, "cut while recording, and something in it fired")
             return [_json_marker(marker)] if b"json" in kind.lower() else [marker]
         return edits
@@ -216,14 +225,6 @@ def compile_rule(rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: Comp
     return Redactor(checked, engine, Chains(checked, engine, compile_filter))
 
 
-def dump(doc: Json) -> bytes:
-    """Return a document as bytes; what orjson refuses (numbers beyond 64 bits, lone surrogates) is written, too."""
-    try:
-        return orjson.dumps(doc)
-    except TypeError:
-        return json.dumps(doc, separators=(",", ":")).encode("ascii")
-
-
 def _spliced(data: bytes, edits: Edits, where: str, notes: list[Note], found: list[Found]) -> bytes:
     """Return a body after its edits; add their notes, and what is said of them outside."""
     redacted = apply(data, edits)
@@ -235,13 +236,6 @@ def _spliced(data: bytes, edits: Edits, where: str, notes: list[Note], found: li
         found += [(n[0], n[1], n[2], n[3], n[4], n[5], later) for n in mine]
         notes += mine
     return redacted
-
-
-def _headers(doc: Json, side: str) -> Json:
-    http = doc.get("http")
-    part = http.get(side) if isinstance(http, dict) else None
-    headers = part.get("headers") if isinstance(part, dict) else None
-    return headers if isinstance(headers, dict) else {}
 
 
 def _silenced(data: bytes, codings: list[str], found: list[echoes.Echo]) -> tuple[bytes, list[echoes.Echo]]:
@@ -273,25 +267,3 @@ def _replaced(found: list[Found], side: str) -> bool:
         kind == UNDECODABLE and later is not None and later[0] == where and not place and not later[3]
         for place, kind, _, _, _, _, later in found
     )
-
-
-def _agree(doc: Json, side: str, old: bytes, new: bytes, *, undecodable: bool) -> None:
-    """Make headers and signature of one side fit its new body; `doc` is ours, what is below it is copied."""
-    http = doc.get("http")
-    part = http.get(side) if isinstance(http, dict) else None
-    if not isinstance(http, dict) or not isinstance(part, dict):
-        return
-    headers = part.get("headers")
-    if isinstance(headers, dict):
-        fixed, broken = digests.correct(headers, old, new)
-        if undecodable:
-            fixed = {k: v for k, v in fixed.items() if k.lower() != "content-encoding"}
-        doc["http"] = {**http, side: {**part, "headers": fixed}}
-        if broken:
-            doc["tags"] = {**(doc.get("tags") or {}), SIGNATURE_TAG: ",".join(sorted(broken))}
-    signature = doc.get("signature")
-    if side == "req" and isinstance(signature, dict):
-        was = base64.b64encode(hashlib.sha256(old).digest()).decode("ascii")
-        if signature.get("http:requestBodyHash") == was:
-            now = base64.b64encode(hashlib.sha256(new).digest()).decode("ascii")
-            doc["signature"] = {**signature, "http:requestBodyHash": now}

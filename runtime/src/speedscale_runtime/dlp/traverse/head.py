@@ -45,16 +45,16 @@ class Head:
         self._cache: Memory[tuple[str, str, str], tuple[str, tuple[Note, ...]]] = Memory(_CACHE_BYTES)
         self._rules: Memory[str, tuple[KeyRule | None]] = Memory(_NAMES)
         self._clean: Memory[str, bool] = Memory(_NAMES)
-        self._walk = Walk(self)
+        self.walk = Walk(self)
 
     @property
     def evictions(self) -> int:
         """How many entries were dropped from memory."""
-        return sum(m.evictions for m in (self._cache, self._rules, self._clean, self._walk))
+        return sum(m.evictions for m in (self._cache, self._rules, self._clean, self.walk))
 
     def read(self, doc: dict[str, Any], notes: list[Note]) -> dict[str, Any]:
         """Return the redacted document (the same object when nothing was found) and add to `notes`."""
-        new = self._walk.read(doc, notes)
+        new = self.walk.read(doc, notes)
         return self.in_full(doc, notes) if new is None else new
 
     def in_full(self, doc: dict[str, Any], notes: list[Note]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ stands below it, labels, derived fields), `read` returns None and `head` does it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from speedscale_runtime.dlp.edits import Note
@@ -31,11 +32,11 @@ _DERIVED = frozenset(("signature", "mutableSignature", "tokenList", "replacement
 Known = tuple[str, tuple[Note, ...]] | None
 
 
-class _InFull(Exception):
+class InFull(Exception):
     """The document has to be read in full."""
 
 
-class _Spot:
+class Spot:
     """One place: how its texts are read, what stands below, which texts are clean, and what became of others.
 
     `old` is the generation before, of both (None: clean).
@@ -52,24 +53,31 @@ class _Spot:
         "number",
         "old",
         "place",
+        "raw",
         "reader",
         "strict",
     )
+
+    @property
+    def ignored(self) -> bool:
+        """Whether nothing that stands here is a value."""
+        return self.mode == _NOTHING
 
     def __init__(self, place: str, key: str, mode: int, reader: Reader | None, *, batch: bool) -> None:
         self.place, self.key, self.mode, self.reader = place, key, mode, reader
         self.batch = batch  # a text without a hit is clean
         self.strict = False  # objects and lists here have to be read in full
         self.number = False  # numbers here have to be read in full
-        self.children: dict[str | int, _Spot] = {}
-        self.first: _Spot | None = None  # the first item of a list, found faster
+        self.children: dict[str | int, Spot] = {}
+        self.first: Spot | None = None  # the first item of a list, found faster
         self.clean: set[str] = set()
+        self.raw: set[bytes] = set()  # clean texts as they are written, for `head_shapes`
         self.known: dict[str, Known] = {}
         self.old: dict[str, Known] = {}
 
 
 # spot, text, the object or list it stands in, its key or index there
-_Todo = tuple[_Spot, str, Any, Any]
+_Todo = tuple[Spot, str, Any, Any]
 
 
 class _Task:
@@ -87,13 +95,13 @@ class _Task:
         """Note where an object or list stands; one that stands in two places is none of ours."""
         at = id(inner)
         if at in self.parents or depth >= _DEPTH:
-            raise _InFull
+            raise InFull
         self.parents[at] = (outer, key)
 
-    def number(self, spot: _Spot, value: float) -> None:
+    def number(self, spot: Spot, value: float) -> None:
         """Note a number, where it is long enough to be a value."""
         if spot.number:
-            raise _InFull
+            raise InFull
         if not -BIG < value < BIG:
             self.numbers.append(repr(value))
 
@@ -117,12 +125,15 @@ class Walk:
         self._head = head
         self._engine = head.engine
         self.evictions = 0
+        self.epoch = 0
+        """Grows when all places are forgotten."""
         self._reset()
 
     def _reset(self) -> None:
-        self._spots: list[_Spot] = []
+        self.epoch += 1
+        self._spots: list[Spot] = []
         self._room = _GENERATION_CHARS
-        self._root = _Spot("", "", _TOP, None, batch=False)
+        self._root = Spot("", "", _TOP, None, batch=False)
 
     def read(self, doc: dict[str, Any], notes: list[Note]) -> dict[str, Any] | None:
         """Return the redacted document (the same object when nothing was found) and add to `notes`.
@@ -134,8 +145,8 @@ class Walk:
             self._walk(doc, self._root, task, 0)
             if not task.todo and not task.numbers:
                 return doc
-            settled = self._settle(task.todo, task.numbers)
-        except _InFull:
+            settled = self.settle(task.todo, task.numbers)
+        except InFull:
             return None
         copies: dict[int, Any] = {}
         for i, known in enumerate(settled):
@@ -146,7 +157,7 @@ class Walk:
         changed: dict[str, Any] = copies.get(id(doc), doc)
         return changed
 
-    def _walk(self, container: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
+    def _walk(self, container: dict[str, Any], at: Spot, task: _Task, depth: int) -> None:
         children = at.children
         for key, value in container.items():
             spot = children.get(key) or self._child(at, key)
@@ -156,7 +167,7 @@ class Walk:
                     task.todo.append((spot, value, container, key))
             elif kind is dict:
                 if spot.strict or "value" in value:
-                    raise _InFull
+                    raise InFull
                 task.enter(value, container, key, depth)
                 if spot.mode == _HEADERS:
                     self._headers(value, spot, task, depth + 1)
@@ -164,22 +175,22 @@ class Walk:
                     self._walk(value, spot, task, depth + 1)
             elif kind is list:
                 if spot.strict or spot.mode != _OBJECT or len(value) > _LIST:
-                    raise _InFull
+                    raise InFull
                 task.enter(value, container, key, depth)
                 self._list(value, spot, task, depth)
             elif kind is int or kind is float:
                 task.number(spot, value)
 
-    def _headers(self, headers: dict[str, Any], at: _Spot, task: _Task, depth: int) -> None:
+    def _headers(self, headers: dict[str, Any], at: Spot, task: _Task, depth: int) -> None:
         children = at.children
         for name, values in headers.items():
             spot = children.get(name) or self._child(at, name)
             if type(values) is not list or len(values) > _LIST:
-                raise _InFull
+                raise InFull
             if len(values) == 1:  # nearly all; no need to remember where the list stands
                 value = values[0]
                 if type(value) is not str:
-                    raise _InFull
+                    raise InFull
                 first = spot.first or self._first(spot)
                 if value not in first.clean:
                     task.todo.append((first, value, headers, name))
@@ -188,12 +199,12 @@ class Walk:
             task.enter(values, headers, name, depth)
             for i, value in enumerate(values):
                 if type(value) is not str:
-                    raise _InFull
+                    raise InFull
                 item = spot.children.get(i) or self._item(spot, i)
                 if value not in item.clean:
                     task.todo.append((item, value, values, i))
 
-    def _list(self, values: list[Any], at: _Spot, task: _Task, depth: int) -> None:
+    def _list(self, values: list[Any], at: Spot, task: _Task, depth: int) -> None:
         for i, value in enumerate(values):
             spot = at.children.get(i) or self._item(at, i)
             kind = type(value)
@@ -202,19 +213,19 @@ class Walk:
                     task.todo.append((spot, value, values, i))
             elif kind is dict:
                 if "value" in value:
-                    raise _InFull
+                    raise InFull
                 task.enter(value, values, i, depth)
                 self._walk(value, spot, task, depth + 1)
             elif kind is int or kind is float:
                 task.number(spot, value)
             elif kind is list:
-                raise _InFull
+                raise InFull
 
-    def _child(self, at: _Spot, key: str) -> _Spot:
+    def _child(self, at: Spot, key: str) -> Spot:
         """Return the new node for a name below a place."""
         head = self._head
         if head.name(key, at.place, []) != key:
-            raise _InFull  # the name is a value itself
+            raise InFull  # the name is a value itself
         mode, reader = _OBJECT, None
         if at.mode == _TOP:
             mode = _NOTHING if key in MARKS else _HTTP if key == "http" else _OBJECT
@@ -232,27 +243,27 @@ class Walk:
         spot.strict = key in _DERIVED or (rule is not None and mode == _OBJECT)
         return spot
 
-    def _first(self, at: _Spot) -> _Spot:
+    def _first(self, at: Spot) -> Spot:
         at.first = first = self._item(at, 0)
         return first
 
-    def _item(self, at: _Spot, index: int) -> _Spot:
+    def _item(self, at: Spot, index: int) -> Spot:
         return self._made(at, index, f"{at.place}[{index}]", at.key, at.mode, at.reader)
 
-    def _made(self, at: _Spot, segment: str | int, place: str, key: str, mode: int, reader: Reader | None) -> _Spot:
+    def _made(self, at: Spot, segment: str | int, place: str, key: str, mode: int, reader: Reader | None) -> Spot:
         if len(self._spots) >= _SPOTS:
             self.evictions += len(self._spots) + sum(len(s.clean) + len(s.known) + len(s.old) for s in self._spots)
             self._reset()
-            raise _InFull
+            raise InFull
         rule = self._head.rule(key)
         batch = self._engine.joinable and reader in (None, form.url) and (rule is None or rule.person)
-        spot = _Spot(place, key, mode, reader, batch=batch)
+        spot = Spot(place, key, mode, reader, batch=batch)
         spot.number = rule is not None and rule.numbers
         self._spots.append(spot)
         at.children[segment] = spot
         return spot
 
-    def _settle(self, todo: list[_Todo], numbers: list[str]) -> list[Known]:
+    def settle(self, todo: list[_Todo], numbers: list[str]) -> list[Known]:
         """Return for each text what becomes of it, None where nothing does; one search for all that are new."""
         out: list[Known] = []
         fresh: list[int] = []
@@ -273,7 +284,7 @@ class Walk:
                     known = self._judged(spot, text)
             out.append(known)
         if texts or numbers:
-            fired = self._fired(texts, numbers)
+            fired = self.fired(texts, numbers)
             for j, i in enumerate(fresh):
                 spot, text = todo[i][0], todo[i][1]
                 if j in fired:
@@ -282,14 +293,14 @@ class Walk:
                     self._remember(spot, text, None)
         return out
 
-    def _fired(self, texts: list[bytes], numbers: list[str]) -> set[int]:
+    def fired(self, texts: list[bytes], numbers: list[str]) -> set[int]:
         """Return which texts the prefilter has hits in; a number with one has to be read in full."""
         count = len(texts)
         texts += [n.encode("ascii") for n in numbers]
         try:
             hits = self._engine.hits(b"\n".join(texts))
         except TooMuch as error:
-            raise _InFull from error
+            raise InFull from error
         fired: set[int] = set()
         if not hits:
             return fired
@@ -300,33 +311,67 @@ class Walk:
                 end += len(texts[j]) + 1
             fired.add(j)
         if any(j >= count for j in fired):
-            raise _InFull
+            raise InFull
         return fired
 
-    def _judged(self, spot: _Spot, text: str) -> Known:
+    def _judged(self, spot: Spot, text: str) -> Known:
         notes: list[Note] = []
         new = self._head.judge(text, spot.place, spot.key, notes, spot.reader)
         known = (new, tuple(notes)) if notes else None
         self._remember(spot, text, known)
         return known
 
-    def _remember(self, spot: _Spot, text: str, known: Known) -> None:
+    def _remember(self, spot: Spot, text: str, known: Known) -> None:
         if len(text) > CACHED_CHARS:
             return
-        self._room -= len(text) + _ENTRY_CHARS
+        self._spend(len(text))
+        if known is None:
+            spot.clean.add(text)
+        else:
+            spot.known[text] = known
+
+    def saw(self, spot: Spot, raw: bytes) -> None:
+        """Remember how a clean text is written."""
+        if len(raw) <= CACHED_CHARS:
+            self._spend(len(raw))
+            spot.raw.add(raw)
+
+    def _spend(self, chars: int) -> None:
+        self._room -= chars + _ENTRY_CHARS
         if self._room < 0:
             self._room = _GENERATION_CHARS
             for s in self._spots:
                 self.evictions += len(s.old)
                 s.old = dict.fromkeys(s.clean) | s.known
                 s.clean, s.known = set(), {}
-        if known is None:
-            spot.clean.add(text)
-        else:
-            spot.known[text] = known
+                s.raw.clear()
+
+    def leaves(self, doc: dict[str, Any]) -> Iterator[tuple[Spot, Any]]:
+        """Return each text and number directly behind a name (or first in a list behind one), with its place.
+
+        In the order of the document, which `read` has to have read. InFull where another text is none that stays.
+        """
+        yield from self._leaves(doc, self._root)
+
+    def _leaves(self, container: dict[str, Any], at: Spot) -> Iterator[tuple[Spot, Any]]:
+        for key, value in container.items():
+            spot = at.children[key]
+            if isinstance(value, dict):
+                yield from self._leaves(value, spot)
+            elif isinstance(value, list):
+                for i, item in enumerate(value):
+                    inner = spot.children[i]
+                    if isinstance(item, dict):
+                        yield from self._leaves(item, inner)
+                    elif isinstance(item, str) and i == 0:
+                        yield inner, item
+                    elif isinstance(item, str) and item not in inner.clean and not _plain(inner, item):
+                        raise InFull
+            elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+                yield spot, value
 
 
-def _plain(spot: _Spot, text: str) -> bool:
+def _plain(spot: Spot, text: str) -> bool:
     """Say whether a text needs no look: nothing, a time, a uuid, what we wrote ourselves."""
     if not text or spot.mode == _NOTHING:
         return True
