@@ -15,12 +15,14 @@
 
 #include <bpf/libbpf.h>
 
+#include "alive.h"
 #include "log.h"
 #include "session.h"
 #include "stats.h"
 #include "tls.h"
 
 #define STATS_EVERY_NS 5000000000ULL
+#define SIGN_EVERY_NS 1000000000ULL
 #define RECONNECT_EVERY_NS 500000000ULL
 #define TICK_NS 100000000L
 #define PAUSE_NS 1000000L /* between two looks into the rings: many records for one wake-up */
@@ -30,7 +32,7 @@ enum { WAKE_SIGNAL, WAKE_TICK, WAKE_LINE, WAKE_RING };
 struct loop {
 	struct session session;
 	int epoll, signals, ticks;
-	__u64 next_stats, next_connect;
+	__u64 next_stats, next_connect, next_sign;
 	bool rings_watched;
 };
 
@@ -85,6 +87,10 @@ static void tick(struct loop *loop)
 
 	if (read(loop->ticks, &expired, sizeof(expired)) < 0)
 		return;
+	if (now >= loop->next_sign) {
+		alive_renew(session->settings);
+		loop->next_sign = now + SIGN_EVERY_NS;
+	}
 	if (session->line.fd < 0) {
 		if (now >= loop->next_connect && line_connect(&session->line, session->settings->socket_path)) {
 			session_up(session);
@@ -153,26 +159,20 @@ static void run(struct loop *loop)
 	}
 }
 
-int main(void)
+static int capture(const struct settings *settings)
 {
 	static struct loop loop;
 	struct programs programs = {0};
 	struct hierarchy hierarchy;
-	struct settings settings;
-	char problem[256];
 
-	if (!settings_read(&settings, problem, sizeof(problem))) {
-		log_error("settings_refused", "problem", problem, NULL);
+	log_open(settings->log_socket);
+	if (!hierarchy_find(settings, &hierarchy)) {
+		log_error("no_cgroup_hierarchy", "path", settings->cgroups, "asked", settings->hierarchy, NULL);
 		return 2;
 	}
-	log_open(settings.log_socket);
-	if (!hierarchy_find(&settings, &hierarchy)) {
-		log_error("no_cgroup_hierarchy", "path", settings.cgroups, "asked", settings.hierarchy, NULL);
+	if (!programs_load(&programs, settings, &hierarchy))
 		return 2;
-	}
-	if (!programs_load(&programs, &settings, &hierarchy))
-		return 2;
-	loop.session = (struct session){.settings = &settings, .hierarchy = &hierarchy, .programs = &programs};
+	loop.session = (struct session){.settings = settings, .hierarchy = &hierarchy, .programs = &programs};
 	if (!session_init(&loop.session) || !prepare(&loop)) {
 		log_error("not_started", "reason", strerror(errno), NULL);
 		return 2;
@@ -183,7 +183,25 @@ int main(void)
 	session_close(&loop.session);
 	tls_close();
 	programs_close(&programs);
+	alive_end(settings);
 	log_info("stopped", NULL);
 	log_close();
 	return 0;
+}
+
+int main(int count, char **arguments)
+{
+	struct settings settings;
+	char problem[256];
+
+	if (!settings_read(&settings, problem, sizeof(problem))) {
+		log_error("settings_refused", "problem", problem, NULL);
+		return 2;
+	}
+	if (count == 1)
+		return capture(&settings);
+	if (count == 2 && !strcmp(arguments[1], "--healthy"))
+		return alive_check(&settings);
+	fprintf(stderr, "usage: speedscale-nettap-capture [--healthy]\n");
+	return 2;
 }
