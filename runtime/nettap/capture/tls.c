@@ -20,6 +20,7 @@
 #include "stats.h"
 #include "tls_files.h"
 #include "tls_hold.h"
+#include "tls_unprobe.h"
 
 #define PROCESSES_MAX 16384
 #define PROCESS_FILES 8
@@ -251,6 +252,7 @@ void tls_detach(void)
 void tls_close(void)
 {
 	tls_detach();
+	tls_unprobe_wait();
 	free(tls.process);
 	tls.process = NULL;
 	tls.room = 0;

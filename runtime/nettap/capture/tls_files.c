@@ -11,6 +11,7 @@
 #include "nettap.skel.h"
 #include "tls.h"
 #include "tls_find.h"
+#include "tls_unprobe.h"
 
 #define LINGER_NS (60ULL * 1000000000)
 
@@ -63,8 +64,7 @@ static uint64_t hash_of(const char *text)
 
 static void unprobe(struct tls_file *file)
 {
-	for (unsigned int i = 0; i < file->links; i++)
-		bpf_link__destroy(file->link[i]);
+	tls_unprobe(file->link, file->links);
 	if (file->links)
 		probed--;
 	free(file->link);
