@@ -149,3 +149,15 @@ async def test_days_are_deleted_when_they_are_old(tmp_path: Path) -> None:
     assert found(tmp_path) == ["u2"]
     assert parquet_files.days_ago(1_767_830_400.0, 3) == date(2026, 1, 5)
     assert (tmp_path / "date=other").is_dir()
+
+
+def test_rows_go_in_by_parts_and_none_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_files, "_INSERT_ROWS", 3)
+    monkeypatch.setattr(parquet_files, "_INSERT_BYTES", 600)
+    sizes = [1, 700, 1, 1, 1, 1, 500]
+    given = [made for n, size in enumerate(sizes) if (made := row(item(n, body=b"x" * size), 1 << 20)) is not None]
+    partitions = Partitions(tmp_path)
+    partitions.write("date=2026-01-02/hour=03", given)
+    partitions.close()
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1
+    assert found(tmp_path) == [f"u{n}" for n in range(len(sizes))]

@@ -25,6 +25,7 @@ from .parquet_rows import COLUMNS, TIMES, Row
 
 _MEMORY = "256MB"
 _ROW_GROUP = 8192
+_INSERT_ROWS, _INSERT_BYTES = 1024, 1024 * 1024
 _SMALL_BYTES = 32 * 1024 * 1024
 _MANY = 12  # small files of a partition that are merged
 _MERGED_BYTES = 128 * 1024 * 1024
@@ -59,8 +60,9 @@ class Partitions:
         unnest = ", ".join(f"unnest(${n}::{kind}[])" for n, kind in enumerate(COLUMNS.values(), 1))
         self._connection.execute(f"CREATE OR REPLACE TABLE incoming ({types})")
         try:
-            columns = [list(column) for column in zip(*(row.values for row in rows), strict=True)]
-            self._connection.execute(f"INSERT INTO incoming SELECT {unnest}", columns)
+            for part in _parts(rows):
+                columns = [list(column) for column in zip(*(row.values for row in part), strict=True)]
+                self._connection.execute(f"INSERT INTO incoming SELECT {unnest}", columns)
             times = ", ".join(f"make_timestamptz({source} // 1000) AS {name}" for name, source in TIMES.items())
             return self._copy(f"SELECT {times}, * FROM incoming ORDER BY ts_ns, uuid", [], self._root / partition)
         finally:
@@ -144,6 +146,20 @@ class Partitions:
     @staticmethod
     def _files(folder: Path) -> Iterator[Path]:
         return (f for f in folder.glob("**/*.parquet") if not f.name.startswith("."))
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows in parts of a bounded size: the database copies what it is given a dozen times over."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        if part and (len(part) >= _INSERT_ROWS or size + row.size > _INSERT_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += row.size
+    if part:
+        yield part
 
 
 def _write_note(note: Path, merged: str, values: Sequence[object]) -> None:
