@@ -70,6 +70,7 @@ TIERS = (
         "tests/cluster",
         {"go": "golang-go"},
         heavy=True,
+        workers="4",  # they wait for a cluster more than they work
         together=True,
         builds=go_tools.CONTROL_PLANE,
         some=tools.CLUSTER,

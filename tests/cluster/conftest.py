@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,14 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker of faults known."""
     config.addinivalue_line("markers", faults.MARKER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Give out files as these tests need it, where they are kept together."""
+    from harness.scheduling import ArgoFirst  # only where there are workers
+
+    return ArgoFirst(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
