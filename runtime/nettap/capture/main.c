@@ -16,6 +16,7 @@
 #include <bpf/libbpf.h>
 
 #include "alive.h"
+#include "doctor.h"
 #include "log.h"
 #include "session.h"
 #include "stats.h"
@@ -202,6 +203,8 @@ int main(int count, char **arguments)
 		return capture(&settings);
 	if (count == 2 && !strcmp(arguments[1], "--healthy"))
 		return alive_check(&settings);
-	fprintf(stderr, "usage: speedscale-nettap-capture [--healthy]\n");
+	if (count >= 2 && count <= 3 && !strcmp(arguments[1], "--doctor") && (count == 2 || !strcmp(arguments[2], "--json")))
+		return doctor(&settings, count == 3);
+	fprintf(stderr, "usage: speedscale-nettap-capture [--healthy | --doctor [--json]]\n");
 	return 2;
 }
