@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent)]
+HERE = str(Path(__file__).parent)
+sys.path[:0] = [HERE]
+os.environ["PYTHONPATH"] = HERE  # for the programs that tests start
 
 import peers  # noqa: E402
 
