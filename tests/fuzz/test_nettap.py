@@ -184,7 +184,7 @@ def test_any_loss_gives_a_gap_and_never_a_wrong_pair(
 def test_joined_anywhere_it_gives_the_rest_of_the_pairs(
     capture: Any, order: random.Random, data: st.DataObject
 ) -> None:
-    said, frames, tap = capture
+    said, frames, _ = capture
     start = data.draw(st.integers(0, len(frames)))
     kept = _joined(frames[start:])
     order.shuffle(kept)
