@@ -44,8 +44,8 @@ _READ_ONLY_FOR_ALL = 0o444  # the user is not the files' owner, and a group is n
 
 
 def identity(values: Values) -> list[Manifest]:
-    """Return the account: no rights, no token."""
-    return [service_account(values, NAME)]
+    """Return the account: no rights, no token of the cluster's; a cloud's role where the user names one."""
+    return [service_account(values, NAME, annotations=values.forwarder.service_account_annotations)]
 
 
 def managed(values: Values) -> list[Manifest]:

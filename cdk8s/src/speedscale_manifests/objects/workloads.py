@@ -56,12 +56,19 @@ def deployment(
     return workload(values, "Deployment", component, template, **{"replicas": replicas, "strategy": strategy, **rest})
 
 
-def service_account(values: Values, component: str, *, token: bool = False, name: str = "") -> Manifest:
+def service_account(
+    values: Values,
+    component: str,
+    *,
+    token: bool = False,
+    name: str = "",
+    annotations: Mapping[str, str] | None = None,
+) -> Manifest:
     """Return a ServiceAccount with the pull secrets; `token`: pods may mount its API token without saying so."""
     account: Manifest = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": metadata(values, component, name, user_annotations=True),
+        "metadata": metadata(values, component, name, user_annotations=True, annotations=annotations),
         "automountServiceAccountToken": token,
     }
     if values.image.pull_secrets:

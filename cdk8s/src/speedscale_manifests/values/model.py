@@ -296,6 +296,10 @@ class Forwarder:
     """Volume of the spool: what was accepted and not yet exported."""
     exporter_max_lag: str
     """How far one exporter may fall behind before it alone is cut off, counted and visible; 0 means the whole spool."""
+    service_account_annotations: Mapping[str, str]
+    """Annotations on the forwarder's ServiceAccount alone: a cloud's role, so that exporters need no keys (IRSA on EKS,
+    Workload Identity on GKE).
+    """
     exporters: Mapping[str, Any]
     """Where traffic goes besides, by name."""
 
@@ -307,6 +311,7 @@ class Forwarder:
             resources=tree["resources"],
             persistence=Persistence.of(tree["persistence"]),
             exporter_max_lag=tree["exporterMaxLag"],
+            service_account_annotations=tree["serviceAccountAnnotations"],
             exporters=tree["exporters"],
         )
 

@@ -221,6 +221,15 @@ def test_it_has_no_right_and_no_token(build: Build) -> None:
     assert objects.pod("Deployment")["automountServiceAccountToken"] is False
 
 
+def test_a_clouds_role_is_its_own_alone(build: Build) -> None:
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/traffic"}
+    tree = {"globalAnnotations": {"example.com/team": "a"}, "forwarder": {"serviceAccountAnnotations": role}}
+    (account,) = build(COMPONENT, **tree).identity
+    assert account["metadata"]["annotations"].items() >= {**role, "example.com/team": "a"}.items()
+    others = [o for o in build(COMPONENT, **tree).all if o["kind"] != "ServiceAccount"]
+    assert not any(set(role) <= set(o["metadata"].get("annotations") or ()) for o in others)
+
+
 def test_policy_opens_exporters_and_senders(build: Build) -> None:
     spec = build(COMPONENT, forwarder={"exporters": {"lake": EXPORTER}}).one("NetworkPolicy")["spec"]
     assert spec["ingress"] == [{"from": [{"namespaceSelector": {}}], "ports": [{"port": 8888, "protocol": "TCP"}]}]

@@ -67,14 +67,16 @@ def _labels(tree: Tree) -> Iterator[Finding]:
 
 
 def _annotations(tree: Tree) -> Iterator[Finding]:
-    for setting in ("globalAnnotations", "webhookAnnotations"):
-        for key in tree[setting]:
+    given: dict[Path, Tree] = {(setting,): tree[setting] for setting in ("globalAnnotations", "webhookAnnotations")}
+    given["forwarder", "serviceAccountAnnotations"] = tree["forwarder"]["serviceAccountAnnotations"]
+    for path, marks in given.items():
+        for key in marks:
             if key in _ARGO or _OUR_KEYS.fullmatch(key):
-                yield Finding((setting, key), "we set this annotation ourselves", "remove it, or choose another key")
-        size = sum(len(key.encode()) + len(value.encode()) for key, value in tree[setting].items())
+                yield Finding((*path, key), "we set this annotation ourselves", "remove it, or choose another key")
+        size = sum(len(key.encode()) + len(value.encode()) for key, value in marks.items())
         if size > _MAX_ANNOTATIONS:
             reason = f"{size:,} bytes of annotations; an object takes {_MAX_ANNOTATIONS:,}"
-            yield Finding((setting,), reason, "make them shorter")
+            yield Finding(path, reason, "make them shorter")
 
 
 def _secret_access(tree: Tree) -> Iterator[Finding]:
