@@ -225,12 +225,11 @@ def _rule_at(whole: Any, at: str, path: Path, origin: str) -> Any:
 
 def _compiles(rule: Any, path: Path) -> None:
     """Refuse to write what no service would take; ConfigError says what is wrong."""
-    from speedscale_runtime import dlp, filters
+    from speedscale_runtime import dlp, rules
 
     keys = dlp.KeyRing({"check": bytes(32)})  # nothing is redacted with it
     try:
-        plain = json.loads(json.dumps(rule))
-        dlp.compile_rule(plain, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)
+        rules.compiled_under(json.loads(json.dumps(rule)), keys)
     except ConfigError as error:
         raise ConfigError([f"{path}: {p}" for p in error.problems]) from error
 

@@ -85,6 +85,16 @@ class Engine:
         """How many entries the memories of texts, tokens and names have dropped."""
         return self._texts.evictions + self._values.evictions + self.tokens.evictions + self.names.evictions
 
+    @property
+    def lookups(self) -> dict[str, tuple[int, int]]:
+        """Look-ups by memory: how many found something, how many did not."""
+        texts, values, tokens = self._texts, self._values, self.tokens.memory
+        return {
+            "texts": (texts.hits, texts.misses),
+            "values": (values.hits, values.misses),
+            "tokens": (tokens.hits, tokens.misses),
+        }
+
     def hits(self, data: bytes) -> Hits:
         """Return what the prefilter sees in the data; empty when it is clean."""
         return self.prefilter.scan(data)
@@ -131,8 +141,7 @@ class Engine:
     def text(self, data: bytes, depth: int = 0, hits: Hits | None = None, key: bytes = b"") -> Edits:
         """Return the edits of a decoded text of unknown shape; `hits` where the caller has scanned it already."""
         if len(data) > _CACHED_BYTES:
-            self.work.spend(TEXT + len(data))
-            return self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
+            return self._long(data, depth, hits, key)
         at = (key, data, depth)
         known = self._texts.get(at)
         self.work.spend(SEEN)
@@ -141,6 +150,18 @@ class Engine:
             known = self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
             self._texts.put(at, known, len(data) + _ENTRY_BYTES)
         return known
+
+    def _long(self, data: bytes, depth: int, hits: Hits | None, key: bytes) -> Edits:
+        at = (key, data, depth)
+        edits = self.work.large.get(at) if depth else None
+        if edits is None:
+            self.work.spend(TEXT + len(data))
+            edits = self._text(data, depth, self.prefilter.scan(data) if hits is None else hits, key)
+            if depth:
+                self.work.keep(at, edits)
+        else:
+            self.work.spend(SEEN)
+        return edits
 
     def blob(self, data: bytes, depth: int = 0) -> Edits:
         """Return the edits of decoded bytes that may be text, a message, or anything else."""

@@ -15,16 +15,16 @@ V = TypeVar("V")
 
 
 class Memory(Generic[K, V]):
-    """A mapping of bounded cost; `evictions` counts the entries that were dropped."""
+    """A mapping of bounded cost; `evictions` counts the entries that were dropped, `hits` and `misses` look-ups."""
 
-    __slots__ = ("_left", "_old", "_room", "evictions", "young")
+    __slots__ = ("_left", "_old", "_room", "evictions", "hits", "misses", "young")
 
     def __init__(self, limit: int) -> None:
         """`limit` is what both generations together may cost, in the units of `put`; at least 2."""
         self._room = self._left = max(limit // 2, 1)
         self._old: dict[K, tuple[V, int]] = {}
         self.young: dict[K, tuple[V, int]] = {}
-        self.evictions = 0
+        self.evictions = self.hits = self.misses = 0
 
     def __len__(self) -> int:
         return len(self.young) + len(self._old)
@@ -33,12 +33,13 @@ class Memory(Generic[K, V]):
         """Return what is known of a key, or None."""
         entry = self.young.get(key)
         if entry is not None:
+            self.hits += 1
             return entry[0]
-        if not self._old:
-            return None
-        entry = self._old.pop(key, None)
+        entry = self._old.pop(key, None) if self._old else None
         if entry is None:
+            self.misses += 1
             return None
+        self.hits += 1
         self.put(key, entry[0], entry[1])
         return entry[0]
 

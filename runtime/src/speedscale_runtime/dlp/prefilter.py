@@ -20,7 +20,6 @@ from .work import MAX_HITS, TooMuch
 
 __all__ = ["FIRST", "KEY", "Pattern", "Prefilter", "refusal"]
 
-
 _KEPT = 8  # databases, of about two megabytes each
 
 

@@ -61,6 +61,14 @@ class Redactor:
         shapes = self._shapes.evictions if self._shapes is not None else 0
         return self.engine.evictions + self._head.evictions + self._echoes.evictions + shapes
 
+    @property
+    def lookups(self) -> dict[str, tuple[int, int]]:
+        """Look-ups by memory: how many found something, how many did not; the same memories in every rule."""
+        shapes = self._shapes
+        heads = (shapes.hits, shapes.misses) if shapes is not None else (0, 0)
+        values = (shapes.value_hits, shapes.value_misses) if shapes is not None else (0, 0)
+        return {"shapes": heads, "places": values, **self.engine.lookups}
+
     def redact_frame(self, frame: Frame) -> Outcome:
         """Redact a captured frame. The very frame comes back when nothing was found in it.
 

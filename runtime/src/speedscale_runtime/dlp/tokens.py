@@ -97,7 +97,7 @@ class Tokeniser:
     before: what they made is recognised.
     """
 
-    __slots__ = ("_cache", "_macs", "_reversible", "_surrogates", "actions", "others")
+    __slots__ = ("_macs", "_reversible", "_surrogates", "actions", "memory", "others")
 
     def __init__(
         self,
@@ -112,22 +112,22 @@ class Tokeniser:
         self.others = any(a not in ("token", "keep") for a in self.actions.values())
         self._reversible = Reversible(key) if "reversible" in self.actions.values() else None
         self._surrogates = Surrogates(tuple(m.digest for m in self._macs))
-        self._cache: Memory[tuple[str, bytes], bytes] = Memory(limit)
+        self.memory: Memory[tuple[str, bytes], bytes] = Memory(limit)
 
     @property
     def evictions(self) -> int:
         """How many tokens were dropped from memory."""
-        return self._cache.evictions
+        return self.memory.evictions
 
     def token(self, kind: str, value: bytes) -> bytes:
         """Return what stands in the place of a value; `kind` matches [A-Z][A-Z0-9_]*."""
-        known = self._cache.get((kind, value))
+        known = self.memory.get((kind, value))
         if known is not None:
             return known
         made = self._acted(kind, value) if self.others else None
         if made is None:
             made = f"REDACTED-{kind}-{self._macs[0].hex(canonical(kind, value))[:_HEX_DIGITS]}".encode("ascii")
-        self._cache.put((kind, value), made)
+        self.memory.put((kind, value), made)
         return made
 
     def _acted(self, kind: str, value: bytes) -> bytes | None:

@@ -7,14 +7,17 @@ every other byte end here. The allowance grows with the size, so that no honest 
 
 from __future__ import annotations
 
+from .edits import Edits
+
 MAX_DOCUMENT = 64 * 1024 * 1024  # bytes; what is larger is not looked into
 MAX_HITS = 1_000_000  # of the prefilter in one text
 MAX_TAKEN = 200_000  # values in one document
 TEXT = 200  # what a text costs besides its bytes
 HIT = 50  # what a hit of the prefilter costs
 SEEN = 40  # what one costs that is remembered
-_BASE = 32 * 1024 * 1024
-_PER_BYTE = 200
+_BASE = 8 * 1024 * 1024
+_PER_BYTE = 120
+_KEPT = 64 * 1024 * 1024
 _MOST = 2_000_000_000
 
 
@@ -25,7 +28,7 @@ class TooMuch(Exception):
 class Work:
     """What is left for the document at hand; `done` counts, in the units of the allowance, for tests and metrics."""
 
-    __slots__ = ("_allowed", "done", "taken")
+    __slots__ = ("_allowed", "_room", "done", "large", "taken")
 
     def __init__(self) -> None:
         self.begin(0)
@@ -33,6 +36,9 @@ class Work:
     def begin(self, size: int) -> None:
         """Start on a document of so many bytes; TooMuch when it is too large to be looked into at all."""
         self.done = self.taken = 0
+        self.large: dict[tuple[bytes, bytes, int], Edits] = {}
+        """What became of texts too long for the memory of the rule, for as long as the document is read."""
+        self._room = _KEPT
         self._allowed = min(_BASE + _PER_BYTE * size, _MOST)
         if size > MAX_DOCUMENT:
             raise TooMuch(f"larger than {MAX_DOCUMENT} bytes")
@@ -42,6 +48,15 @@ class Work:
         self.done += units
         if self.done > self._allowed:
             raise TooMuch("more nested content than its size allows to look into")
+
+    def keep(self, at: tuple[bytes, bytes, int], edits: Edits) -> None:
+        """Remember a long text until the document is done, as long as there is room (64 MiB).
+
+        The same text comes back where encodings are undone in different orders.
+        """
+        self._room -= len(at[1])
+        if self._room >= 0:
+            self.large[at] = edits
 
     def take(self) -> None:
         """Count a value that is taken out; TooMuch beyond 200,000 of them."""

@@ -56,6 +56,11 @@ class Pipeline:
         """How many entries the redactor's bounded memories have dropped."""
         return self._redactor.evictions if self._redactor is not None else 0
 
+    @property
+    def lookups(self) -> dict[str, tuple[int, int]]:
+        """Hits and misses of the redactor's memories, by memory."""
+        return self._redactor.lookups if self._redactor is not None else {}
+
     def process(self, payload: bytes) -> Processed:
         """Take a batch's frames through filter and redaction; PeerError `malformed` where bytes are no frames."""
         done = Processed()

@@ -62,6 +62,14 @@ class Metrics:
             f"{prefix}_redaction_evictions", "Entries dropped from the redactor's bounded memories", registry=registry
         )
         self._evicted = 0
+        self._lookups = PromCounter(
+            f"{prefix}_redaction_lookups",
+            "Look-ups in the redactor's memories: shapes of heads, texts at their places in heads, other texts, values "
+            "under sensitive names, tokens; result is hit or miss",
+            ["memory", "result"],
+            registry=registry,
+        )
+        self.lookups: dict[str, tuple[int, int]] = {}
         self._dropped = PromCounter(f"{prefix}_dropped_pairs", "Pairs lost", ["reason"], registry=registry)
         self._refused = PromCounter(f"{prefix}_refused_batches", "Batches refused", ["reason"], registry=registry)
         self._exporter = PromCounter(
@@ -162,6 +170,15 @@ class Metrics:
         self._evicted = total
         self.evictions += more
         self._evictions.inc(more)
+
+    def looked_up(self, lookups: Mapping[str, tuple[int, int]]) -> None:
+        """Note how often the memories of the rule in force were asked, by memory: hits and misses so far."""
+        for memory, now in lookups.items():
+            before = self.lookups.get(memory, (0, 0))
+            begun_anew = sum(now) < sum(before)
+            for result, new, old in zip(("hit", "miss"), now, before, strict=True):
+                self._lookups.labels(memory, result).inc(new if begun_anew else max(new - old, 0))
+        self.lookups = dict(lookups)
 
     def exporter(self, name: str, event: str, n: int = 1) -> None:
         """Count something of an exporter."""

@@ -170,6 +170,7 @@ class Forwarder:
             "refused": dict(m.refused),
             "redaction": self._settings.dlp_config or "off",
             "redactionEvictions": m.evictions,
+            "redactionMemories": {name: {"hits": h, "misses": n} for name, (h, n) in m.lookups.items()},
             "rules": self._rules.problem or "ok",
             "rulesState": str(self._rules.state),
             "spool": {
@@ -252,6 +253,7 @@ class Forwarder:
             self._metrics.spool(self._spool.size, self._intake.inflight_bytes, self._load())
             if self._intake.pipeline is not None:
                 self._metrics.evicted(self._intake.pipeline.evictions)
+                self._metrics.looked_up(self._intake.pipeline.lookups)
             reload_s = self._settings.rule_reload_s
             if reload_s and time.monotonic() - rules_at >= reload_s:
                 rules_at = time.monotonic()

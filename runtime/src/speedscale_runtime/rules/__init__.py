@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from speedscale_runtime import home as homes
 
 if TYPE_CHECKING:
-    from speedscale_runtime.dlp import Redactor
+    from speedscale_runtime.dlp import KeyRing, Redactor
     from speedscale_runtime.filters import Rule
 
 
@@ -35,7 +35,13 @@ def redactor(reference: str, home: Path, *, key_path: Path | None = None, files:
 
 def compiled(document: Mapping[str, Any], home: Path, *, key_path: Path | None = None) -> Redactor:
     """Return a DLP rule's document compiled, chains and all; ConfigError when rule or key are wrong."""
+    from speedscale_runtime import dlp
+
+    return compiled_under(document, dlp.KeyRing.load(key_path) if key_path else dlp.KeyRing.load_or_create(home))
+
+
+def compiled_under(document: Mapping[str, Any], keys: KeyRing) -> Redactor:
+    """Return a DLP rule's document compiled under given keys, chains and all; ConfigError when the rule is wrong."""
     from speedscale_runtime import dlp, filters
 
-    keys = dlp.KeyRing.load(key_path) if key_path else dlp.KeyRing.load_or_create(home)
     return dlp.compile_rule(document, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)

@@ -83,8 +83,8 @@ def test_the_cache_is_bounded_and_counts_its_overflow() -> None:
     tokens = Tokeniser(KEY, limit=3)
     for i in range(10):
         tokens.token("EMAIL", f"a{i}@b.com".encode())
-    assert len(tokens._cache) <= 3
-    assert tokens.evictions == 10 - len(tokens._cache)
+    assert len(tokens.memory) <= 3
+    assert tokens.evictions == 10 - len(tokens.memory)
 
 
 def test_one_value_has_one_token_in_header_url_cookie_and_body(standard: Redactor) -> None:

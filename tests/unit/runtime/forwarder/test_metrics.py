@@ -76,3 +76,32 @@ def test_memories_of_redaction_are_bounded_and_counted() -> None:
     assert redactor.evictions > 0
     assert Pipeline(None, redactor).evictions == redactor.evictions
     assert Pipeline(None, None).evictions == 0
+
+
+def test_look_ups_add_up_over_rules() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    for now in ((0, 4), (6, 5), (1, 0), (3, 2)):  # a new rule begins at 0
+        metrics.looked_up({"shapes": now})
+    counted = [
+        registry.get_sample_value("speedscale_forwarder_redaction_lookups_total", {"memory": "shapes", "result": r})
+        for r in ("hit", "miss")
+    ]
+    assert counted == [9, 7]
+    assert metrics.lookups == {"shapes": (3, 2)}
+
+
+def test_memories_of_redaction_say_how_often_they_knew() -> None:
+    pipeline = Pipeline(None, compile_rule(builtin("standard"), KeyRing({"k": b"m" * 32})))
+    for i in range(20):
+        head = {
+            "location": f"/orders/{i}",
+            "http": {"req": {"headers": {"Authorization": ["Bearer abcdefgh12345678"]}}},
+        }
+        pipeline.process(frames.encode(Frame(json.dumps(head).encode(), b'{"password":"hunter2xy"}', b"")))
+    known = pipeline.lookups
+    assert known["shapes"] == (18, 2)  # the second is learnt
+    assert known["values"][0] >= 18
+    assert all(hits > 0 for hits, _ in (known["places"], known["shapes"]))
+    assert sum(known["tokens"]) > 0
+    assert Pipeline(None, None).lookups == {}

@@ -135,6 +135,9 @@ class Shapes:
             if not text.isprintable():
                 raise InFull
             todo.append((slot.spot, text, None, None))
+            if text in slot.spot.known:
+                self.value_hits += 1
+                self.value_misses -= 1
         for (slot, raw), known in zip(items, self._walk.settle(todo, []), strict=True):
             if known is not None:
                 filled.put(slot.number_of, orjson.dumps(known[0])[1:-1])

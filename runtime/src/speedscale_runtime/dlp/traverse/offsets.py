@@ -9,6 +9,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 
+_KNOWN = 1024  # escapes whose meaning is kept while a text is decoded
+
 
 class Offsets:
     """`offsets[i]` is where decoded byte i began in the encoded text; one more than there are bytes, for the end."""
@@ -19,10 +21,9 @@ class Offsets:
         self._starts = [0]
         self._raw = [0]  # one's complement of the offset where all bytes of a stretch began at it
 
-    def stretch(self, decoded: int, raw: int) -> None:
-        """From decoded byte `decoded` on, each byte is one byte, beginning at `raw`."""
-        self._starts.append(decoded)
-        self._raw.append(raw)
+    def columns(self) -> tuple[list[int], list[int]]:
+        """Return where stretches begin, decoded and raw (one's complement where all bytes began there), to be grown."""
+        return self._starts, self._raw
 
     def unit(self, decoded: int, raw: int) -> None:
         """From decoded byte `decoded` on, all began at `raw`."""
@@ -47,17 +48,24 @@ def decode(data: bytes, unit: re.Pattern[bytes], meaning: Callable[[re.Match[byt
     """
     parts: list[bytes] = []
     offsets = Offsets()
+    known: dict[bytes, bytes] = {}
+    starts, raws = offsets.columns()
     at = size = 0
     for match in unit.finditer(data):
         start, end = match.span()
         if start > at:
             parts.append(data[at:start])
             size += start - at
-        text = meaning(match)
+        escaped = data[start:end]
+        text = known.get(escaped)
+        if text is None:
+            text = meaning(match)
+            if len(known) < _KNOWN:
+                known[escaped] = text
         parts.append(text)
-        offsets.unit(size, start)
-        size += len(text)
-        offsets.stretch(size, end)
-        at = end
+        after = size + len(text)
+        starts += (size, after)
+        raws += (~start, end)
+        size, at = after, end
     parts.append(data[at:])
     return b"".join(parts), offsets
