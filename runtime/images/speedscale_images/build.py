@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from speedscale_schemas.errors import ConfigError
 
-from . import java, layers, oci
+from . import java, layers, native, oci
 from .cache import Cache, Layer
 from .catalogue import Catalogue, Image
 from .debian import Debian
@@ -101,6 +101,8 @@ def configuration(image: Image, version: str) -> dict[str, Any]:
     command = image.command or tuple(f"/usr/local/bin/{program}" for program in image.programs[:1])
     if image.java:
         command = java.command()
+    elif image.native:
+        command = (f"/{native.BIN}/{native.program(image.native)}",)
     environment = [f"PATH={_PATH}", "LANG=C.UTF-8"]
     if image.programs:
         environment.append("PYTHONDONTWRITEBYTECODE=1")

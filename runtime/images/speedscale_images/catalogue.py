@@ -35,6 +35,7 @@ class Image:
     without: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     java: str = ""
+    native: str = ""
 
 
 @dataclass(frozen=True)

