@@ -164,6 +164,16 @@ class Connection:
         self._forget()
 
     @property
+    def waits(self) -> bool:
+        """Whether something waits for what may still come."""
+        first, second = self._ready
+        if first or second:
+            return True
+        one, other = self.directions
+        ends = self._end_ts
+        return self.observer is not None and (one.broken or other.broken or ends[0] > 0 or ends[1] > 0)
+
+    @property
     def waits_since(self) -> int:
         """The time of the oldest of what waits for what may still come, 0 when nothing does."""
         if self.observer is None:
@@ -186,7 +196,7 @@ class Connection:
     def between(self) -> bool:
         """Whether nothing is begun: it can be forgotten and go on later at the same offsets."""
         observer = self.observer
-        return observer is not None and not self.waits_since and observer.between and not observer.lost
+        return observer is not None and not self.waits and observer.between and not observer.lost
 
     # -- in order, to the observer
 
@@ -195,6 +205,8 @@ class Connection:
             return
         asks, answers = self._ready[self.asks], self._ready[1 - self.asks]
         if self.joining and not self._join(asks, answers, patient):
+            return
+        if asks and not self.facts.bytes_in and not self._may_be_http(asks, patient):
             return
         while (observer := self.observer) is not None and (asks or answers):
             if answers and answers[0].ts <= self._joined_ts:
@@ -246,12 +258,26 @@ class Connection:
             if from_client and found in (None, Spoken.OPAQUE) and answers and answers[0].data:
                 found = Detector().feed_server(answers[0].data[:_LOOK]) or found
             self.facts.detected = found.value if found is not None else ""
-            if found is Spoken.TLS and from_client:
-                self.facts.sni = clienthello.parse(data).sni
-        except (clienthello.NeedMore, PeerError):
-            return
         except Exception as error:
             self._host.on_fault(error)
+
+    def _may_be_http(self, asks: deque[Piece], patient: bool) -> bool:
+        """Look at the client's first bytes: False when they are a ClientHello, or may become one, in any pieces."""
+        if asks[0].data is None or asks[0].data[0] != _HANDSHAKE:
+            return True
+        hello = b"".join(piece.data for piece in asks if piece.data is not None)
+        try:
+            self.facts.sni = clienthello.parse(hello).sni
+        except clienthello.NeedMore:
+            if patient:
+                return False
+        except PeerError:
+            return True
+        except Exception as error:
+            self._host.on_fault(error)
+        self.facts.detected = Spoken.TLS.value
+        self.stop_reading(Unread.TLS)
+        return False
 
     def _on_exchange(self, exchange: Exchange) -> None:
         self.exchanges += 1

@@ -59,7 +59,7 @@ class Direction:
     @property
     def broken(self) -> bool:
         """Whether something is missing before what has come."""
-        return bool(self._ahead) or self.final > self.expected
+        return bool(self._offsets) or self.final > self.expected
 
     def take(self, offset: int, piece: Piece) -> list[Piece]:
         """Take bytes or a gap at `offset`; return what is in order now."""

@@ -142,7 +142,7 @@ class Sockets:
         self._chunks += 1
         if not chunk.length:
             return
-        missing = MISSING.get(chunk.gap_reason, Missing.UNKNOWN) if chunk.flags & wire.Flag.GAP else None
+        missing = MISSING.get(chunk.gap_reason, Missing.UNKNOWN) if chunk.flags & _GAP else None
         if not chunk.sock:
             if missing is not None:
                 self.on_missing(missing, chunk.length)
@@ -264,7 +264,7 @@ class Sockets:
         return found
 
     def _layer(self, found: Socket, chunk: wire.Chunk, ts: int) -> Connection:
-        plain = 1 if chunk.flags & wire.Flag.PLAINTEXT else 0
+        plain = 1 if chunk.flags & _PLAINTEXT else 0
         layer = found.layers[plain]
         if layer is None:
             joining = bool(chunk.flags & wire.Flag.MIDSTREAM)
@@ -363,12 +363,12 @@ class Sockets:
 
     def _after(self, layer: Connection) -> None:
         """See to what a step changed: what waits, what is kept, whether the socket is done."""
-        if layer.waits_since:
+        if layer.waits:
             self._waiting[layer] = None
             if layer.ahead_bytes > self._limits.window_bytes:
                 layer.expire(self._newest_ts, Missing.WINDOW_FULL)
-        else:
-            self._waiting.pop(layer, None)
+        elif layer in self._waiting:
+            del self._waiting[layer]
         self._account(layer)
         if self._kept_bytes > self._limits.memory_bytes and layer.observer is not None:
             layer.stop_reading(Unread.MEMORY)
@@ -377,11 +377,13 @@ class Sockets:
 
     def _account(self, layer: Connection) -> None:
         observer = layer.observer
-        kept = 0 if observer is None else layer.ahead_bytes + observer.kept_bytes
-        before = self._kept.pop(layer, 0)
-        self._kept_bytes += kept - before
-        if kept:
-            self._kept[layer] = kept
+        kept = 0 if observer is None else observer.kept_bytes
+        if layer in self._waiting:
+            kept += layer.ahead_bytes
+        if kept or layer in self._kept:
+            self._kept_bytes += kept - self._kept.pop(layer, 0)
+            if kept:
+                self._kept[layer] = kept
 
     def _finish_if_done(self, found: Socket) -> None:
         """Finish at once what surely has nothing more to come: plain bytes, all of them told and read."""
@@ -465,6 +467,8 @@ class Sockets:
                 self._finish(found, Ended.CROWDED, Cause.GAP)
 
 
+# Plain numbers: enums cost several times as much at each chunk.
+_GAP, _PLAINTEXT = int(wire.Flag.GAP), int(wire.Flag.PLAINTEXT)
 _SOURCES: Final = frozenset(wire.Source)
 _WEAKER: Final = {name: int(code) for code, name in _MATCHES.items()}
 

@@ -207,8 +207,9 @@ def hello(name: bytes = b"pay.example") -> bytes:
     return b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message
 
 
-def test_tls_without_its_plaintext_is_recorded_by_name_and_size(tap: Any, node: Any) -> None:
-    end = tap(remote=("10.0.0.9", 443))
+@pytest.mark.parametrize("piece", [1, 5, 16384])
+def test_tls_without_its_plaintext_is_recorded_by_name_and_size(tap: Any, node: Any, piece: int) -> None:
+    end = tap(remote=("10.0.0.9", 443), piece=piece)
     node.tell([*end.sent(hello()), *end.received(b"\x16\x03\x03\x00\x05\x02xxxx"), *end.closed()])
     node.settle()
     (pair,) = node.pairs()
@@ -216,6 +217,13 @@ def test_tls_without_its_plaintext_is_recorded_by_name_and_size(tap: Any, node: 
     assert pair["tags"]["tlsSni"] == "pay.example"
     assert pair["network_address"] == "pay.example:443"
     assert node.counters.unread[Unread.TLS] == 1
+
+
+def test_a_body_that_begins_like_tls_is_a_body(tap: Any, node: Any) -> None:
+    end = tap()
+    node.tell(end.sent(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"))
+    node.tell([*end.sent(b"\x16\x03\x01"), *end.received(OK)])
+    assert node.pairs()[0]["asked"] == b"\x16\x03\x01"
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["plaintext late", "plaintext first"])
