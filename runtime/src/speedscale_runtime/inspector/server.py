@@ -79,8 +79,8 @@ class Inspector:
         self._settings, self._client = settings, client
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
-        redaction = Redaction(settings.dlp_config)
-        redaction.check()
+        self._redaction = Redaction(settings.dlp_config)
+        self._redaction.check()
         self._events_stop = Stop()
         self._recorder = Recorder(
             client,
@@ -88,7 +88,7 @@ class Inspector:
             instance=settings.pod_name,
             observe=lambda fate: self.metrics.events.labels(fate.value).inc(),
         )
-        self._runner = Runner(settings, client, Audit(self._recorder), self.metrics, redaction)
+        self._runner = Runner(settings, client, Audit(self._recorder), self.metrics, self._redaction)
         self._back_off = back_off or BackOff()
         self._stopping = asyncio.Event()
         self._conversation: Conversation | None = None
@@ -110,6 +110,7 @@ class Inspector:
         )
         self.metrics_port = endpoints.start()
         events = self._recorder.start(self._events_stop)
+        self._redaction.begin()
         try:
             if self._settings.status_file:
                 statusfile.write(self._settings.status_file, {"pid": os.getpid(), "metricsPort": self.metrics_port})

@@ -6,13 +6,14 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from speedscale_kube.errors import ConflictError, ForbiddenError, NotFoundError, UnreachableError
 from speedscale_kube.logs import Line
-from speedscale_runtime.inspector import config, gate, refusals
+from speedscale_runtime.inspector import config, gate, redaction, refusals
 from speedscale_runtime.inspector.commands import TABLE, tailing
 from speedscale_runtime.inspector.outlet import Closed, Outlet
 from speedscale_runtime.inspector.redaction import Redaction
@@ -128,6 +129,21 @@ def test_pauses_double_to_a_bound_and_start_again() -> None:
 
 
 # Redaction
+
+
+def test_rules_are_compiled_once_and_before_the_first_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compile_rule(*given: Any) -> Any:
+        compiled.append(given)
+        return SimpleNamespace(redact_text=lambda data: (data, 0))
+
+    monkeypatch.setattr(redaction, "compile_rule", compile_rule)
+    one = Redaction("standard")
+    one.begin().join(30.0)
+    assert len(compiled) == 1
+    assert one.clean(b"a") == b"a"
+    assert len(compiled) == 1
 
 
 def test_off_means_as_it_is() -> None:
