@@ -73,9 +73,9 @@ def read(text: str, source: str = KEY) -> tuple[Selected, ...]:
             [f"{source}{line}: expected YAML: {getattr(error, 'problem', None) or 'nested too deeply'}"]
         ) from None
     problems: list[str] = []
-    capture = _mapping(_mapping(document or {}, "", source, problems).get("capture"), "capture", source, problems)
+    capture = _mapping(_mapping(document, "", source, problems).get("capture"), "capture", source, problems)
     found = []
-    targets = capture.get("targets") or []
+    targets = [] if capture.get("targets") is None else capture["targets"]
     if not isinstance(targets, list):
         problems.append(f"{source}: capture.targets: expected a list")
         targets = []
@@ -93,9 +93,13 @@ def _target(item: Mapping[str, Any], at: str, source: str, problems: list[str]) 
         problems.append(f"{source}: {at}.name: expected a name")
     unknown = sorted(map(str, item.keys() - {"name", "namespaceSelector", "podSelector", "filters"}))
     problems += [f"{source}: {at}.{key}: unknown key" for key in unknown]
-    filters = item.get("filters") or []
+    filters = [] if item.get("filters") is None else item["filters"]
     ports = [f.get("port") for f in filters if isinstance(f, dict)] if isinstance(filters, list) else [None]
-    if len(ports) != len(filters) or not all(type(port) is int and 0 < port < 65536 for port in ports):
+    if (
+        not isinstance(filters, list)
+        or len(ports) != len(filters)
+        or not all(type(port) is int and 0 < port < 65536 for port in ports)
+    ):
         problems.append(f"{source}: {at}.filters: expected a list of {{port: 1 to 65535}}")
         ports = []
     return Selected(
@@ -111,7 +115,7 @@ def _selector(item: object, at: str, source: str, problems: list[str]) -> tuple[
     found = []
     for key, value in _mapping(selector.get("matchLabels"), f"{at}.matchLabels", source, problems).items():
         found.append(Requirement(str(key), "In", frozenset({str(value)})))
-    expressions = selector.get("matchExpressions") or []
+    expressions = [] if selector.get("matchExpressions") is None else selector["matchExpressions"]
     if not isinstance(expressions, list):
         problems.append(f"{source}: {at}.matchExpressions: expected a list")
         expressions = []
