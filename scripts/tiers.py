@@ -62,7 +62,7 @@ TIERS = (
     Tier("unit", "tests/unit", workers="auto", real=False),
     Tier("contract", "tests/contract", real=False),
     Tier("fuzz", "tests/fuzz", real=False),
-    Tier("integration", "tests/integration", tools.INTEGRATION),
+    Tier("integration", "tests/integration", tools.INTEGRATION, workers="3"),
     Tier("network", "tests/network", tools.NETWORK, root=True),
     Tier("browser", "tests/browser", tools.BROWSER, workers="0"),
     Tier(
