@@ -20,6 +20,7 @@
 #include "stats.h"
 #include "tls_files.h"
 #include "tls_hold.h"
+#include "tls_link.h"
 #include "tls_unprobe.h"
 
 #define PROCESSES_MAX 16384
@@ -53,6 +54,7 @@ bool tls_init(struct nettap_bpf *programs, const struct settings *settings)
 {
 	tls.programs = programs;
 	tls.procfs = settings->procfs;
+	tls_link_prepare(programs->obj);
 	return true;
 }
 
@@ -261,7 +263,9 @@ void tls_close(void)
 void tls_describe(struct json *methods)
 {
 	json_open(methods, "tls");
-	json_string(methods, "source", "uprobe");
-	json_string(methods, "why", "the kernel's uprobe events need no debugfs, and see each process that maps a library");
+	json_string(methods, "source", tls_link_many() ? "uprobe_multi" : "uprobe_perf_event");
+	json_string(methods, "why",
+		    tls_link_many() ? "the kernel puts a program at many places at once"
+				    : "the kernel has no uprobe_multi (6.6); may need CAP_SYS_ADMIN");
 	json_close(methods);
 }

@@ -1,6 +1,5 @@
 #include "tls_files.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "nettap.skel.h"
 #include "tls.h"
 #include "tls_find.h"
+#include "tls_link.h"
 #include "tls_unprobe.h"
 
 #define LINGER_NS (60ULL * 1000000000)
@@ -23,7 +23,7 @@ struct tls_file {
 	const char *refused;
 	char version[32];
 	unsigned int links;
-	struct bpf_link **link;
+	struct tls_link *link;
 };
 
 static struct bpf_program *program[TLS_PROGRAMS];
@@ -65,7 +65,7 @@ static uint64_t hash_of(const char *text)
 static void unprobe(struct tls_file *file)
 {
 	tls_unprobe(file->link, file->links);
-	if (file->links)
+	if (file->link)
 		probed--;
 	free(file->link);
 	file->link = NULL;
@@ -96,6 +96,27 @@ static bool make_room(void)
 	return true;
 }
 
+/* Put one program at all its places; false: errno says why not. */
+static bool probe_program(struct tls_file *file, const char *path, const struct tls_points *points,
+			  enum tls_program which)
+{
+	uint64_t offsets[TLS_POINTS_MAX];
+	unsigned int places = 0, made;
+	bool at_return = false;
+
+	for (unsigned int i = 0; i < points->count; i++) {
+		if (points->point[i].program != which)
+			continue;
+		offsets[places++] = points->point[i].offset;
+		at_return = points->point[i].at_return;
+	}
+	if (!places)
+		return true;
+	made = tls_link_make(file->link + file->links, program[which], at_return, path, offsets, places);
+	file->links += made;
+	return made > 0;
+}
+
 static const char *probe(struct tls_file *file, const char *path, const struct tls_points *points)
 {
 	if (probed == TLS_PROBED_MAX)
@@ -103,21 +124,15 @@ static const char *probe(struct tls_file *file, const char *path, const struct t
 	file->link = calloc(points->count, sizeof(*file->link));
 	if (!file->link)
 		return "no_memory";
-	for (unsigned int i = 0; i < points->count; i++) {
-		const struct tls_point *point = &points->point[i];
-		LIBBPF_OPTS(bpf_uprobe_opts, options, .retprobe = point->at_return);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(program[point->program], -1, path,
-									point->offset, &options);
-
-		if (!link) {
-			log_warning("tls_probe_refused", "reason", strerror(errno), NULL);
-			probed += file->links != 0; /* as unprobe() takes it off */
-			unprobe(file);
-			return "probe_refused";
-		}
-		file->link[file->links++] = link;
-	}
 	probed++;
+	for (unsigned int which = 0; which < TLS_PROGRAMS; which++) {
+		if (probe_program(file, path, points, which))
+			continue;
+		log_warning("tls_probe_refused", "reason", strerror(errno), "method",
+			    tls_link_many() ? "uprobe_multi" : "perf_event", NULL);
+		unprobe(file);
+		return "probe_refused";
+	}
 	return NULL;
 }
 

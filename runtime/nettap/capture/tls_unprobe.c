@@ -1,13 +1,14 @@
 #include "tls_unprobe.h"
 
-#include <bpf/libbpf.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "tls_link.h"
+
 struct job {
 	struct job *next;
-	struct bpf_link *link;
+	struct tls_link link;
 };
 
 /* One thread: the kernel takes out one probe at a time. It ends when there is nothing left to do. */
@@ -37,18 +38,18 @@ static void *work(void *unused)
 	struct job *job;
 
 	while ((job = take())) {
-		bpf_link__destroy(job->link);
+		tls_link_destroy(&job->link);
 		free(job);
 	}
 	return unused;
 }
 
 /* True: nobody works yet, so the caller sees to it. */
-static bool put(struct job *job, struct bpf_link *link)
+static bool put(struct job *job, const struct tls_link *link)
 {
 	bool first;
 
-	job->link = link;
+	job->link = *link;
 	pthread_mutex_lock(&lock);
 	job->next = jobs;
 	jobs = job;
@@ -58,15 +59,15 @@ static bool put(struct job *job, struct bpf_link *link)
 	return first;
 }
 
-void tls_unprobe(struct bpf_link *const links[], unsigned int count)
+void tls_unprobe(struct tls_link *links, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		struct job *job = malloc(sizeof(*job));
 		pthread_t thread;
 
 		if (!job)
-			bpf_link__destroy(links[i]);
-		else if (!put(job, links[i]))
+			tls_link_destroy(&links[i]);
+		else if (!put(job, &links[i]))
 			continue;
 		else if (pthread_create(&thread, NULL, work, NULL))
 			work(NULL);

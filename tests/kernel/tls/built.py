@@ -33,6 +33,8 @@ def _place(sources: Path, form: str) -> Path:
 
 
 def _build(program: Path, command: list[str], folder: Path, environment: dict[str, str]) -> Path:
+    if program.exists():
+        return program
     part = program.with_suffix(f".{os.getpid()}")
     command = [word if word != "OUT" else str(part) for word in command]
     with nettap_build.locked():
