@@ -20,7 +20,7 @@ from .certificates import Authority, Pair, signing_keys
 HOST = "127.0.0.1"
 SERVICE_RANGE = "10.96.0.0/16"
 FIRST_SERVICE_IP = "10.96.0.1"
-TOKENS = ("restricted-0", "restricted-1", "restricted-2", "restricted-3")
+TOKENS = tuple(f"restricted-{number}" for number in range(6))
 _PROBE_S = 5.0
 
 
