@@ -64,6 +64,11 @@ def _row(what: str, ours: float, peer: float, name: str, goal: str) -> dict[str,
     return row | {"goal": goal}
 
 
+def as_captured(head: dict[str, Any]) -> bytes:
+    """Return a head as recorders write it: without spaces."""
+    return json.dumps(head, separators=(",", ":")).encode()
+
+
 def corpus(count: int) -> list[Pair]:
     """Return pairs of about 2 KB as a shop sends them: a fifth with personal data, one in fifty a health check."""
     rng = random.Random(1)
@@ -124,7 +129,7 @@ def _pair(i: int, rng: random.Random) -> Pair:
 def _ours(pairs: list[Pair], folder: Path, *, redact: bool = True) -> Callable[[], None]:
     redactor = dlp.compile_rule(dlp.builtin("standard"), dlp.KeyRing({"k": KEY})) if redact else None
     pipeline = Pipeline(filters.compile_rule(filters.builtin("standard")), redactor)
-    encoded = [frames.encode(Frame(json.dumps(h).encode(), q, s)) for h, q, s in pairs]
+    encoded = [frames.encode(Frame(as_captured(h), q, s)) for h, q, s in pairs]
     batches = [b"".join(encoded[i : i + BATCH_PAIRS]) for i in range(0, len(encoded), BATCH_PAIRS)]
 
     def turn() -> None:
@@ -217,7 +222,7 @@ def _service(pairs: list[Pair], folder: Path) -> float:
 
 
 async def _post_all(url: str, pairs: list[Pair], senders: int = 4, rounds: int = 4) -> int:
-    encoded = [frames.encode(Frame(json.dumps(h).encode(), q, s)) for h, q, s in pairs]
+    encoded = [frames.encode(Frame(as_captured(h), q, s)) for h, q, s in pairs]
     batches = [b"".join(encoded[i : i + BATCH_PAIRS]) for i in range(0, len(encoded), BATCH_PAIRS)]
 
     async def send(session: aiohttp.ClientSession, number: int) -> None:

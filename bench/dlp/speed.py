@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.forwarder import as_captured
 from speedscale_runtime.dlp import KeyRing, Redactor, builtin, compile_rule
 from speedscale_runtime.dlp.detectors import DETECTORS, KEY_RULES
 from speedscale_runtime.dlp.keynames import prefilter
@@ -201,7 +202,7 @@ def _frame(rng: random.Random) -> Frame:
         "http": {"req": request, "res": response},
         "netinfo": {"id": "1", "downstream": {"ipAddress": "10.0.0.1", "port": rng.randrange(30_000, 60_000)}},
     }
-    return Frame(json.dumps(head).encode(), b"", json.dumps(document).encode())
+    return Frame(as_captured(head), b"", json.dumps(document).encode())
 
 
 def _again(rng: random.Random, number: int) -> Frame:
@@ -211,4 +212,4 @@ def _again(rng: random.Random, number: int) -> Frame:
     session = random.Random(number % 20).getrandbits(128)
     head["location"] = head["http"]["req"]["url"] = f"/v1/orders/{rng.randrange(50)}"
     head["http"]["req"]["headers"]["Authorization"] = [f"Bearer {session:032x}"]
-    return Frame(json.dumps(head).encode(), b"", frame.response_body)
+    return Frame(as_captured(head), b"", frame.response_body)

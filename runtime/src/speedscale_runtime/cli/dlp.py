@@ -1,8 +1,8 @@
 """`speedctl dlp`: find, redact and explain personal data in recordings; show what a rule leaves, and tighten it.
 
 Called by the root command. The engine is the forwarder's; keys are those of SPEEDSCALE_HOME, so that tokens agree
-with what was recorded here. Values that are taken out are never printed. `explain` is in `dlp_explain`, what concerns
-coverage in `dlp_coverage`.
+with what was recorded here. Values that are taken out are never printed, but by `reveal --show`. `explain` is in
+`dlp_explain`, what concerns coverage in `dlp_coverage`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from speedscale_runtime.rrpair import recording
 from speedscale_schemas.errors import ConfigError
 
-from . import dlp_coverage, dlp_explain, documents
+from . import dlp_coverage, dlp_explain, dlp_reveal, documents
 from .output import Progress, add_output_flag, emit, fail
 
 _EPILOG = """examples:
@@ -32,11 +32,13 @@ _EPILOG = """examples:
   speedctl dlp recommend recorded-2026-06-12 --out proposed.yaml
   speedctl dlp accept proposed.yaml --into my-rule.yaml          a new file begins as a copy of the rule
   speedctl dlp accept proposed.yaml --into values.yaml --at rules.dlp.my-rule
+  speedctl dlp reveal body.json --key-file dlp-keys.json --out plain.json
 
 A rule is a built-in one (standard), a JSON or YAML file, or an id in $SPEEDSCALE_HOME/data/dlp/<id>.json.
 Tokens are made with the key in $SPEEDSCALE_HOME/dlp-keys.json, which is made when it is missing.
 
-exit codes: 0 nothing found (scan, coverage), or done; 1 something was found (scan, coverage), or files were broken;
+exit codes: 0 nothing found (scan, coverage), or done; 1 something was found (scan, coverage), files were broken, or
+tokens are left (reveal);
 2 error in use
 """
 _PLACES_SHOWN = 20
@@ -68,6 +70,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     accept = commands.add_parser("accept", help="write what was proposed into a rule")
     dlp_coverage.configure_accept(accept)
     add_output_flag(accept)
+    reveal = commands.add_parser("reveal", help="undo reversible tokens with the key that made them")
+    dlp_reveal.configure(reveal)
+    add_output_flag(reveal)
     for command, function in (
         (scan, _scan),
         (redact, _redact),
@@ -75,6 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         (coverage, dlp_coverage.run_coverage),
         (recommend, dlp_coverage.run_recommend),
         (accept, dlp_coverage.run_accept),
+        (reveal, dlp_reveal.run),
     ):
         command.set_defaults(function=function)
 

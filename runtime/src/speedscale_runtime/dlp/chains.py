@@ -193,12 +193,12 @@ class Chains:
         kind = self._kind(text, key)
         tokens = self._engine.tokens
         if isinstance(value, (int, float)):
-            if tokens.is_number(text):
+            if tokens.is_number(text, kind):
                 return value
             new = tokens.number(kind, text)
             notes.append(Note(place, kind, len(text), new.decode("ascii"), "dlp_field", self._why))
             return orjson.loads(new)
-        if TOKEN.fullmatch(text.strip()):
+        if TOKEN.fullmatch(text.strip()) or tokens.spent(kind, text):
             return value
         token = tokens.token(kind, text).decode("utf-8", "replace")
         notes.append(Note(place, kind, len(text), token, "dlp_field", self._why, text))

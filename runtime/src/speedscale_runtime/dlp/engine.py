@@ -293,7 +293,7 @@ class Engine:
                 if edit.end - edit.start == len(plain):
                     note = edit.notes[0]
                     why, kind, name = note.why, note.kind, note.detector
-        if not why:
+        if not why or self.tokens.is_number(data, kind):
             return []
         self.work.take()
         new = self.tokens.number(kind, plain)

@@ -55,6 +55,11 @@ class KeyRing:
         return tuple(self._keys[i] for i in reversed(self.ids) if i != self.active_id)
 
     @property
+    def all(self) -> tuple[bytes, ...]:
+        """All keys, the one in use first."""
+        return (self.active, *self.older)
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """All key ids, sorted."""
         return tuple(sorted(self._keys))
@@ -74,22 +79,30 @@ class KeyRing:
     def load(cls, path: Path) -> KeyRing:
         """Read a key file, or a directory with one file a key (a mounted Secret); ConfigError when wrong."""
         try:
-            if path.is_dir():
-                files = [f for f in sorted(path.iterdir()) if f.is_file() and not f.name.startswith(".")]
-                texts = {f.name: f.read_text("utf-8").strip() for f in files}
-            else:
-                texts = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+            if not path.is_dir():
+                return cls.parse(path.read_text("utf-8"), str(path))
+            files = [f for f in sorted(path.iterdir()) if f.is_file() and not f.name.startswith(".")]
+            texts = {f.name: f.read_text("utf-8").strip() for f in files}
+        except (OSError, UnicodeDecodeError) as error:
             raise ConfigError([f"{path}: cannot read dlp keys: {error}"]) from error
+        return cls({i: _decode(str(path), i, text) for i, text in texts.items()})
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> KeyRing:
+        """Read {key id: base64 key} in JSON; ConfigError, which names `source` and no key, when it is wrong."""
+        try:
+            texts = json.loads(text)
+        except ValueError as error:
+            raise ConfigError([f"{source}: cannot read dlp keys: {error}"]) from error
         if not isinstance(texts, dict):
-            raise ConfigError([f"{path}: expected an object {{key id: base64 key}}"])
-        return cls({str(i): _decode(path, str(i), text) for i, text in texts.items()})
+            raise ConfigError([f"{source}: expected an object {{key id: base64 key}}"])
+        return cls({str(i): _decode(source, str(i), key) for i, key in texts.items()})
 
     def __repr__(self) -> str:
         return f"<KeyRing {', '.join(self.ids)}; in use {self.active_id}>"
 
 
-def _decode(path: Path, key_id: str, text: object) -> bytes:
+def _decode(path: str, key_id: str, text: object) -> bytes:
     if not isinstance(text, str):
         raise ConfigError([f"{path}: key {key_id!r}: expected a base64 string"])
     try:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from .actions import Reversible, Surrogates, is_mask, mask
+from .actions import Reversible, Surrogates, is_mask, is_ssn, mask, ssn
 from .memory import Memory
 
 TOKEN = re.compile(rb"REDACTED-(?:[A-Z][A-Z0-9_]*-)?(?:[0-9a-f]{20,64}(?![0-9a-f])|SIV-[a-z2-7]{28,})")
@@ -164,29 +164,33 @@ class Tokeniser:
         if self.actions.get(kind) == "drop":
             return b"0"
         whole, fraction = match.group(2), match.group(3) or b""
-        digits = self._surrogate(whole + fraction)
+        digits = self._surrogate(whole + fraction, kind)
         return digits[: len(whole)] + (b"." + digits[len(whole) :] if fraction else b"")
 
-    def is_number(self, text: bytes) -> bool:
-        """Say whether a JSON number is one of our surrogates."""
+    def is_number(self, text: bytes, kind: str = "") -> bool:
+        """Say whether a JSON number is one of our surrogates; those of SSNs are told only where the kind is."""
         match = _NUMBER.fullmatch(text)
         if match is None or match.group(1):
             return False
         if text == b"0":
             return "drop" in self.actions.values()
         digits = match.group(2) + (match.group(3) or b"")
-        return self._checked(digits)
+        return self._checked(digits, kind)
 
-    def _checked(self, digits: bytes) -> bool:
+    def _checked(self, digits: bytes, kind: str) -> bool:
+        if kind == "SSN" and any(is_ssn(digits.decode("ascii"), m.digest) for m in self._macs):
+            return True
         free, check = _shape(len(digits))
         if digits[:1] != _lead(len(digits)):
             return False
         first = digits[: 1 + free]
         return any(digits[1 + free :] == _digits(m, b"check:" + first, check) for m in self._macs)
 
-    def _surrogate(self, digits: bytes) -> bytes:
-        if self._checked(digits):
+    def _surrogate(self, digits: bytes, kind: str) -> bytes:
+        if self._checked(digits, kind):
             return digits
+        if kind == "SSN" and len(digits) == 9:
+            return ssn(digits, self._macs[0].digest).encode("ascii")
         free, check = _shape(len(digits))
         mac = self._macs[0]
         first = _lead(len(digits)) + _digits(mac, b"number:" + digits, free)

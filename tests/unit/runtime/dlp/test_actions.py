@@ -101,6 +101,19 @@ class TestSurrogates:
         assert surrogate("SSN", "123-45-6789").replace("-", "") == surrogate("SSN", "123456789")
         assert surrogate("EMAIL", "ada@example.org") == surrogate("EMAIL", "ADA@example.org").lower()
 
+    def test_ssns_seldom_share_one_and_are_those_of_nobody(self) -> None:
+        new = {surrogate("SSN", f"{100 + i}-{10 + i % 80}-{1000 + 7 * i}") for i in range(400)}
+        assert len(new) >= 398  # of half a million
+        assert all(re.fullmatch(r"9\d\d-[0-4]\d-\d{4}", n) for n in new)
+
+    def test_an_ssn_has_one_surrogate_as_text_and_as_number(self) -> None:
+        tokens = Tokeniser(KEY, actions={"SSN": "surrogate"})
+        number = tokens.number("SSN", b"123456789")
+        assert number == tokens.token("SSN", b"123-45-6789").replace(b"-", b"")
+        assert tokens.is_number(number, "SSN")
+        assert tokens.number("SSN", number) == number
+        assert not Tokeniser(NEXT).is_number(number, "SSN")
+
     @settings(max_examples=400, deadline=None, derandomize=True)
     @given(st.sampled_from([*KINDS, "UUID"]), st.text(min_size=1, max_size=40))
     def test_every_surrogate_is_recognised_under_its_own_key_alone(self, kind: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ import pytest
 
 from speedscale_runtime.cli.root import main
 from speedscale_runtime.demo.leaks import find_leaks
+from speedscale_runtime.dlp.actions import Reversible
 from speedscale_runtime.rrpair import RRPair, recording
 
 
@@ -101,3 +103,31 @@ def test_a_rule_of_ones_own_by_id_and_by_file(home: Path, tmp_path: Path, capsys
         path.write_text(json.dumps(rule))
         assert main(["dlp", "explain", "ada@example.com 203.0.113.9", "--dlp-config", name]) == 0
         assert "203.0.113.9" in capsys.readouterr().out
+
+
+def test_reveal_undoes_reversible_tokens_and_shows_them_only_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = Reversible(b"k" * 32).token("EMAIL", b"ada@example.org").decode()
+    other = Reversible(b"o" * 32).token("EMAIL", b"bob@example.org").decode()
+    source, keys = tmp_path / "body.json", tmp_path / "keys.json"
+    source.write_text(json.dumps({"to": token}))
+    keys.write_text(json.dumps({"k1": base64.b64encode(b"k" * 32).decode()}))
+    assert main(["dlp", "reveal", str(source), "--key-file", str(keys)]) == 0
+    said = capsys.readouterr()
+    assert "1 tokens undone, 0" in said.out
+    assert "ada@" not in said.out + said.err
+    out = tmp_path / "plain.json"
+    assert main(["dlp", "reveal", str(source), "--key-file", str(keys), "--out", str(out)]) == 0
+    assert json.loads(out.read_text()) == {"to": "ada@example.org"}
+    assert out.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("MY_KEYS", keys.read_text())
+    source.write_text(f"{token} {other}")
+    assert main(["dlp", "reveal", str(source), "--key-env", "MY_KEYS", "--show"]) == 1
+    shown = capsys.readouterr().out
+    assert "ada@example.org" in shown
+    assert other in shown
+    capsys.readouterr()
+    assert main(["dlp", "reveal", str(source), "--key-env", "NONE"]) == 2
+    assert main(["dlp", "reveal", str(source)]) == 2  # the home has no key, and none is made
+    assert main(["dlp", "reveal", str(source), "--key-file", str(keys), "--show", "--out", str(out)]) == 2

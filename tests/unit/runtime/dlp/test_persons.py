@@ -66,3 +66,14 @@ def test_a_bare_name_is_found_however_it_is_written(standard: Redactor) -> None:
     ]
     assert bare
     assert missed == []
+
+
+def test_a_date_of_birth_in_parts_goes_part_by_part(standard: Redactor) -> None:
+    doc = {"birthDate": {"day": 29, "month": "Feb", "year": 1984}, "created": {"day": 29, "month": 2, "year": 1984}}
+    out = json.loads(standard.redact_text(json.dumps(doc).encode(), "application/json")[0])
+    assert out["created"] == doc["created"]
+    assert out["birthDate"]["day"] > 31
+    assert out["birthDate"]["year"] > 9000
+    assert out["birthDate"]["month"].startswith("REDACTED-BIRTH_DATE-")
+    again = standard.redact_text(json.dumps(out).encode(), "application/json")[1]
+    assert again == ()

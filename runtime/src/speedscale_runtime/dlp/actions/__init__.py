@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from .mask import is_mask, mask
 from .reversible import Reversible, reveal
-from .surrogate import Surrogates
+from .surrogate import Surrogates, is_ssn, ssn
 
-__all__ = ["Reversible", "Surrogates", "is_mask", "mask", "reveal"]
+__all__ = ["Reversible", "Surrogates", "is_mask", "is_ssn", "mask", "reveal", "ssn"]

@@ -2,6 +2,8 @@
 
 - CREDIT_CARD, SSN, PHONE and NATIONAL_ID of digits keep their separators: a 9 (8 from 16 digits on, which no real one
   begins with), free digits, check digits, and Luhn's digit for cards.
+- An SSN of nine digits comes from those that were never given to anybody (area 9, group below 50): half a million of
+  them, told by two digits, the same for a JSON number.
 - IBAN keeps country, length, letters and digits where they were, and valid check digits (mod 97).
 - EMAIL keeps the local part's shape; its domain follows from it and is under `.test` (reserved, RFC 2606).
 - IP4 comes from 240.0.0.0/4 (reserved, RFC 1112), IP6 from 2001:db8::/32 (documentation, RFC 3849).
@@ -154,8 +156,28 @@ def _tail_fits(text: str, digest: Digest, alphabet: str = _LOWER) -> bool:
     return at is not None and text[at:].lower() == _tail(text[:at], text[at:], digest, alphabet).lower()
 
 
+def ssn(digits: bytes, digest: Digest) -> str:
+    """Return the surrogate of a social security number of nine digits.
+
+    Numbers with area 9 are given to nobody but as ITIN, and those have groups from 50 on (SSA, IRS Publication 1915).
+    """
+    area, group, serial = _stream(digest, b"ssn:" + digits, 3)
+    front = f"9{area % 100:02}{group % 50:02}{serial % 100:02}"
+    return front + _check_digits(front, 2, digest)
+
+
+def is_ssn(digits: str, digest: Digest) -> bool:
+    """Say whether nine digits are such a surrogate."""
+    return (
+        len(digits) == 9 and digits[0] == "9" and digits[3] < "5" and digits[7:] == _check_digits(digits[:7], 2, digest)
+    )
+
+
 def _numeric(kind: str, text: str, canonical: bytes, digest: Digest) -> str:
     count = sum(c.isdigit() for c in text)
+    if kind == "SSN" and count == 9:
+        made = iter(ssn(canonical, digest))
+        return "".join(next(made) if c.isdigit() else c for c in text)
     size = count - (kind == "CREDIT_CARD")
     check = _check_size(size)
     front = ("8" if count >= 16 else "9") + "".join(
@@ -169,6 +191,8 @@ def _numeric(kind: str, text: str, canonical: bytes, digest: Digest) -> str:
 
 
 def _numeric_check(kind: str, digits: str, digest: Digest) -> bool:
+    if kind == "SSN" and is_ssn(digits, digest):
+        return True
     core = digits[:-1] if kind == "CREDIT_CARD" else digits
     check = _check_size(len(core))
     front = core[: len(core) - check]

@@ -31,6 +31,21 @@ def _accept(value: bytes) -> str:
     return "a date under a key for birth" if _DATE.fullmatch(value.strip()) else ""
 
 
+_PART = re.compile(rb"\d{1,2}|(?:18|19|20)\d\d|" + _MONTH + rb"\.?")
+
+
+def _accept_part(value: bytes) -> str:
+    return "a part of a date under a key for birth" if _PART.fullmatch(value.strip()) else ""
+
+
+PARTS = frozenset((
+    b"day", b"month", b"year", b"d", b"m", b"y", b"dd", b"mm", b"yy", b"yyyy", b"tag", b"monat", b"jahr", b"jour",
+    b"mois", b"dia", b"mes", b"ano", b"giorno", b"mese", b"anno", b"dayofmonth", b"birthday", b"birthmonth",
+    b"birthyear",
+))  # fmt: skip
+"""Names of fields in an object under a name for birth: `"birthDate": {"day": 29, "month": 2, "year": 1984}`."""
+PART = KeyRule("birth_date", "BIRTH_DATE", (), _accept_part, (), (), numbers=True)
+"""The rule for them."""
 KEY_RULES = (
     KeyRule(
         name="birth_date",

@@ -127,7 +127,7 @@ class _Spots:
                 add(found, value + 1, out)
             return end + 1  # a pattern may take the quote behind the value with it
         if first in (b"{", b"["):
-            if rule.nested or first == b"[":
+            if rule.nested or first == b"[" or rule.kind == "BIRTH_DATE":  # a date may be an object of its parts
                 raise _Structure
             return stop
         number = _NUMBER.match(self.data, value)

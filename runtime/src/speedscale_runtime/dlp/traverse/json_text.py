@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 
 import orjson
 
-from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.detectors import KeyRule, birth_date
 from speedscale_runtime.dlp.detectors.names import PARTS, WITHIN
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, through, under
 from speedscale_runtime.dlp.triggers import FIRST, KEY
@@ -76,6 +76,7 @@ class _Level:
         "key",
         "label",
         "names",
+        "of_birth",
         "of_name",
         "part",
         "person",
@@ -90,6 +91,7 @@ class _Level:
         self.key = key
         self.rule = rule
         self.of_name = rule is not None and rule.kind == "NAME" and not array
+        self.of_birth = rule is not None and rule.kind == "BIRTH_DATE" and not array
         self.inherited = rule if rule is not None and (rule.nested or array) else None
         self.person = False
         self.part: KeyRule | None = None  # the rule of a field for a part of a name
@@ -168,6 +170,8 @@ class _Reader:
         rule = self.engine.names.rule(key)
         if rule is None and top.of_name and key.lower() in WITHIN:
             rule = self.engine.names.rule(b"full name")
+        elif top.of_birth and key.lower() in birth_date.PARTS:
+            rule = birth_date.PART
         top.rule = rule or top.inherited
         if (rule is not None and rule.kind in _PERSON_KINDS and not rule.person) or b"mail" in key.lower():
             top.person = True
