@@ -9,6 +9,7 @@
 #include "processes.h"
 #include "syscalls.h"
 #include "tls_go.h"
+#include "tls_mapped.h"
 #include "tls_openssl.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -88,6 +88,7 @@ static void kernel_counters(struct nettap_bpf *object, struct json *json)
 	static const char *const chunk_kinds[] = {"chunk", "dns"};
 	static const char *const refusals[] = {"sockets_full", "calls_full", "program_of_32_bit", "overlapped"};
 	static const char *const bytes[] = {"suppressed_tls", "ignored_port"};
+	static const char *const tls[] = {"begin_not_seen"};
 	int cpus = libbpf_num_possible_cpus();
 	__u64 *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL;
 
@@ -102,6 +103,7 @@ static void kernel_counters(struct nettap_bpf *object, struct json *json)
 	group(object, json, "gap_bytes", NETTAP_COUNT_GAP_BYTES, reasons, NETTAP_GAP_REASONS, values, cpus);
 	group(object, json, "calls_not_captured", NETTAP_COUNT_SOCKETS_FULL, refusals, 4, values, cpus);
 	group(object, json, "bytes_left_out", NETTAP_COUNT_SUPPRESSED, bytes, 2, values, cpus);
+	group(object, json, "tls_returns_left_out", NETTAP_COUNT_TLS_UNSEEN, tls, 1, values, cpus);
 	free(values);
 }
 

@@ -26,6 +26,7 @@
 #define PROCESSES_MAX 16384
 #define PROCESS_FILES 8
 #define AGAIN_NS 200000000ULL /* between two looks at one process because of TLS records */
+#define SETTLED_NS 50000000ULL
 #define EXPIRE_EVERY_NS (10ULL * 1000000000)
 
 struct process {
@@ -34,6 +35,7 @@ struct process {
 	__u64 looked_ns;
 	__u32 sources; /* told so far, as bits */
 	bool due;      /* to be looked through */
+	bool again;    /* and once more at the next tick: what was told may not have been done yet */
 	bool seen;     /* a TLS record passed that no library is known for */
 	bool refused;  /* told */
 	const char *reason; /* of a library that is there and cannot be used */
@@ -206,6 +208,7 @@ void tls_event(const void *record, size_t length)
 		return;
 	if (event->kind == NETTAP_EVENT_TLS_SEEN)
 		process->seen = true;
+	process->again = true;
 	if (event->kind == NETTAP_EVENT_TLS_MAPPED || boot_now_ns() - process->looked_ns > AGAIN_NS)
 		mark(process);
 }
@@ -232,6 +235,12 @@ void tls_work(void)
 
 void tls_tick(__u64 now_ns)
 {
+	for (unsigned int i = 0; i < tls.count; i++) {
+		if (tls.process[i].again && now_ns - tls.process[i].looked_ns > SETTLED_NS) {
+			tls.process[i].again = false;
+			mark(&tls.process[i]);
+		}
+	}
 	tls_hold_expire(now_ns);
 	if (now_ns < tls.next_expire)
 		return;
