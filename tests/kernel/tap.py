@@ -105,10 +105,21 @@ class Tap:
             [str(program / "speedscale-nettap-capture")], env={**os.environ, **settings}, stderr=self._log
         )
         self._listener.settimeout(DEADLINE_S)
+        self._accept()
+
+    def _accept(self) -> None:
+        self.hello = {}
         self.line, _ = self._listener.accept()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.until(lambda: self.hello)
+
+    def reconnect(self) -> None:
+        """Break the line, and wait until the capture process has called again."""
+        self.line.shutdown(socket.SHUT_RDWR)
+        self._reader.join(DEADLINE_S)
+        self.line.close()
+        self._accept()
 
     def close(self) -> None:
         self.process.terminate()
@@ -189,7 +200,7 @@ class Tap:
         """Return the streams between these ports, in the order of their sockets."""
         found = [
             (key[1], one)
-            for key, one in self.streams.items()
+            for key, one in list(self.streams.items())
             if (one.first.local_port, one.first.remote_port, key[2]) == (local, remote, direction) and not key[3]
         ]
         return [one for _, one in sorted(found, key=lambda pair: pair[0])]
@@ -228,11 +239,11 @@ class Tap:
     def settle(self) -> None:
         """Wait until what has happened so far has arrived: a connection made now is seen whole, on the same ring."""
         for end in self.python("calls.py", "send"):
-            self._whole(end, wire.Direction.SENT)
+            self.whole(end, wire.Direction.SENT)
 
     def check(self, end: End) -> tuple[Stream, Stream]:
         """Wait for both directions of one end, to their ends; they are the bytes of the application, without a gap."""
-        found = self._whole(end, wire.Direction.SENT), self._whole(end, wire.Direction.RECEIVED)
+        found = self.whole(end, wire.Direction.SENT), self.whole(end, wire.Direction.RECEIVED)
         for stream, (length, digest) in zip(found, (end.sent, end.received), strict=True):
             assert not stream.gaps, stream.gaps
             assert (len(stream.data), hashlib.sha256(stream.data).hexdigest()) == (length, digest)
@@ -240,7 +251,8 @@ class Tap:
             assert not stream.midstream
         return found
 
-    def _whole(self, end: End, direction: wire.Direction) -> Stream:
+    def whole(self, end: End, direction: wire.Direction) -> Stream:
+        """Wait for all of one direction of one end, to its end, and return it."""
         expected = end.sent[0] if direction == wire.Direction.SENT else end.received[0]
         self.until(
             lambda: any(one.ends and one.length >= expected for one in self.of(end.local, end.remote, direction))

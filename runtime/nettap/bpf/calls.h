@@ -289,7 +289,7 @@ static __always_inline void tell_end_of_received(struct call *call, struct sock 
 		catch_up(&call->head, half, now - 1);
 	else
 		half_begin(half, sk, NETTAP_RECEIVED, now - 1);
-	flush_gap(&call->head, half);
+	flush_last_gap(&call->head, half);
 	tell_end(&call->head, half);
 }
 

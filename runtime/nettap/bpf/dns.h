@@ -76,6 +76,10 @@ static __always_inline void udp_call_end(struct call *call, __s64 result, __u64 
 			head->family = 4;
 			__builtin_memset(head->remote_address, 0, 16);
 			__builtin_memcpy(head->remote_address, &from.address, 4);
+		} else if (is_v4_mapped(&from.address6)) {
+			head->family = 4;
+			__builtin_memset(head->remote_address, 0, 16);
+			__builtin_memcpy(head->remote_address, &from.address6.word[3], 4);
 		} else {
 			__builtin_memcpy(head->remote_address, &from.address6, 16);
 		}

@@ -45,17 +45,17 @@ static __always_inline __u16 ring_full_reason(void)
 	return line_full ? NETTAP_GAP_SOCKET_FULL : NETTAP_GAP_RING_FULL;
 }
 
-/* Tell the gap that is pending, if there is one and room for it. */
-static __always_inline void flush_gap(const struct nettap_chunk *head, struct half *half)
+/* Tell the gap that is pending, if there is one and room for it in `ring`. */
+static __always_inline void flush_gap_into(void *ring, __u32 drops, const struct nettap_chunk *head, struct half *half)
 {
 	struct chunk_0 *record;
 	__u64 bytes = half->lost;
 
 	if (!bytes)
 		return;
-	record = bpf_ringbuf_reserve(&chunks, sizeof(*record), 0);
+	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
 	if (!record) {
-		count(NETTAP_COUNT_RING_DROPS + NETTAP_RING_CHUNKS, 1);
+		count(NETTAP_COUNT_RING_DROPS + drops, 1);
 		return;
 	}
 	if (bytes > 0xffffffff)
@@ -69,6 +69,17 @@ static __always_inline void flush_gap(const struct nettap_chunk *head, struct ha
 	bpf_ringbuf_submit(record, 0);
 	half->lost_from += bytes;
 	half->lost -= bytes;
+}
+
+static __always_inline void flush_gap(const struct nettap_chunk *head, struct half *half)
+{
+	flush_gap_into(&chunks, NETTAP_RING_CHUNKS, head, half);
+}
+
+/* The same at a stream's end, when there is no later: the ring of chunks may be full just then. */
+static __always_inline void flush_last_gap(const struct nettap_chunk *head, struct half *half)
+{
+	flush_gap_into(&events, NETTAP_RING_EVENTS, head, half);
 }
 
 /* Account for `bytes` of the stream that will not be told. */
@@ -200,7 +211,8 @@ static __always_inline void emit_call(struct call *call, struct half *half)
 			if (walk_step(step, &walk))
 				break;
 		if (step == STEPS_WITHOUT_LOOP)
-			reason = call->at_left ? NETTAP_GAP_CALL_TOO_LONG : NETTAP_GAP_VECTOR_TOO_LONG;
+			reason = call->part < call->part_count ? NETTAP_GAP_VECTOR_TOO_LONG
+							       : NETTAP_GAP_CALL_TOO_LONG;
 	}
 	if (call->left)
 		lose(&call->head, half, call->left, reason);

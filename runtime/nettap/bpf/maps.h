@@ -79,6 +79,9 @@ struct socket_state {
 	__u8 role;
 	__u8 ignored; /* one of its ports is not wanted */
 	__u8 tls_told; /* NETTAP_EVENT_TLS_SEEN was sent for it */
+	__u8 closed;   /* `final_seq` counts */
+	__u8 reserved[7];
+	__u32 final_seq[2]; /* the kernel's when the state became TCP_CLOSE: a disconnect changes them after that */
 	__u8 local_address[16];
 	__u8 remote_address[16];
 };

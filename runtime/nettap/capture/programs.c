@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,15 +16,21 @@
 #include "probe.h"
 #include "tls.h"
 
+#define SAID_MAX 700
+
+/* libbpf's warnings; of a long one (the verifier's log) the end, where the reason stands. */
 static int listen_to_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	char text[400];
+	char *text = NULL;
+	int length;
 
 	if (level != LIBBPF_WARN)
 		return 0;
-	vsnprintf(text, sizeof(text), format, arguments);
-	text[strcspn(text, "\n")] = 0;
-	log_warning("libbpf", "message", text, NULL);
+	length = vasprintf(&text, format, arguments);
+	if (length < 0)
+		return 0;
+	log_warning("libbpf", "message", length > SAID_MAX ? text + length - SAID_MAX : text, NULL);
+	free(text);
 	return 0;
 }
 

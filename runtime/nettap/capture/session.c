@@ -238,11 +238,15 @@ bool session_read(struct session *session)
 
 bool session_drain(struct session *session)
 {
-	int chunks = ring_buffer__consume(session->chunks), events = 0;
+	/* Records are only taken from a ring while there is room for one more. */
+	int chunks = next_record(session), events = chunks;
 
+	if (!chunks)
+		chunks = ring_buffer__consume(session->chunks);
 	if (chunks >= 0)
 		events = ring_buffer__consume(session->events);
-	tls_work();
+	if (events >= 0)
+		tls_work();
 	session->programs->object->bss->line_full = chunks == -EAGAIN || events == -EAGAIN;
 	if (chunks == -EPIPE || events == -EPIPE)
 		return false;
