@@ -375,4 +375,24 @@ static __always_inline bool tls_on_io(struct socket_state *state, __u64 sk, __u8
 	return state->tls_session != 0;
 }
 
+static __always_inline void tls_end_half(__u64 sk, struct socket_state *state, struct half *half, __u8 direction)
+{
+	struct nettap_chunk head = {};
+
+	if (!half->lost)
+		return;
+	fill_head(&head, sk, state, direction, source_of_calls);
+	head.tgid = 0; /* whoever runs now has nothing to do with it */
+	head.tid = 0;
+	head.flags = NETTAP_PLAINTEXT;
+	flush_last_gap(&head, half);
+}
+
+/* The socket is gone: what is lost inside its TLS and not told yet. */
+static __always_inline void tls_end(__u64 sk, struct socket_state *state)
+{
+	tls_end_half(sk, state, &state->plain[NETTAP_SENT], NETTAP_SENT);
+	tls_end_half(sk, state, &state->plain[NETTAP_RECEIVED], NETTAP_RECEIVED);
+}
+
 #endif
