@@ -56,6 +56,7 @@ KERNEL_TESTS = {  # whose traffic is captured in tests; those that are not there
     "openssl": "openssl",
     "go": "golang-go",
     "/usr/include/openssl/ssl.h": "libssl-dev",
+    "/usr/include/liburing.h": "liburing-dev",
 }
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}
