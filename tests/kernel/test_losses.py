@@ -15,7 +15,7 @@ from speedscale_runtime.nettap import wire
 
 sys.path.insert(0, str(PROGRAMS))
 
-from ends import text
+from ends import text  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.kernel
 
