@@ -20,7 +20,7 @@ FIREHOSE_RECORD_BYTES = 1000 * 1024  # Amazon Data Firehose, PutRecordBatch: 1,0
 
 _RECORD_MAX_BYTES = {
     "files": 4 << 20,
-    "parquet": 64 << 20,
+    "parquet": 8 << 20,  # a row is held in memory a dozen times while it is written
     "otlp": 4 << 20,
     "firehose": FIREHOSE_RECORD_BYTES,
     "s3": 64 << 20,

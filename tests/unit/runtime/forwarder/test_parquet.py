@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 from speedscale_runtime.forwarder import config, exporters
 from speedscale_runtime.forwarder.exporters import Item, parquet_files
 from speedscale_runtime.forwarder.exporters.parquet import ParquetExporter
-from speedscale_runtime.forwarder.exporters.parquet_files import Partitions
+from speedscale_runtime.forwarder.exporters.parquet_files import Partitions, TooMuch
 from speedscale_runtime.forwarder.exporters.parquet_rows import Row, row
 from speedscale_runtime.rrpair import RRPair
 from speedscale_schemas.errors import TransientError
@@ -161,3 +161,34 @@ def test_rows_go_in_by_parts_and_none_is_left_behind(tmp_path: Path, monkeypatch
     partitions.close()
     assert len(list(tmp_path.rglob("*.parquet"))) == 1
     assert found(tmp_path) == [f"u{n}" for n in range(len(sizes))]
+
+
+async def test_what_does_not_fit_at_once_goes_in_parts_and_one_that_never_fits_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Partitions.write
+
+    def write(self: Partitions, partition: str, given: Sequence[Row]) -> Path:
+        if sum(r.size for r in given) > 50_000:
+            raise TooMuch
+        return whole(self, partition, given)
+
+    monkeypatch.setattr(Partitions, "write", write)
+    made = exporter(tmp_path, linger_s=0)
+    sizes = [9_000] * 4 + [30_000] + [9_000] * 2
+    sent = await made.send([item(n, body=b"x" * size) for n, size in enumerate(sizes)])
+    await made.close()
+    assert (sent.exported, dict(+sent.events)) == (6, {"too_large": 1})
+    assert found(tmp_path) == ["u0", "u1", "u2", "u3", "u5", "u6"]
+
+
+def test_a_row_for_which_there_is_no_memory_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_files, "_MEMORY", "16MB")
+    partitions = Partitions(tmp_path)
+    made = row(item(1, body=b"x" * 12_000_000), 1 << 30)
+    assert made is not None
+    with pytest.raises(TooMuch):
+        partitions.write("date=2026-01-02/hour=03", [made])
+    partitions.write("date=2026-01-02/hour=03", rows(2))
+    partitions.close()
+    assert found(tmp_path) == ["u2"]

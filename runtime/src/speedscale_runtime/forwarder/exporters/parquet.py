@@ -22,7 +22,7 @@ from speedscale_runtime.forwarder.exporter_specs import ExporterSpec, Parquet
 from speedscale_schemas.errors import TransientError
 
 from .base import Handover, Item, Sent, encoded
-from .parquet_files import Partitions, days_ago
+from .parquet_files import Partitions, TooMuch, days_ago
 from .parquet_rows import Row, row
 
 log = structlog.get_logger()
@@ -73,13 +73,25 @@ class ParquetExporter:
             groups.setdefault(made.partition, []).append(made)
         written = 0
         for partition, rows in sorted(groups.items()):
-            self._partitions.write(partition, rows)
-            self._partial.update(made.uuid for made in rows)
-            written += len(rows)
-            events["cut"] += sum(made.cut for made in rows)
+            written += self._store(self._partitions, partition, rows, events)
         self._partial.clear()
         self._tidy(self._partitions, sorted(groups))
         return Sent(written, events)
+
+    def _store(self, partitions: Partitions, partition: str, rows: Sequence[Row], events: Counter[str]) -> int:
+        """Write rows, halved where they are too much at once; return how many were. One that is alone is given up."""
+        try:
+            partitions.write(partition, rows)
+        except TooMuch:
+            if len(rows) == 1:
+                log.warning("pair_not_encoded", cause="too_large", bytes=rows[0].size)
+                events["too_large"] += 1
+                return 0
+            half = len(rows) // 2
+            return sum(self._store(partitions, partition, part, events) for part in (rows[:half], rows[half:]))
+        self._partial.update(made.uuid for made in rows)
+        events["cut"] += sum(made.cut for made in rows)
+        return len(rows)
 
     def _rows(self, items: Sequence[Item], events: Counter[str]) -> list[Row]:
         new = []

@@ -24,11 +24,15 @@ from speedscale_runtime import durable
 from .parquet_rows import COLUMNS, TIMES, Row
 
 _MEMORY = "256MB"
-_ROW_GROUP = 8192
+_ROW_GROUP, _ROW_GROUP_BYTES = 8192, "16MB"  # whichever comes first; a group is held in memory
 _INSERT_ROWS, _INSERT_BYTES = 1024, 1024 * 1024
 _SMALL_BYTES = 32 * 1024 * 1024
 _MANY = 12  # small files of a partition that are merged
 _MERGED_BYTES = 128 * 1024 * 1024
+
+
+class TooMuch(Exception):
+    """The rows do not fit into the memory that writing them may take: fewer at a time, or none."""
 
 
 class Partitions:
@@ -55,7 +59,10 @@ class Partitions:
         self._connection.close()
 
     def write(self, partition: str, rows: Sequence[Row]) -> Path:
-        """Write rows into a new file of a partition; on disk on return. OSError or duckdb.Error when it is not."""
+        """Write rows into a new file of a partition; on disk on return.
+
+        OSError or duckdb.Error when it is not, TooMuch where fewer rows might be.
+        """
         types = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         unnest = ", ".join(f"unnest(${n}::{kind}[])" for n, kind in enumerate(COLUMNS.values(), 1))
         self._connection.execute(f"CREATE OR REPLACE TABLE incoming ({types})")
@@ -65,6 +72,8 @@ class Partitions:
                 self._connection.execute(f"INSERT INTO incoming SELECT {unnest}", columns)
             times = ", ".join(f"make_timestamptz({source} // 1000) AS {name}" for name, source in TIMES.items())
             return self._copy(f"SELECT {times}, * FROM incoming ORDER BY ts_ns, uuid", [], self._root / partition)
+        except duckdb.OutOfMemoryException as error:
+            raise TooMuch from error
         finally:
             self._connection.execute("DROP TABLE IF EXISTS incoming")
 
@@ -113,7 +122,8 @@ class Partitions:
         name = f"part-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
         half = folder / f".{name}.half"
         quoted = str(half).replace("'", "''")
-        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}"
+        size = f"ROW_GROUP_SIZE {_ROW_GROUP}, ROW_GROUP_SIZE_BYTES '{_ROW_GROUP_BYTES}'"
+        options = f"FORMAT parquet, COMPRESSION zstd, {size}"
         try:
             self._connection.execute(f"COPY ({query}) TO '{quoted}' ({options})", list(values))
             durable.sync(half)
