@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from speedscale_runtime.dlp.edits import Edit, Edits, apply, merge
@@ -124,10 +125,10 @@ def document(engine: Asks, data: bytes, content_type: bytes, depth: int, *, stri
             return compression.nested(engine, data, depth)
         if data.startswith(_CONTAINERS):
             return [engine.whole(data, "a container that is not looked into")] if strict else []
-    kind = content_type.lower()
-    if _OPAQUE.search(kind):
+    kind, opaque, charset_named = _kind(content_type)
+    if opaque:
         return [] if _spent(data) else _declared(engine, data, kind, depth, strict=strict)
-    if data[:1] in _MARKED or b"charset" in kind or data[2:3] == b"\x00":
+    if data[:1] in _MARKED or charset_named or data[2:3] == b"\x00":
         found = _foreign(engine, data, kind, depth, strict=strict)
         if found is not None:
             return found
@@ -139,6 +140,13 @@ def document(engine: Asks, data: bytes, content_type: bytes, depth: int, *, stri
         return merge(json_text.edits(engine, data, depth, hits)) if spots is None else spots
     found = _found(engine, data, kind, depth, hits)
     return _settled(engine, data, kind, found) if found and not depth else found
+
+
+@lru_cache(maxsize=1024)
+def _kind(content_type: bytes) -> tuple[bytes, bool, bool]:
+    """Return a content type in lower case, whether it is made of messages, and whether it names a character set."""
+    kind = content_type.lower()
+    return kind, _OPAQUE.search(kind) is not None, b"charset" in kind
 
 
 def _foreign(engine: Asks, data: bytes, kind: bytes, depth: int, *, strict: bool) -> Edits | None:
