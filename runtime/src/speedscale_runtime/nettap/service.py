@@ -53,6 +53,8 @@ _LATE_S: Final = 0.5
 _DOZE_TICKS: Final = 100
 _SETTLE_S: Final = 0.05  # changes of the cluster come in flocks
 _FAULTS_LOGGED: Final = 20
+_PAIRS: Final = ("seen", "captured", "truncated", "dropped", "in_flight", "queue_bytes", "sent", "batch_retries")
+"""Of the ledger, which has what a sidecar counts as well."""
 _GC_THRESHOLD: Final = (20_000, 20, 50)
 
 log = structlog.get_logger()
@@ -335,7 +337,9 @@ class Ingest:
 
     def _stats(self) -> bytes:
         self._gauges()
-        return orjson.dumps({**self.counters.snapshot(), "pairs": self.ledger.snapshot()}, default=str)
+        ledger = self.ledger.snapshot()
+        pairs = {name: ledger[name] for name in _PAIRS}
+        return orjson.dumps({**self.counters.snapshot(), "pairs": pairs}, default=str)
 
     def _config(self) -> bytes:
         settings, cluster = self._settings, self._cluster
