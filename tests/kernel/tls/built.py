@@ -6,6 +6,9 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 import nettap_build
@@ -17,6 +20,9 @@ GO = {
     "pie": ({"CGO_ENABLED": "0"}, ["-buildmode=pie", "-ldflags=-s -w"]),
     "cgo": ({"CGO_ENABLED": "1"}, ["-buildmode=pie", "-ldflags=-s -w -linkmode=external"]),
 }
+# A wheel that carries OpenSSL 1.1.1 under names of its own, as wheels do.
+WHEEL = "psycopg2-binary==2.9.5"
+WHEEL_SHA256 = "bcda1c84a1c533c528356da5490d464a139b6e84eb77cc0b432e38c5c6dd7882"
 C = {
     "shared": ["-lssl", "-lcrypto"],
     "static": ["-static", "-lssl", "-lcrypto", "-ldl", "-pthread"],
@@ -56,9 +62,35 @@ def go(sources: Path, form: str) -> Path:
     return _build(_place(sources, form), [compiler, "build", *flags, "-o", "OUT", "."], sources, settings)
 
 
+def openssl_1_1() -> Path:
+    """Return a folder with libssl and libcrypto of OpenSSL 1.1.1; skipped where they cannot be had."""
+    folder = nettap_build.cache() / f"tls-openssl-{WHEEL_SHA256[:16]}"
+    if folder.exists():
+        return folder
+    with tempfile.TemporaryDirectory(dir=nettap_build.cache()) as name:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", name, WHEEL]
+        command += ["--python-version=3.11", "--implementation=cp", "--platform=manylinux2014_x86_64"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no package index to fetch OpenSSL 1.1 from")
+        (wheel,) = Path(name).glob("*.whl")
+        assert hashlib.sha256(wheel.read_bytes()).hexdigest() == WHEEL_SHA256
+        with zipfile.ZipFile(wheel) as archive:
+            libraries = [one for one in archive.namelist() if ".libs/lib" in one]
+            archive.extractall(Path(name) / "wheel", libraries)
+        (unpacked,) = (Path(name) / "wheel").iterdir()
+        unpacked.rename(folder)
+    return folder
+
+
 def compiled(source: Path, linked: str) -> Path:
     """Return a C program, linked with OpenSSL in one of the ways of C."""
     if not Path("/usr/include/openssl/ssl.h").exists():
         pytest.skip("libssl-dev is not installed: make tools")
-    command = ["gcc", "-O1", "-Wall", "-Wextra", "-Werror", str(source), "-o", "OUT", *C[linked]]
+    command = ["gcc", "-O1", "-Wall", "-Wextra", "-Werror", str(source), "-o", "OUT"]
+    if linked == "1.1":
+        folder = openssl_1_1()
+        command += [str(one) for name in ("ssl", "crypto") for one in folder.glob(f"lib{name}-*.so.1.1")]
+        command += [f"-Wl,--disable-new-dtags,-rpath,{folder}"]
+    else:
+        command += C[linked]
     return _build(_place(source, linked), command, source.parent, {})

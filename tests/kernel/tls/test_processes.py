@@ -132,6 +132,31 @@ def test_a_process_outside_is_not_seen(tap: Tap, server: peers.Server) -> None:
     check(tap, inner, server.port, talk, SURE)
 
 
+def test_with_the_rights_of_the_daemon_set(
+    capture_program: Path, cgroup: Path, tmp_path: Path, server: peers.Server
+) -> None:
+    """Capabilities BPF, PERFMON, NET_ADMIN and SYS_PTRACE, and no other."""
+    need("setpriv")
+    rights = "-all,+bpf,+perfmon,+net_admin,+sys_ptrace"
+    program = tmp_path / "speedscale-nettap-capture"
+    program.write_text(
+        f"#!/bin/sh\nexec setpriv --bounding-set={rights} --inh-caps={rights} {capture_program / program.name}\n"
+    )
+    program.chmod(0o755)
+    tap = Tap(tmp_path, tmp_path, cgroup, {})
+    try:
+        if tap.hello["methods"]["tls"]["source"] != "uprobe_multi":
+            pytest.skip("uprobes of this kernel (before 6.6) may take CAP_SYS_ADMIN")
+        tap.capture()
+        with tap.start([compiled(PROGRAMS / "client.c", "shared"), server.port, 10]) as process:
+            wait_attached(tap, process, wire.Source.OPENSSL)
+            process.communicate("go\n", timeout=DEADLINE_S)
+        ((port, talk),) = server.talks.items()
+        check(tap, port, server.port, talk, SURE)
+    finally:
+        tap.close()
+
+
 def test_probes_are_gone_afterwards(tap: Tap, server: peers.Server) -> None:
     """The program's code is that of its file, byte for byte, as soon as nothing is captured any more."""
     program = compiled(PROGRAMS / "client.c", "static")
