@@ -185,7 +185,7 @@ class ArgoCD:
             process = Process(program.name, self.folder)
             self._processes.append(process)
             process.start(program.command(self), environment=self._environment(program))
-            process.wait(functools.partial(_answers, self.ports[program.port], program.path), 60.0)
+            process.wait(functools.partial(_answers, self.ports[program.port], program.path), 60.0 * PATIENCE)
 
     def _stop_processes(self) -> None:
         while self._processes:

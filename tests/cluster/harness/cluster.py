@@ -130,7 +130,9 @@ class Cluster(Reached):
 
     def _await(self, component: Component, layout: Layout) -> None:
         started = time.monotonic()
-        self._processes[component.name].wait(functools.partial(component.ready, layout), component.deadline_s)
+        self._processes[component.name].wait(
+            functools.partial(component.ready, layout), component.deadline_s * PATIENCE
+        )
         self._say(f"{component.name} is ready after {time.monotonic() - started:.1f} s")
 
     def _kubeconfig_of(self, name: str) -> Path:

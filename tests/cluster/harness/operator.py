@@ -41,6 +41,7 @@ from .cluster import Cluster
 from .components import free_ports
 from .definitions import define, undefine
 from .process import Process
+from .reached import PATIENCE
 
 MANAGER = "installation"
 NAME = "speedscale-operator"
@@ -222,7 +223,7 @@ class Installation:
     def wait_ready(self, replica: Replica, deadline_s: float = 60.0) -> None:
         """Wait until it is ready and the Service knows; AssertionError tells what it said last."""
         try:
-            replica.process.wait(lambda: replica.ready, deadline_s)
+            replica.process.wait(lambda: replica.ready, deadline_s * PATIENCE)
         except Exception as error:
             raise AssertionError(f"{replica.name}: {replica.get('/readyz')[1]}\n{error}") from error
         Cluster.until(lambda: replica.name in self._endpoints.ready, f"{replica.name} is an endpoint")
