@@ -53,6 +53,7 @@ class Passed(StrEnum):
     NODE = "node"  # a probe of the kubelet or the like: from the pod's node
     PORT = "port"  # not among the ports that the target names
     UNKNOWN_CGROUP = "unknown_cgroup"  # nobody asked for it (any more)
+    LATE = "late"  # told after the socket's end
     NO_SOCKET = "no_socket"  # plaintext without a socket
 
 

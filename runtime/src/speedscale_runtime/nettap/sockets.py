@@ -108,7 +108,8 @@ class Sockets:
         self._of: dict[Connection, Socket] = {}
         self._closing: dict[Key, Socket] = {}
         self._waiting: dict[Connection, None] = {}
-        self._passed: dict[Key, None] = {}
+        self._passed: dict[Key, int] = {}  # how many of its directions have ended
+        self._over: dict[Key, None] = {}  # whose story ended lately: what is told of them now is late
         self._kept: dict[Connection, int] = {}
         self._kept_bytes = 0
         self._number = 0
@@ -165,7 +166,9 @@ class Sockets:
         chunk = wire.chunk(body)
         key = chunk.sock, chunk.generation
         if key in self._passed:
-            self._passed.pop(key)
+            self._passed[key] += 1
+            if self._passed[key] >= 2:  # one for each direction
+                del self._passed[key]
             return
         found = self._find(chunk)
         if found is None:
@@ -180,7 +183,7 @@ class Sockets:
             self._after(layer)
         if not plain:
             found.closed[chunk.direction] = found.closed[chunk.direction] or ts
-            if all(found.closed):
+            if all(found.closed) and key in self._open:
                 self._closing[key] = found
             self._finish_if_done(found)
 
@@ -195,6 +198,7 @@ class Sockets:
             self._finish(found, Ended.LINE_LOST, Cause.GAP)
         self._asleep.clear()
         self._passed.clear()
+        self._over.clear()  # a new capture gives its names anew
 
     def tick(self, *, late: bool = False) -> None:
         """End waiting that was in vain, finish what is closed, let the idle sleep; about ten times a second.
@@ -241,6 +245,9 @@ class Sockets:
             found.last_ts = self._time(chunk)
             return found
         if key in self._passed:
+            return None
+        if key in self._over:
+            self._counters.passed(Passed.LATE, chunk.length)
             return None
         owner = self._owner_of(chunk.cgroup)
         if owner is None:
@@ -416,6 +423,10 @@ class Sockets:
                 self._counters.unread[Unread.TLS] += below.unread is Unread.TLS
                 self._record_unread(below, ts)
         self._drop(found)
+        if how in (Ended.CLOSED, Ended.REPLACED):
+            if len(self._over) >= self._limits.sockets:
+                self._over.pop(next(iter(self._over)))
+            self._over[found.key] = None
 
     def _record_unread(self, layer: Connection, ts: int) -> None:
         """Write the record of a connection that was not read, as the sidecar does of one that it only passed on."""
@@ -435,7 +446,7 @@ class Sockets:
     def _pass_over(self, found: Socket) -> None:
         if len(self._passed) >= self._limits.asleep:
             self._passed.pop(next(iter(self._passed)))
-        self._passed[found.key] = None
+        self._passed[found.key] = sum(1 for ts in found.closed if ts)
         self._drop(found)
 
     def _drop(self, found: Socket) -> None:
@@ -451,6 +462,9 @@ class Sockets:
 
     def _sleep(self, found: Socket) -> bool:
         """Forget all of a socket but where it was; False when something is under way."""
+        if found.layers == [None, None]:  # only an end was ever told
+            self._drop(found)
+            return True
         if any(found.closed) or any(layer is not None and not layer.between for layer in found.layers):
             return False
         if len(self._asleep) >= self._limits.asleep:

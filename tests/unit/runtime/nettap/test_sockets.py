@@ -443,3 +443,24 @@ def test_bytes_told_again_are_taken_once(tap: Any, node: Any) -> None:
     (pair,) = node.pairs()
     assert pair["answered"] == b"hello"
     assert len(node.pairs()) == 0
+
+
+def test_an_end_that_is_told_once_more_leaves_nothing_behind(chunks: ModuleType, tap: Any) -> None:
+    with chunks.Node(idle_ns=10) as node:
+        end, other = tap(), tap(sock=3, local=("10.0.0.5", 41000))
+        node.tell([*end.sent(GET), *end.received(OK), *end.closed(), *end.closed(0)])
+        node.tell(other.sent(GET, at=1_000_000))
+        node.sockets.doze()
+        assert len(node.sockets) == 1
+        assert node.sockets.asleep == 0
+        assert len(node.pairs()) == 1
+
+
+def test_both_ends_of_a_socket_that_is_passed_over_are_its_last_word(chunks: ModuleType, tap: Any) -> None:
+    with chunks.Node() as node:
+        end = tap(role=wire.Role.SERVER, local=("127.0.0.1", 80), remote=("127.0.0.1", 40000))
+        node.tell([*end.received(GET), *end.closed(0), *end.closed(1)])
+        node.settle()
+        assert len(node.sockets) == 0
+        node.tell([*end.received(GET), *end.closed()])  # the name is another socket's now: it is judged anew
+        assert node.counters.passed_over[Passed.LOOPBACK] == 2
