@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,10 +43,24 @@ def cgroup() -> Iterator[Path]:
     try:
         yield made
     finally:
-        for below in sorted(made.rglob("*"), reverse=True):
-            if below.is_dir():
-                below.rmdir()
-        made.rmdir()
+        for one in (*sorted(made.rglob("*"), reverse=True), made):
+            if one.is_dir():
+                remove(one)
+
+
+def remove(cgroup: Path) -> None:
+    """Remove a cgroup, and what still runs in it."""
+    end = time.monotonic() + 60
+    while True:
+        (cgroup / "cgroup.kill").write_text("1")
+        try:
+            cgroup.rmdir()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            os.sched_yield()
+        else:
+            return
 
 
 @pytest.fixture

@@ -156,6 +156,16 @@ def test_threads_that_write_without_a_lock(tap: Tap) -> None:
     right(sent, received.data)
 
 
+def test_more_sockets_than_there_is_room_for(taps: Callable[..., Tap]) -> None:
+    tap = taps(NETTAP_SOCKETS_MAX="1", NETTAP_BPF_STATS="1")
+    tap.capture()
+    tap.python("calls.py", "send")
+    counters = tap.counters()
+    assert len({key[:2] for key in tap.streams}) == 1
+    assert counters["calls_not_captured"]["sockets_full"] > 10
+    assert counters["program_run_time_ns"]["syscall_exit"] > 0
+
+
 def test_the_digest_notices(tap: Tap) -> None:
     """What the other tests compare is not empty, and differs from other bytes."""
     client, _ = tap.python("calls.py", "send")

@@ -88,7 +88,7 @@ struct socket_state {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192); /* NETTAP_SOCKETS_MAX */
 	__type(key, __u64);
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
@@ -147,7 +147,7 @@ struct call {
 /* Full: the call is not captured, and its bytes are a gap at the next one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192); /* NETTAP_CALLS_MAX */
 	__type(key, __u64);
 	__type(value, struct call);
 } calls SEC(".maps");

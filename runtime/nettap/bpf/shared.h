@@ -36,6 +36,7 @@ enum nettap_counter {
 	NETTAP_COUNT_CALLS_FULL,
 	NETTAP_COUNT_32_BIT, /* calls of 32-bit programs, whose arguments are not understood */
 	NETTAP_COUNT_OVERLAPPED, /* calls on one direction of one socket at once: their order is not known */
+	NETTAP_COUNT_MPTCP,	 /* calls on sockets of several paths, whose streams have other numbers */
 	NETTAP_COUNT_SUPPRESSED, /* bytes of TLS records whose plaintext is captured */
 	NETTAP_COUNT_IGNORED_PORTS, /* bytes */
 	NETTAP_COUNT_TLS_UNSEEN, /* returns from TLS calls that began before they were watched, or that were crowded out */

@@ -16,6 +16,7 @@
 #define S_IFSOCK 0140000
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_MPTCP 262
 
 static __always_inline struct sock *sock_of_file(struct file *file, __u64 *inode)
 {

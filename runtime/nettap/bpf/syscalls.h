@@ -111,8 +111,11 @@ static __always_inline struct call *syscall_begin(__u8 how, struct pt_regs *regs
 			return 0;
 		asked.udp = 1;
 	} else {
-		if (!is_inet(sk, IPPROTO_TCP))
+		if (!is_inet(sk, IPPROTO_TCP)) {
+			if (is_inet(sk, IPPROTO_MPTCP))
+				count(NETTAP_COUNT_MPTCP, 1);
 			return 0;
+		}
 		state = socket_of(sk, inode, cgroup, rule);
 		if (!state)
 			return 0;

@@ -35,6 +35,7 @@ struct loop {
 	int epoll, signals, ticks;
 	__u64 next_stats, next_connect, next_sign;
 	bool rings_watched;
+	__u32 line_watched; /* for which events; 0: not */
 };
 
 static bool watch(int epoll, int fd, int what, __u32 events)
@@ -64,20 +65,23 @@ static void line_lost(struct loop *loop)
 {
 	watch_rings(loop, false);
 	session_down(&loop->session); /* a closed descriptor leaves the epoll by itself */
+	loop->line_watched = 0;
 	loop->next_connect = boot_now_ns() + RECONNECT_EVERY_NS;
 }
 
 static void drain(struct loop *loop)
 {
 	struct session *session = &loop->session;
-	bool full;
+	__u32 events;
 
 	if (!session_drain(session)) {
 		line_lost(loop);
 		return;
 	}
-	full = line_waits(&session->line);
-	watch(loop->epoll, session->line.fd, WAKE_LINE, full ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	events = EPOLLIN | (line_waits(&session->line) ? EPOLLOUT : 0);
+	if (events != loop->line_watched)
+		watch(loop->epoll, session->line.fd, WAKE_LINE, events);
+	loop->line_watched = events;
 	watch_rings(loop, line_has_room(&session->line));
 }
 

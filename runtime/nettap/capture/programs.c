@@ -100,7 +100,17 @@ static bool prepare(struct programs *programs, const struct settings *settings, 
 	else
 		bpf_program__set_autoload(object->progs.io_uring_submit, false);
 	return !bpf_map__set_max_entries(object->maps.chunks, settings->chunk_ring) &&
-	       !bpf_map__set_max_entries(object->maps.events, settings->event_ring) && tls_init(object, settings);
+	       !bpf_map__set_max_entries(object->maps.events, settings->event_ring) &&
+	       !bpf_map__set_max_entries(object->maps.sockets, settings->sockets_max) &&
+	       !bpf_map__set_max_entries(object->maps.calls, settings->calls_max) && tls_init(object, settings);
+}
+
+/* Have the kernel measure how often and how long programs run, for as long as this process lives. */
+static void measure(struct programs *programs)
+{
+	programs->measuring = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (programs->measuring < 0)
+		log_warning("programs_not_measured", "reason", strerror(errno), "remedy", "the capability SYS_ADMIN", NULL);
 }
 
 bool programs_load(struct programs *programs, const struct settings *settings, const struct hierarchy *hierarchy)
@@ -114,7 +124,7 @@ bool programs_load(struct programs *programs, const struct settings *settings, c
 	programs->io_uring = probe.io_uring_tracepoint;
 	programs->method = probe_choose(&probe, settings->method, programs->why, sizeof(programs->why));
 	if (!probe.results[PROBED_BTF].works || !programs->method) {
-		log_error("kernel_refuses", "reason", programs->why, "see", "speedscale-nettap-capture --doctor", NULL);
+		log_error("kernel_refuses", "reason", programs->why, "lockdown", probe.lockdown, "see", "speedscale-nettap-capture --doctor", NULL);
 		return false;
 	}
 	if (settings->btf && !access(settings->btf, R_OK))
@@ -123,10 +133,13 @@ bool programs_load(struct programs *programs, const struct settings *settings, c
 		log_warning("btf_path_not_readable", "path", settings->btf, "instead", "the kernel's own", NULL);
 	programs->object = nettap_bpf__open_opts(&options);
 	if (!programs->object || !prepare(programs, settings, hierarchy, &probe) || nettap_bpf__load(programs->object)) {
-		log_error("programs_not_loaded", "method", programs->method, "reason", strerror(errno), NULL);
+		log_error("programs_not_loaded", "method", programs->method, "reason", strerror(errno), "lockdown",
+			  probe.lockdown, NULL);
 		return false;
 	}
 	tls_loaded();
+	if (settings->program_stats)
+		measure(programs);
 	return true;
 }
 
@@ -169,6 +182,8 @@ void programs_close(struct programs *programs)
 	if (!programs->object)
 		return;
 	programs_detach(programs);
+	if (programs->measuring > 0)
+		close(programs->measuring);
 	nettap_bpf__destroy(programs->object);
 	programs->object = NULL;
 }

@@ -17,6 +17,7 @@ struct programs {
 	bool loop;	    /* bpf_loop() is used */
 	bool io_uring;	    /* its requests are noticed */
 	bool attached;
+	int measuring; /* NETTAP_BPF_STATS: a descriptor; 0 or less: not */
 };
 
 /* False: not even the least works; the reason is in the log. */

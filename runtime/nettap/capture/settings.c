@@ -64,6 +64,8 @@ bool settings_read(struct settings *settings, char *problem, size_t size)
 	    !one_of("NETTAP_CGROUP_HIERARCHY", settings->hierarchy, hierarchies, problem, size) ||
 	    !number("NETTAP_RING_BYTES", 16 << 20, 4096, 1 << 30, true, &settings->chunk_ring, problem, size) ||
 	    !number("NETTAP_EVENT_RING_BYTES", 1 << 20, 4096, 1 << 30, true, &settings->event_ring, problem, size) ||
+	    !number("NETTAP_SOCKETS_MAX", 8192, 1, 1 << 20, false, &settings->sockets_max, problem, size) ||
+	    !number("NETTAP_CALLS_MAX", 8192, 1, 1 << 20, false, &settings->calls_max, problem, size) ||
 	    !number("NETTAP_LINE_BYTES", 1 << 20, 1 << 17, 1 << 30, false, &settings->line_bytes, problem, size) ||
 	    !number("NETTAP_BPF_LOOP", 1, 0, 1, false, &loop, problem, size) ||
 	    !number("NETTAP_BPF_STATS", 0, 0, 1, false, &stats, problem, size))

@@ -17,6 +17,8 @@ struct settings {
 	const char *hierarchy;	 /* NETTAP_CGROUP_HIERARCHY: auto, unified, memory, pids */
 	__u32 chunk_ring;	 /* NETTAP_RING_BYTES: a power of two, 4 KiB to 1 GiB */
 	__u32 event_ring;	 /* NETTAP_EVENT_RING_BYTES */
+	__u32 sockets_max;	 /* NETTAP_SOCKETS_MAX: connections of captured pods at once; about 400 bytes each */
+	__u32 calls_max;	 /* NETTAP_CALLS_MAX: threads of captured pods in a call at once; about 300 bytes each */
 	__u32 line_bytes;	 /* NETTAP_LINE_BYTES: what may wait for the ingest beside the rings */
 	bool loop;		 /* NETTAP_BPF_LOOP: 0 does without bpf_loop(), as kernels before 5.17 */
 	bool program_stats;	 /* NETTAP_BPF_STATS: 1 has the kernel measure the programs' run time */

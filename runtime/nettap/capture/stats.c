@@ -86,7 +86,8 @@ static void group(struct nettap_bpf *object, struct json *json, const char *name
 static void kernel_counters(struct nettap_bpf *object, struct json *json)
 {
 	static const char *const chunk_kinds[] = {"chunk", "dns"};
-	static const char *const refusals[] = {"sockets_full", "calls_full", "program_of_32_bit", "overlapped"};
+	static const char *const refusals[] = {"sockets_full", "calls_full", "program_of_32_bit", "overlapped",
+					       "multipath_tcp"};
 	static const char *const bytes[] = {"suppressed_tls", "ignored_port"};
 	static const char *const tls[] = {"begin_not_seen"};
 	int cpus = libbpf_num_possible_cpus();
@@ -101,7 +102,7 @@ static void kernel_counters(struct nettap_bpf *object, struct json *json)
 	group(object, json, "ringbuf_drops", NETTAP_COUNT_RING_DROPS, rings, NETTAP_RINGS, values, cpus);
 	group(object, json, "gaps", NETTAP_COUNT_GAPS, reasons, NETTAP_GAP_REASONS, values, cpus);
 	group(object, json, "gap_bytes", NETTAP_COUNT_GAP_BYTES, reasons, NETTAP_GAP_REASONS, values, cpus);
-	group(object, json, "calls_not_captured", NETTAP_COUNT_SOCKETS_FULL, refusals, 4, values, cpus);
+	group(object, json, "calls_not_captured", NETTAP_COUNT_SOCKETS_FULL, refusals, 5, values, cpus);
 	group(object, json, "bytes_left_out", NETTAP_COUNT_SUPPRESSED, bytes, 2, values, cpus);
 	group(object, json, "tls_returns_left_out", NETTAP_COUNT_TLS_UNSEEN, tls, 1, values, cpus);
 	free(values);

@@ -113,6 +113,7 @@ static bool is_below(const char *path, const char *parent)
 /* Which target asks for this directory, by its own name or that of one above it; -1: none. */
 static long wanted_by(const struct targets *targets, const char *path)
 {
+	bool of_pod = strstr(path, "pod") != NULL;
 	char copy[PATH_MAX], *name, *rest;
 
 	for (size_t i = 0; i < targets->count; i++) {
@@ -123,7 +124,7 @@ static long wanted_by(const struct targets *targets, const char *path)
 				return i;
 			continue;
 		}
-		if (!target->pod_uid[0] || strlen(path) >= sizeof(copy))
+		if (!of_pod || !target->pod_uid[0] || strlen(path) >= sizeof(copy))
 			continue;
 		strcpy(copy, path);
 		for (name = strtok_r(copy, "/", &rest); name; name = strtok_r(NULL, "/", &rest))
