@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 TIERS ?= default
 
-.PHONY: help setup demo test lint gen gen-check lock tools bench bench-kills bench-dlp clean
+.PHONY: help setup demo test lint gen gen-check lock tools bench bench-kills bench-dlp bench-nettap clean
 .PHONY: synth
 .PHONY: cluster-tools cluster-up cluster-down cluster-demo
 .PHONY: images
@@ -64,6 +64,9 @@ bench-kills: setup ## the forwarder killed 200 times under load, with every expo
 
 bench-dlp: setup ## what redaction finds and lets out, beside Presidio, detect-secrets, gitleaks; writes docs/redaction-scores.md
 	@$(RUN) -m bench.dlp.scores
+
+bench-nettap: setup ## what nettap costs calls, memory and processors (root); WRITE=1: into docs/performance.md
+	@$(RUN) -m bench.nettap $(if $(WRITE),--write)
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) node_modules .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

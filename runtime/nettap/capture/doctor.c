@@ -22,7 +22,7 @@ static const struct capability capabilities[] = {
 	{"PERFMON", CAP_PERFMON, true, "attaches programs, and lets them read kernel memory"},
 	{"NET_ADMIN", CAP_NET_ADMIN, true, "programs of cgroups and sockets"},
 	{"SYS_PTRACE", CAP_SYS_PTRACE, true, "reads maps and files of other processes, to find TLS libraries"},
-	{"SYS_ADMIN", CAP_SYS_ADMIN, false, "asked for by kernels that let only root's like use uprobes or BPF"},
+	{"SYS_ADMIN", CAP_SYS_ADMIN, false, "TLS before kernel 6.6: single uprobes ask for it since the fix of July 2025"},
 };
 #define CAPABILITIES (sizeof(capabilities) / sizeof(capabilities[0]))
 
@@ -36,8 +36,8 @@ static const char *const advice[PROBED_COUNT] = {
 	[PROBED_TRACEPOINT] = "one way less to see socket calls",
 	[PROBED_FENTRY] = "the cheapest way to see socket calls is missing; another one is taken",
 	[PROBED_KPROBE] = "one way less to see socket calls",
-	[PROBED_UPROBE] = "plaintext inside TLS is not seen, only that there is TLS: CONFIG_UPROBE_EVENTS=y, and PERFMON or, "
-			  "where kernel.perf_event_paranoid is above 2, SYS_ADMIN",
+	[PROBED_UPROBE] = "plaintext inside TLS is not seen, only that there is TLS: CONFIG_UPROBE_EVENTS=y; before kernel 6.6 the "
+			  "capability SYS_ADMIN",
 	[PROBED_IO_URING] = "what programs move by io_uring is a gap whose reason is not named",
 	[PROBED_DESTROYED] = "the state of closed sockets is kept a little longer",
 };
