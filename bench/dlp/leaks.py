@@ -71,6 +71,7 @@ WRAPPERS: dict[str, Callable[[Document], Wrapped]] = {
 def redact(ours: Redactor, wrapped: Wrapped) -> bytes:
     """Return the body as it would leave."""
     data, kind, codings = wrapped
+    ours.engine.work.begin(len(data))
     edits = body.edits(ours.engine, data, kind.encode(), codings)
     return apply(data, edits) if edits else data
 

@@ -16,5 +16,6 @@ def redactor() -> Redactor:
 
 def spans(ours: Redactor, document: Document) -> list[Truth]:
     """Return what is replaced in a document, in its own bytes."""
+    ours.engine.work.begin(len(document.data))
     edits = body.edits(ours.engine, document.data, document.content_type.encode(), [])
     return [(e.start, e.end, e.notes[0].kind) for e in edits]

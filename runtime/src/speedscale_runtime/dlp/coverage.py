@@ -214,6 +214,7 @@ def _kind(judge: Engine, name: str, raw: bytes, *, number: bool) -> str:
     rule = judge.names.rule(name.encode("utf-8", "replace")) if name else None
     if rule is not None and not rule.person and (rule.numbers or not number) and rule.accept(raw):
         return rule.kind
+    judge.work.begin(len(raw))
     for edit in judge.values(raw, judge.hits(raw)):
         return edit.notes[0].kind
     return ""
