@@ -7,6 +7,7 @@ own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,11 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
+from google.protobuf import any_pb2, duration_pb2, empty_pb2
+from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
 )
 
+from speedscale_runtime.delivery.pauses import LONGEST_S
 from speedscale_runtime.delivery.proxies import proxy_of
 from speedscale_runtime.forwarder.exporter_specs import GRPC_PORT, ExporterSpec
 from speedscale_schemas.errors import TransientError
@@ -28,6 +33,7 @@ from .batched import Encoded, Outcome, Unacceptable
 from .logrecords import Record
 from .otlp import OtlpExporter
 
+_DETAILS, _RETRY_INFO = "grpc-status-details-bin", "/google.rpc.RetryInfo"
 _METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -106,4 +112,24 @@ def _translated(error: grpc.RpcError) -> Exception:
     too_large = code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details
     if code is grpc.StatusCode.INVALID_ARGUMENT or too_large:
         return Unacceptable()
-    return TransientError(f"gRPC {code.name}", 0.0)
+    return TransientError(f"gRPC {code.name}", _asked(error))
+
+
+def _asked(error: Any) -> float:
+    """Return the seconds that a RetryInfo asks for (google.rpc.Status in the trailer), 0 where there is none."""
+    for name, value in error.trailing_metadata() or ():
+        if name == _DETAILS:
+            with contextlib.suppress(DecodeError):
+                for detail in _fields(value, 3):
+                    packed = any_pb2.Any.FromString(detail)
+                    for delay in _fields(packed.value, 1) if packed.type_url.endswith(_RETRY_INFO) else ():
+                        said = duration_pb2.Duration.FromString(delay)
+                        return min(max(said.seconds + said.nanos / 1e9, 0.0), LONGEST_S)
+    return 0.0
+
+
+def _fields(data: bytes, number: int) -> list[bytes]:
+    """Return a message's fields of this number that are messages themselves; we have no code for these types."""
+    unknown = UnknownFieldSet(empty_pb2.Empty.FromString(data))
+    found = (unknown[index] for index in range(len(unknown)))
+    return [field.data for field in found if field.field_number == number and isinstance(field.data, bytes)]
