@@ -13,6 +13,7 @@
 #define NETTAP_TLS_MATCH_H
 
 #include "sockets.h"
+#include "tls_shared.h"
 
 #define TLS_HEADER 5
 #define TLS_RECORD_MAX (16384 + 2048)
@@ -52,13 +53,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tls_session);
 } blank_session SEC(".maps");
-
-/* Who is inside a call of a TLS library: a thread, or a goroutine, which may change threads meanwhile. */
-struct tls_caller {
-	__u64 who; /* thread id, or address of the runtime.g */
-	__u32 tgid;
-	__u32 go;
-};
 
 enum tls_kind { TLS_KIND_DATA, TLS_KIND_HANDSHAKE, TLS_KIND_SENDFILE };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../bpf/shared.h"
+#include "../bpf/tls_shared.h"
 #include "json.h"
 #include "log.h"
 #include "nettap.skel.h"
@@ -95,6 +96,22 @@ static struct process *add(__u32 tgid, __u64 cgroup)
 	return process;
 }
 
+/* Calls of a process that is no more (0: of all) never return; left behind, they would stand around socket calls of
+ * whoever gets its number. */
+static void forget_calls(__u32 tgid)
+{
+	int map = bpf_map__fd(tls.programs->maps.tls_calls);
+	struct tls_caller caller, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &next);
+
+	while (more) {
+		caller = next;
+		more = !bpf_map_get_next_key(map, &caller, &next);
+		if (!tgid || caller.tgid == tgid)
+			bpf_map_delete_elem(map, &caller);
+	}
+}
+
 static void let_files_go(struct process *process)
 {
 	__u64 now = boot_now_ns();
@@ -172,6 +189,8 @@ void tls_process_runs(__u32 tgid, __u64 cgroup)
 	struct process *process = find(tgid);
 
 	if (process) { /* it runs another program now */
+		if (process->sources)
+			forget_calls(tgid);
 		let_files_go(process);
 		process->cgroup = cgroup;
 		process->sources = 0;
@@ -189,6 +208,8 @@ void tls_process_ended(__u32 tgid)
 
 	if (!process)
 		return;
+	if (process->sources)
+		forget_calls(tgid);
 	let_files_go(process);
 	*process = tls.process[--tls.count];
 	bpf_map_delete_elem(bpf_map__fd(tls.programs->maps.tls_processes), &tgid);
@@ -254,8 +275,11 @@ void tls_targets_changed(void)
 
 void tls_detach(void)
 {
-	while (tls.count)
+	while (tls.count) {
+		tls.process[tls.count - 1].sources = 0; /* all calls are forgotten below */
 		tls_process_ended(tls.process[tls.count - 1].tgid);
+	}
+	forget_calls(0);
 	tls_files_forget();
 	tls_hold_forget();
 }
