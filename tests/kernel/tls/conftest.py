@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +11,14 @@ import pytest
 
 HERE = str(Path(__file__).parent)
 sys.path[:0] = [HERE]
-os.environ["PYTHONPATH"] = HERE  # for the programs that tests start
 
 import peers  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def programs_find_their_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Python programs that tests start import what stands beside the tests."""
+    monkeypatch.setenv("PYTHONPATH", HERE)
 
 
 @pytest.fixture(scope="session")

@@ -66,8 +66,7 @@ def need(program: str) -> str:
     return found
 
 
-def test_asyncio_server(tap: Tap, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(PROGRAMS.parent))
+def test_asyncio_server(tap: Tap, certificate: Path) -> None:
     run_server(tap, [*PYTHON, certificate], certainty=BY_MEMORY)
 
 

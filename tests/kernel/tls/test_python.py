@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -19,7 +18,6 @@ SIZES = ["0", "1", "5000", "16384", "16385", "1000000"]
 
 
 def run_client(tap: Tap, how: str, port: int, connections: int) -> None:
-    os.environ["PYTHONPATH"] = str(PROGRAMS.parent)
     command = [sys.executable, PROGRAMS / "client.py", how, str(port), str(connections), *SIZES]
     with tap.start(command) as process:
         wait_attached(tap, process, wire.Source.OPENSSL)
