@@ -198,7 +198,7 @@ class Chains:
             new = tokens.number(kind, text)
             notes.append(Note(place, kind, len(text), new.decode("ascii"), "dlp_field", self._why))
             return orjson.loads(new)
-        if TOKEN.fullmatch(text.strip()) or tokens.spent(kind, text):
+        if TOKEN.fullmatch(text.strip()) or tokens.made(text):
             return value
         token = tokens.token(kind, text).decode("utf-8", "replace")
         notes.append(Note(place, kind, len(text), token, "dlp_field", self._why, text))

@@ -148,6 +148,10 @@ class Tokeniser:
             return is_mask(value)
         return action == "surrogate" and self._surrogates.knows(kind, value)
 
+    def made(self, value: bytes) -> bool:
+        """Say whether a value is what the action of any kind made; of a surrogate no detector tells the kind."""
+        return self.others and any(self.spent(kind, value) for kind in self.actions)
+
     def digest(self, value: bytes) -> bytes:
         """Return HMAC-SHA-256 of a value under the key in use."""
         return self._macs[0].digest(value)

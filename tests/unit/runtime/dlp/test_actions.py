@@ -16,6 +16,7 @@ from speedscale_runtime.dlp import KeyRing, Redactor, actions, compile_rule
 from speedscale_runtime.dlp.actions import Reversible, Surrogates, is_mask, mask
 from speedscale_runtime.dlp.detectors import DETECTORS, KEY_RULES
 from speedscale_runtime.dlp.tokens import TOKEN, Tokeniser, canonical
+from speedscale_runtime.rrpair import RRPair
 
 KEY, NEXT = b"k" * 32, b"n" * 32
 KINDS = sorted({d.kind for d in (*DETECTORS, *KEY_RULES)})
@@ -235,3 +236,18 @@ def test_the_plain_token_is_the_same_beside_other_actions() -> None:
     )
     assert canonical("SSN", b"123-45-6789") == b"123456789"
     assert base64.b64encode(KEY).decode() not in repr(KeyRing({"k1": KEY}))
+
+
+@pytest.mark.parametrize("action", ["surrogate", "mask", "reversible"])
+def test_a_chain_leaves_what_an_action_made(action: str) -> None:
+    chain = {
+        "filters": {"filters": [{"direction": "IN"}]},
+        "extractor": {"type": "res_body"},
+        "transforms": [{"type": "json_path", "config": {"path": "contact"}}, {"type": "dlp_field"}],
+    }
+    rule = {"id": "mine", "discover_patterns": True, "actions": {"EMAIL": action}, "transforms": [chain]}
+    redactor = compile_rule(rule, KeyRing({"k1": KEY}), compile_filter=lambda spec: lambda pair: True)
+    pair = RRPair({"http": {"req": {}, "res": {}}}, None, b'{"contact":"ada.lovelace@example.org"}')
+    once = redactor.redact_pair(pair).pair
+    assert b"ada.lovelace@" not in (once.response_body or b"")
+    assert redactor.redact_pair(once).pair.response_body == once.response_body
