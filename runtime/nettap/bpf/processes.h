@@ -55,9 +55,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	__u64 cgroup = current_cgroup();
 	__u64 id = bpf_get_current_pid_tgid();
 
+	/* also of a cgroup that is captured no more: nobody else would remove it */
+	bpf_map_delete_elem(&calls, &id);
 	if (!allowed(cgroup))
 		return 0;
-	bpf_map_delete_elem(&calls, &id);
 	if (!task->signal->live.counter)
 		tell_process(task, cgroup, 2);
 	return 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "stats.h"
 
 void targets_begin(struct targets *targets)
 {
@@ -17,12 +18,12 @@ void targets_add(struct targets *targets, const struct nettap_target *target)
 	struct nettap_target *larger;
 
 	if (targets->coming_count == NETTAP_TARGETS_MAX) {
-		targets->refused++;
+		stat_add("targets_refused", "too_many_targets", 1);
 		return;
 	}
 	larger = reallocarray(targets->coming, targets->coming_count + 1, sizeof(*larger));
 	if (!larger) {
-		targets->refused++;
+		stat_add("targets_refused", "no_memory", 1);
 		return;
 	}
 	targets->coming = larger;
@@ -51,7 +52,7 @@ static bool allow(struct targets *targets, __u64 id, __u32 index)
 	if (!bpf_map_update_elem(targets->allow_map, &id, &value, BPF_ANY))
 		return true;
 	log_warning("cgroup_not_captured", "reason", strerror(errno), NULL);
-	targets->refused++;
+	stat_add("targets_refused", "too_many_cgroups", 1);
 	return false;
 }
 

@@ -24,7 +24,6 @@ struct targets {
 	size_t count, coming_count;
 	struct captured *captured;
 	size_t captured_count, captured_room;
-	__u64 refused; /* cgroups or targets beyond a bound */
 	/* told of each cgroup that comes (event 1) and goes (2) */
 	void (*changed)(void *context, const struct captured *captured, const struct nettap_target *target, int event);
 	void *context;
