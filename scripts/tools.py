@@ -30,25 +30,27 @@ NODE = {  # what runs pods (tests/e2e); containerd of Debian is not started by i
     "ip": "iproute2",
     "nsenter": "util-linux",
 }
-E2E = {  # what its tests run, and what the images of the demo are built with
-    **CLUSTER,
-    "busybox": "busybox-static",
-    "curl": "curl",
-    "wrk": "wrk",
-    "javac": "default-jdk-headless",
-}
 KERNEL = {  # what nettap's capture is built with, and what its small machines are made of
     "clang-14": "clang-14",
     "llvm-strip-14": "llvm-14",
     "bpftool": "bpftool",
     "gcc": "gcc",
     "make": "make",
+    "/usr/include/stdio.h": "libc6-dev",
     "dpkg-deb": "dpkg",
     "busybox": "busybox-static",
     "/usr/include/bpf/libbpf.h": "libbpf-dev",
     "/usr/include/gelf.h": "libelf-dev",
     "/usr/include/zlib.h": "zlib1g-dev",
     "/usr/include/Zydis/Zydis.h": "libzydis-dev",
+}
+E2E = {  # what its tests run, and what images are built with: the demo's, nettap's
+    **CLUSTER,
+    **KERNEL,
+    "busybox": "busybox-static",
+    "curl": "curl",
+    "wrk": "wrk",
+    "javac": "default-jdk-headless",
 }
 KERNEL_TESTS = {  # whose traffic is captured in tests; those that are not there skip theirs
     "curl": "curl",

@@ -83,6 +83,13 @@ def test_all_that_programs_import_is_there(unpack: Unpack, image: catalogue.Imag
     assert found.returncode == 0, found.stdout + found.stderr
 
 
+@pytest.mark.skipif(not shutil.which("clang-14"), reason="the image nettap is built with clang-14: make tools KERNEL=1")
+def test_capture_starts_in_its_image_and_finds_its_libraries(unpack: Unpack) -> None:
+    found = enter(unpack("nettap"), 0, "speedscale-nettap-capture", "--no-such-flag")
+    assert (found.returncode, "usage: speedscale-nettap-capture" in found.stderr) == (2, True), found.stderr
+    assert not (unpack("nettap") / "usr/bin/python3.11").exists()
+
+
 def test_the_operator_is_where_the_manifest_looks(unpack: Unpack) -> None:
     found = enter(unpack("operator"), 2100, "/operator", "no-such-role")
     assert (found.returncode, "usage: operator" in found.stderr) == (2, True), found.stderr
