@@ -42,7 +42,6 @@ class Tier:
     root: bool = False
     heavy: bool = False
     real: bool = True  # its tests run against real processes, and may be tried again
-    asked: bool = False  # only by name: it takes what other work on the machine would need
     workers: str = "2"
     together: bool = False  # the tests of a file share what is costly, so one worker runs them
     builds: tuple[str, ...] = ()  # programs of go_tools
@@ -81,7 +80,6 @@ TIERS = (
         {"go": "golang-go", **tools.NODE},
         root=True,
         heavy=True,
-        asked=True,
         workers="0",
         builds=go_tools.NODE,
         some=tools.E2E,
@@ -142,8 +140,6 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
     if not (named or "default" in asked) or not tier.has_tests:
         return Row(tier.name, note="no tests yet") if tier.name in asked else None
     command = f"make test TIERS={tier.name}"
-    if tier.asked and not named:
-        return Row(tier.name, note=f"not run unless asked for: {command}")
     programs = {name: package for name, package in tier.programs.items() if name != "go" or not tier.built}
     if CI:
         tools.install({**programs, **tier.some})

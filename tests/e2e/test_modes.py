@@ -130,7 +130,6 @@ def test_a_secret_is_put_into_what_is_sent(shop: Shop, snapshot: str) -> None:
         assert condition(ended, "Ready")["reason"] == "TestSucceeded", told(ended)
     finally:
         gone(shop, which)
-    shop.settled()
     asked = urllib.parse.quote(f'(header[X-Customer] IS "{customer}")', safe="()")
     shop.whole.until(lambda: bool(shop.stored(filter=asked, direction="IN")), "the application got it", 60.0)
 

@@ -1,22 +1,28 @@
 """Outbound only: nothing of ours waits for anybody outside, and everything works with the cluster's borders shut.
 
 With the backend in the cluster nothing has to go out at all: rules drop whatever enters or leaves by the node's only
-link to the world. The controls are calls in both directions that go through before and do not afterwards.
+link to the world. With an exporter to the world, its address alone is let through. The controls are calls in both
+directions that go through before and do not afterwards.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import go_tools
 import pytest
 from harness.node import places
 from harness.node.cluster import Outside
-from shop import Shop, condition, opened, told
+from shop import VISIT, Shop, condition, opened, told, visit
 from whole import NAMESPACE, Whole
 
 from speedscale_kube import Ref
+from speedscale_runtime.demo.leaks import find_leaks
 
 RULES = (
     ("INPUT", "-i", "eth0"),
@@ -29,6 +35,7 @@ THEIRS = frozenset(
 )
 """Who listens in the node's own network: the cluster (names as the kernel cuts them)."""
 PORT = 8099
+OTLP = 4318
 
 
 @pytest.fixture(scope="module")
@@ -52,26 +59,60 @@ def comes_in(shop: Shop, outside: Outside) -> bool:
     return outside.run(*asked, check=False).strip() == "200"
 
 
-@pytest.fixture
-def shut(shop: Shop, outside: Outside, tmp_path: Path) -> Iterator[None]:
-    """Borders that let nothing in or out; before that, both ways are seen to be open."""
+@contextlib.contextmanager
+def shut(shop: Shop, outside: Outside, folder: Path, *listed: int) -> Iterator[None]:
+    """Borders that let nothing in or out, but to `listed` ports of the world; both ways are seen to be open."""
     node = shop.whole.node
-    web = outside.start("web", "python3", "-m", "http.server", str(PORT), "--directory", str(tmp_path))
+    web = outside.start("web", "python3", "-m", "http.server", str(PORT), "--directory", str(folder))
     outside.run("ip", "route", "replace", places.POD_RANGE, "via", places.NODE_IP)
     node.until(lambda: goes_out(shop, outside), "a pod reaches the world")
     node.until(lambda: comes_in(shop, outside), "the world reaches the pod")
-    for chain, *match in RULES:
-        node.run_in("iptables", "-w", "-I", chain, "1", *match, "-j", "DROP")
+    rules = [(chain, *match, "-j", "DROP") for chain, *match in RULES]
+    for port in listed:
+        there = ("-p", "tcp", "-d", outside.address, "--dport", str(port))
+        back = ("-p", "tcp", "-s", outside.address, "--sport", str(port), "!", "--syn")
+        rules += [("FORWARD", "-o", "eth0", *there, "-j", "ACCEPT"), ("FORWARD", "-i", "eth0", *back, "-j", "ACCEPT")]
+    for chain, *rule in rules:
+        node.run_in("iptables", "-w", "-I", chain, "1", *rule)
     try:
         yield
     finally:
-        for chain, *match in RULES:
-            node.run_in("iptables", "-w", "-D", chain, *match, "-j", "DROP")
+        for chain, *rule in rules:
+            node.run_in("iptables", "-w", "-D", chain, *rule)
         outside.run("ip", "route", "del", places.POD_RANGE)
         web.stop()
 
 
-def test_it_records_and_replays_with_the_borders_shut(shop: Shop, outside: Outside, shut: None) -> None:
+@pytest.fixture
+def collector(shop: Shop, outside: Outside, tmp_path: Path) -> Iterator[Path]:
+    """An OpenTelemetry Collector in the world, which the forwarder is told to export to; the file that it writes."""
+    out = tmp_path / "logs.json"
+    config = {
+        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"{outside.address}:{OTLP}"}}}},
+        "exporters": {"file": {"path": str(out), "append": True, "flush_interval": "100ms"}},
+        "service": {
+            "telemetry": {"metrics": {"level": "none"}},
+            "pipelines": {"logs": {"receivers": ["otlp"], "exporters": ["file"]}},
+        },
+    }
+    config_file = tmp_path / "config.yaml"
+    config_file.write_text(json.dumps(config), encoding="utf-8")
+    (program,) = go_tools.ensure("otelcol")
+    environment = {**os.environ, "HOST_PROC": str(shop.whole.node.proc)}
+    running = outside.start("otelcol", str(program), "--config", f"file:{config_file}", environment=environment)
+    values = f"forwarder: {{exporters: {{world: {{otel_endpoint: 'http://{outside.address}:{OTLP}'}}}}}}\n"
+    shop.whole.upgrade("Traffic goes to a collector outside, too", values)
+    yield out
+    shop.whole.upgrade("Traffic stays inside", "")
+    running.stop()
+
+
+def test_it_records_and_replays_with_the_borders_shut(shop: Shop, outside: Outside, tmp_path: Path) -> None:
+    with shut(shop, outside, tmp_path):
+        recorded_and_replayed(shop, outside)
+
+
+def recorded_and_replayed(shop: Shop, outside: Outside) -> None:
     assert not goes_out(shop, outside), "the block bites: nothing goes out"
     assert not comes_in(shop, outside), "the block bites: nothing comes in"
     which = shop.replay("inland", shop.recorded(8))
@@ -84,6 +125,24 @@ def test_it_records_and_replays_with_the_borders_shut(shop: Shop, outside: Outsi
     finally:
         shop.whole.kube.delete(which)
         shop.whole.until(lambda: shop.whole.kube.find(which) is None, "the replay is gone", 120.0)
+
+
+def test_what_is_listed_goes_out_and_nothing_else(
+    shop: Shop, outside: Outside, collector: Path, tmp_path: Path
+) -> None:
+    web = tmp_path / "web"
+    web.mkdir()
+    with shut(shop, outside, web, OTLP):
+        assert not goes_out(shop, outside), "the block bites: nothing else goes out"
+        assert not comes_in(shop, outside), "the block bites: nothing comes in"
+        assert shop.ask(visit(shop.url, "listed")).split() == VISIT
+        shop.settled()
+        shop.whole.until(
+            lambda: collector.exists() and b"/api/customers/listed" in collector.read_bytes(), "it is outside", 120.0
+        )
+    outside_now = collector.read_bytes()
+    assert find_leaks(outside_now, ["listed@mail.example.net", "4111111111111111"]) == []
+    assert b"REDACTED-EMAIL" in outside_now
 
 
 def test_nothing_of_ours_listens_for_the_outside(shop: Shop) -> None:

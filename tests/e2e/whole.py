@@ -55,6 +55,7 @@ replayComponents:
   responder:
     resources: {requests: {cpu: 50m}}
 """
+_VALUES = ("cdk8s/values.yaml", "values.e2e.yaml", "values.change.yaml")
 _BUILD_S = 1500
 
 
@@ -101,9 +102,9 @@ class Whole:
     def upgrade(self, message: str, values: str) -> str:
         """Commit the installation with other values, have Argo CD look, wait until it is healthy; return the revision.
 
-        `values` comes after `VALUES`; nothing takes back what was committed before.
+        `values` is laid over `VALUES`; nothing takes back what was committed before.
         """
-        self.repository.write("values.e2e.yaml", VALUES + values)
+        self.repository.write("values.change.yaml", values or "{}\n")
         revision = self.synth(message)
         self.argo.refresh(APP, "normal")
         self.argo.until_app(APP, lambda app: good(app) and synced(app) == revision, f"{message} is rolled out", 240.0)
@@ -111,8 +112,11 @@ class Whole:
 
     def synth(self, message: str) -> str:
         """Synthesise, commit and push; return the revision."""
-        values = (self.repository.work / name for name in ("cdk8s/values.yaml", "values.e2e.yaml"))
-        synth(self.repository.work / "dist", *(part for file in values for part in ("--values", str(file))))
+        values = (self.repository.work / name for name in _VALUES)
+        synth(
+            self.repository.work / "dist",
+            *(part for file in values if file.exists() for part in ("--values", str(file))),
+        )
         return self.repository.commit(message)
 
     def shell(self, command: str) -> str:

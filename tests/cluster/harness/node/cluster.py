@@ -37,7 +37,7 @@ from .keeper import children
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 _START_S = 60.0
-_STOP_S = 60.0
+_STOP_S = 180.0
 _POLL_S = 0.02
 _COMMAND_S = 120
 Where = Literal["node", "outside"]
@@ -159,13 +159,18 @@ class Node(Reached):
 
     def enter(self, command: Sequence[str], where: Where = "node") -> list[str]:
         """Return a command line that runs `command` there."""
-        first = self._first()
-        assert first is not None, "the node does not run"
-        into = ["nsenter", f"--target={first}", "--pid"]  # with the node's processes: they end together
+        into = ["nsenter", f"--target={self.proc.parts[2]}", "--pid"]  # with the node's processes: they end together
         if where == "node":
             return [*into, "--net", "--mount", "--", *command]
         pid = json.loads((self.folder / "told.json").read_text(encoding="utf-8"))["outside"]
-        return [*into, f"--net=/proc/{first}/root/proc/{pid}/ns/net", "--", *command]
+        return [*into, f"--net={self.proc}/{pid}/ns/net", "--", *command]
+
+    @property
+    def proc(self) -> Path:
+        """Where the machine has the node's /proc, for programs that were started `outside` and look for themselves."""
+        first = self._first()
+        assert first is not None, "the node does not run"
+        return Path(f"/proc/{first}/root/proc")
 
     def outside(self) -> Outside:
         """Return the world outside of the cluster."""
