@@ -176,6 +176,15 @@ static __always_inline struct call *call_begin(struct sock *sk, const struct ask
 	return call;
 }
 
+/* The call that this thread is in; 0: none that is known. One that began before its cgroup was captured anew may have
+ * ended unseen. */
+static __always_inline struct call *call_of(__u64 id, const struct nettap_allowed *rule)
+{
+	struct call *call = bpf_map_lookup_elem(&calls, &id);
+
+	return call && call->asked.since == rule->since ? call : 0;
+}
+
 /* Say that a direction of a socket has ended at its present offset. */
 static __always_inline void tell_end(const struct nettap_chunk *head, struct half *half)
 {

@@ -58,6 +58,7 @@ static __always_inline void function_begin(struct sock *sk, struct msghdr *msg, 
 
 	if (!rule)
 		return;
+	asked->since = rule->since;
 	if (asked->udp) {
 		if (!may_be_dns(sk))
 			return;
@@ -77,11 +78,12 @@ static __always_inline void function_end(__s64 result)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u64 cgroup = current_cgroup();
+	struct nettap_allowed *rule = allowed(cgroup);
 	struct call *call;
 
-	if (!allowed(cgroup))
+	if (!rule)
 		return;
-	call = bpf_map_lookup_elem(&calls, &id);
+	call = call_of(id, rule);
 	if (!call)
 		return;
 	if (call->asked.udp)

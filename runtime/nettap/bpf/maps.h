@@ -120,7 +120,8 @@ struct asked {
 	__u64 skip;   /* bytes of the first part that belong to an earlier call */
 	__u32 flags;  /* MSG_* */
 	__u32 generation;
-	__u8 shape; /* enum shape */
+	__u32 since; /* of the cgroup, at the beginning */
+	__u8 shape;  /* enum shape */
 	__u8 direction;
 	__u8 udp;
 	__u8 in_kernel; /* parts and name lie in kernel memory (what the parts point to does not) */

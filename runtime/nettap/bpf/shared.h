@@ -82,6 +82,7 @@ struct nettap_cgroup_event {
 /* What the loader says of a cgroup; its presence allows. */
 struct nettap_allowed {
 	__u32 target;
+	__u32 since; /* set of targets with which it was captured anew: calls from before that are not trusted */
 	__u32 ports;
 	__u16 ignore_ports[NETTAP_TARGET_PORTS];
 };

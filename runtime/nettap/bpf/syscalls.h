@@ -88,7 +88,7 @@ static __always_inline struct call *syscall_begin(__u8 how, struct pt_regs *regs
 						  struct nettap_allowed *rule, bool late)
 {
 	struct arguments arguments;
-	struct asked asked = {.late = late};
+	struct asked asked = {.late = late, .since = rule->since};
 	struct socket_state *state;
 	struct sock *sk;
 	__u64 inode = 0;
@@ -168,7 +168,7 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 			tls_on_map(cgroup, arguments.value[2], arguments.value[4]);
 		return 0;
 	}
-	call = bpf_map_lookup_elem(&calls, &id);
+	call = call_of(id, rule);
 	if (!call) {
 		/* begun before the programs were attached, or before the socket was connected */
 		if (result <= 0 || is_32_bit(bpf_get_current_task_btf()))

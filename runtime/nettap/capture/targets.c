@@ -46,8 +46,10 @@ static struct captured *find(struct targets *targets, __u64 id)
 static bool allow(struct targets *targets, __u64 id, __u32 index)
 {
 	const struct nettap_target *target = &targets->set[index];
-	struct nettap_allowed value = {.target = target->number, .ports = target->ports};
+	struct nettap_allowed before, value = {.target = target->number, .since = targets->sets, .ports = target->ports};
 
+	if (!bpf_map_lookup_elem(targets->allow_map, &id, &before))
+		value.since = before.since; /* it was captured all the time, or inherited it */
 	memcpy(value.ignore_ports, target->ignore_ports, sizeof(value.ignore_ports));
 	if (!bpf_map_update_elem(targets->allow_map, &id, &value, BPF_ANY))
 		return true;
@@ -149,6 +151,7 @@ void targets_end(struct targets *targets)
 	struct scan scan = {.targets = targets};
 	struct nettap_target *before = targets->set;
 
+	targets->sets++;
 	targets->set = targets->coming;
 	targets->count = targets->coming_count;
 	targets->coming = NULL;

@@ -24,6 +24,7 @@ struct targets {
 	size_t count, coming_count;
 	struct captured *captured;
 	size_t captured_count, captured_room;
+	__u32 sets; /* how many have come */
 	/* told of each cgroup that comes (event 1) and goes (2) */
 	void (*changed)(void *context, const struct captured *captured, const struct nettap_target *target, int event);
 	void *context;
