@@ -319,6 +319,15 @@ class Client:
         with self._transport.stream(f"{self._path(pod)}/log", given, silence_s=_GRACE_S) as answer:
             return bytes(answer.raw.read(max_bytes)).decode("utf-8", "replace")
 
+    def ask(self, pod: Ref, port: int, path: str, *, max_bytes: int = _LOG_BYTES) -> bytes:
+        """Return the beginning of what a pod answers to GET, through the API server.
+
+        Needs the right `get` on `pods/proxy`. `path` begins with a slash; at most `max_bytes` are read.
+        """
+        asked = f"{self._path(pod)}:{port}/proxy{path}"
+        with self._transport.stream(asked, {}, silence_s=_GRACE_S) as answer:
+            return bytes(answer.raw.read(max_bytes, decode_content=True))
+
     def follow_log(
         self,
         pod: Ref,
