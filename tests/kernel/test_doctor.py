@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from nettap_build import PROGRAM
+from tap import Tap
 
 pytestmark = pytest.mark.kernel
 
@@ -31,6 +32,13 @@ def test_text_and_json_say_the_same(capture_program: Path) -> None:
         (line,) = [x for x in text.stdout.splitlines() if x.split()[1:2] == [name]]
         assert line.startswith("ok" if probed["works"] else "no")
         assert probed["works"] or (probed["advice"] in text.stdout and probed["reason"] in line)
+
+
+def test_capture_says_the_same_to_its_ingest(capture_program: Path, tap: Tap) -> None:
+    asked = json.loads(doctor(capture_program, "--json", NETTAP_CGROUP_HIERARCHY="unified").stdout)
+    told = tap.hello["doctor"]
+    assert told == asked
+    assert tap.hello["methods"]["tcp"]["source"] == told["method"]["source"]
 
 
 def test_where_nothing_can_be_captured_it_says_what_to_do(capture_program: Path, tmp_path: Path) -> None:

@@ -100,30 +100,34 @@ static void probes_as_json(struct json *json, const struct findings *found)
 	json_close(json);
 }
 
-static void print_json(const struct settings *settings, const struct findings *found)
+static void as_json(struct json *json, const char *key, const struct settings *settings, const struct findings *found)
 {
-	struct json json = {0};
-
-	json_open(&json, NULL);
-	json_bool(&json, "works", can_capture(found));
-	json_string(&json, "kernel", found->probe.release);
-	json_string(&json, "machine", found->probe.machine);
-	json_string(&json, "lockdown", found->probe.lockdown);
-	json_open(&json, "method");
-	json_string(&json, "source", found->method ? found->method : "none");
-	json_string(&json, "why", found->why);
-	json_close(&json);
-	json_open(&json, "cgroups");
-	json_string(&json, "hierarchy", found->has_hierarchy ? found->hierarchy.name : "none");
-	json_string(&json, "root", found->has_hierarchy ? found->hierarchy.root : settings->cgroups);
-	json_string(&json, "why", found->has_hierarchy ? found->hierarchy.why : "no cgroup hierarchy is mounted there");
-	json_close(&json);
+	json_open(json, key);
+	json_bool(json, "works", can_capture(found));
+	json_string(json, "kernel", found->probe.release);
+	json_string(json, "machine", found->probe.machine);
+	json_string(json, "lockdown", found->probe.lockdown);
+	json_open(json, "method");
+	json_string(json, "source", found->method ? found->method : "none");
+	json_string(json, "why", found->why);
+	json_close(json);
+	json_open(json, "cgroups");
+	json_string(json, "hierarchy", found->has_hierarchy ? found->hierarchy.name : "none");
+	json_string(json, "root", found->has_hierarchy ? found->hierarchy.root : settings->cgroups);
+	json_string(json, "why", found->has_hierarchy ? found->hierarchy.why : "no cgroup hierarchy is mounted there");
+	json_close(json);
 	if (found->locked != ~0ULL)
-		json_number(&json, "memlock_bytes", (long long)found->locked);
-	probes_as_json(&json, found);
-	json_close(&json);
-	puts(json.text ? json.text : "{}");
-	json_free(&json);
+		json_number(json, "memlock_bytes", (long long)found->locked);
+	probes_as_json(json, found);
+	json_close(json);
+}
+
+void doctor_as_json(const struct settings *settings, struct json *json, const char *key)
+{
+	static struct findings found;
+
+	look(settings, &found);
+	as_json(json, key, settings, &found);
 }
 
 static void print_text(const struct settings *settings, const struct findings *found)
@@ -161,9 +165,14 @@ int doctor(const struct settings *settings, bool json)
 	static struct findings found;
 
 	look(settings, &found);
-	if (json)
-		print_json(settings, &found);
-	else
+	if (json) {
+		struct json report = {0};
+
+		as_json(&report, NULL, settings, &found);
+		puts(report.text ? report.text : "{}");
+		json_free(&report);
+	} else {
 		print_text(settings, &found);
+	}
 	return can_capture(&found) ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 
 #include "../bpf/shared.h"
 #include "dns_stream.h"
+#include "doctor.h"
 #include "json.h"
 #include "log.h"
 #include "stats.h"
@@ -179,6 +180,7 @@ void session_up(struct session *session)
 	json_open(&json, "methods");
 	programs_describe(session->programs, &json);
 	json_close(&json);
+	doctor_as_json(session->settings, &json, "doctor");
 	json_close(&json);
 	line_put(&session->line, NETTAP_HELLO, json.text, json.length, NULL, 0);
 	json_free(&json);

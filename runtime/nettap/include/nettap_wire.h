@@ -22,7 +22,7 @@
 
 enum nettap_type {
 	/* capture to ingest */
-	NETTAP_HELLO = 1,   /* JSON: version, kernel, boot_offset_ns (add to ts for Unix time), methods */
+	NETTAP_HELLO = 1,   /* JSON: version, kernel, boot_offset_ns (add to ts for Unix time), methods, doctor */
 	NETTAP_CHUNK = 2,   /* struct nettap_chunk, then payload (none in a gap) */
 	NETTAP_CLOSE = 3,   /* struct nettap_chunk: flag EOF, offset is the final one of `direction`, no payload */
 	NETTAP_DNS = 4,	    /* struct nettap_chunk, then one DNS message without the length prefix of TCP */
