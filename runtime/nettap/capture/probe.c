@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "settings.h"
+#include "tls_link.h"
 
 static const char *const names[PROBED_COUNT] = {"btf",	  "ring_buffer", "bpf_loop", "tracepoint",	"fentry",
 						"kprobe", "uprobe",	 "io_uring", "tcp_destroy_sock"};
@@ -108,7 +109,9 @@ static void try_uprobe(struct probe *probe)
 {
 	int type = perf_type("uprobe");
 
-	if (type < 0)
+	if (tls_link_many())
+		note(probe, PROBED_UPROBE, 0);
+	else if (type < 0)
 		note_text(probe, PROBED_UPROBE, "the kernel has no uprobe events (CONFIG_UPROBE_EVENTS)");
 	else
 		note(probe, PROBED_UPROBE, open_perf(type, (__u64) "/proc/self/exe", 0));

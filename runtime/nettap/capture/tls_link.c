@@ -18,8 +18,6 @@ struct link_create {
 	uint32_t count, multi_flags, pid;
 };
 
-static bool many;
-
 static int create(int program, bool at_return, const char *path, const uint64_t offsets[], unsigned int count)
 {
 	struct link_create link = {
@@ -56,12 +54,20 @@ static bool kernel_takes_many(void)
 	return link < 0 && error == EBADF;
 }
 
+bool tls_link_many(void)
+{
+	static int many = -1;
+
+	if (many < 0)
+		many = kernel_takes_many();
+	return many;
+}
+
 void tls_link_prepare(struct bpf_object *object)
 {
 	struct bpf_program *program;
 
-	many = kernel_takes_many();
-	if (!many)
+	if (!tls_link_many())
 		return;
 	bpf_object__for_each_program(program, object) {
 		const char *section = bpf_program__section_name(program);
@@ -71,10 +77,6 @@ void tls_link_prepare(struct bpf_object *object)
 	}
 }
 
-bool tls_link_many(void)
-{
-	return many;
-}
 
 static unsigned int make_each(struct tls_link links[], const struct bpf_program *program, bool at_return,
 			      const char *path, const uint64_t offsets[], unsigned int count)
@@ -99,7 +101,7 @@ static unsigned int make_each(struct tls_link links[], const struct bpf_program 
 unsigned int tls_link_make(struct tls_link links[], const struct bpf_program *program, bool at_return, const char *path,
 			   const uint64_t offsets[], unsigned int count)
 {
-	if (!many)
+	if (!tls_link_many())
 		return make_each(links, program, at_return, path, offsets, count);
 	links[0].perf = NULL;
 	links[0].fd = create(bpf_program__fd(program), at_return, path, offsets, count);

@@ -20,7 +20,7 @@ struct tls_link {
 
 /* Before the programs are loaded: find out, and make those whose section is u(ret)probe fit. */
 void tls_link_prepare(struct bpf_object *object);
-bool tls_link_many(void); /* whether the kernel takes many places at once */
+bool tls_link_many(void); /* whether the kernel takes many places at once; it is asked once */
 
 /* Put the program at these places of the file at `path`. One link at least, at most `count`; returns how many were made,
  * or 0 (errno). */

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from speedscale_kube import Client
 
 API_PORT = 8080
-LABEL = "app=nettap"
+LABEL = "app=speedscale-nettap"
 _ANSWER_MAX = 1 << 20
 _EXAMPLES = """\
 examples:
