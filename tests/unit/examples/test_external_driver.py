@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -67,10 +68,15 @@ def test_a_signal_ends_command_and_mocks(
     os.mkfifo(pipe)
     loop = f"trap 'echo ended >> \"$CALLS\"; exit' TERM; echo up > {pipe}; while :; do sleep 0.05; done"
     whole = [str(SCRIPT), "shop", "it.yaml", "sh", "-c", loop]
-    with subprocess.Popen(whole, env=environment, stderr=subprocess.PIPE) as running:
-        assert pipe.read_text(encoding="utf-8") == "up\n"
-        running.send_signal(number)
-        assert running.wait(60) == code
+    # Who runs these tests in the background of a shell has them ignore SIGINT, and a shell cannot trap what it ignores.
+    heard = functools.partial(signal.signal, number, signal.SIG_DFL)
+    with subprocess.Popen(whole, env=environment, stderr=subprocess.PIPE, preexec_fn=heard) as running:
+        try:
+            assert pipe.read_text(encoding="utf-8") == "up\n"
+            running.send_signal(number)
+            assert running.wait(60) == code
+        finally:
+            running.kill()
     assert {DELETE, "ended"} == {begun(call) for call in calls(environment)[2:]}
 
 
