@@ -55,7 +55,7 @@ def test_surrogates_have_as_many_digits_and_are_left_alone(digits: str) -> None:
     assert len(made) == len(digits)
     assert made.isdigit()
     assert made[:1] != b"0"
-    assert tokens.is_number(made)
+    assert tokens.is_number(made, "SSN")
     assert tokens.number("SSN", made) == made
 
 
