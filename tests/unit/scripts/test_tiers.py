@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,20 @@ def test_many_failures_are_no_bad_luck(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tiers, "AGAIN", 1)
     row = tiers._run(tiers.Tier("some", "tests", workers="0"))
     assert (row.failed, row.unsteady) == (2, ())
+
+
+def test_in_ci_a_long_tier_is_left_out_and_told_where_the_time_for_it_is_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiers, "CI", True)
+    monkeypatch.setattr("tools.install", lambda programs: None)
+    long = tiers.Tier("some", "tests", workers="0", takes_s=600.0)
+    monkeypatch.setattr(tiers, "BEGAN", time.monotonic() - tiers.CI_S + 300.0)
+    row = tiers._consider(long, ["default"])
+    assert row is not None
+    assert (row.passed, row.failed) == (0, 0)
+    assert "5 minutes of CI are left, and it may take 10; make test TIERS=some" in row.note
+    monkeypatch.setattr(tiers, "BEGAN", time.monotonic())
+    ran = tiers._consider(long, ["default"])
+    assert ran is not None
+    assert ran.passed > 0
