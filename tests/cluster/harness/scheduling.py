@@ -9,7 +9,8 @@ from __future__ import annotations
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ARGO_CD = "tests/cluster/argocd/"
-LONGEST = f"{ARGO_CD}test_removal.py"
+LONGEST = (f"{ARGO_CD}test_removal.py", "tests/cluster/operator/test_replay_crashes.py")
+"""What takes minutes: begun last, it would leave the other workers with nothing to do."""
 _INSTALL = 2  # workers that install Argo CD
 
 
@@ -23,4 +24,5 @@ class ArgoFirst(LoadFileScheduling):  # type: ignore[misc]
     def _next(self, node: object) -> str:
         installs = self.nodes.index(node) < _INSTALL
         fitting = [scope for scope in self.workqueue if scope.startswith(ARGO_CD) == installs]
-        return LONGEST if LONGEST in fitting else (fitting or list(self.workqueue))[0]
+        long = [scope for scope in LONGEST if scope in fitting]
+        return (long or fitting or list(self.workqueue))[0]
