@@ -31,6 +31,8 @@ Exit code 0 when every node can capture, 1 when one cannot or gives no answer, 2
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the actions."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXAMPLES
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     doctor = actions.add_parser(
         "doctor",
