@@ -9,7 +9,7 @@ from .decision import Operation, decide
 from .facts import Cluster, Facts, Installation, Limits, Namespace, Quota, ReplayPatch
 from .json_patch import patch
 from .verdict import Inject, Leave, Reason, Remove, Skip, Verdict
-from .workload import app_label, pod_template_path
+from .workload import app_label, our_containers, pod_template, pod_template_path
 
 __all__ = [
     "Cluster",
@@ -28,6 +28,8 @@ __all__ = [
     "Verdict",
     "app_label",
     "decide",
+    "our_containers",
     "patch",
+    "pod_template",
     "pod_template_path",
 ]

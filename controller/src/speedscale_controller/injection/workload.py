@@ -10,6 +10,8 @@ import marshal
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeGuard
 
+from .names import is_our_container
+
 PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "Deployment": ("spec", "template"),
     "StatefulSet": ("spec", "template"),
@@ -92,6 +94,21 @@ def template_of(workload: Mapping[str, Any], kind: str) -> Any:
     for key in PATHS[kind]:
         found = found.get(key) if _is_map(found) else None
     return found
+
+
+def pod_template(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what holds the metadata and spec of a live workload's pods, empty where it is missing.
+
+    KeyError for kinds that have no pods.
+    """
+    return mapping(template_of(obj, str(obj["kind"])))
+
+
+def our_containers(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the containers of ours, or of an earlier installation, that a live pod template has."""
+    spec = template.get("spec") or {}
+    for part in ("containers", "initContainers"):
+        yield from (container for container in spec.get(part) or () if is_our_container(container))
 
 
 def plain(value: Any) -> Any:

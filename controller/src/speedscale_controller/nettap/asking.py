@@ -6,25 +6,16 @@ Called by the watches with every workload they see, and by `speedctl infra`. Wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from speedscale_controller.injection import app_label, names, pod_template_path
+from speedscale_controller.injection import app_label, names, our_containers, pod_template
 from speedscale_controller.reconciling import Watched
 from speedscale_kube import Object, Ref
 from speedscale_schemas.annotations import CAPTURE, REPLAY, Parsed, is_ours, parse
+from speedscale_schemas.asking.workloads import TEMPLATED, owned
 from speedscale_schemas.nettap import Place, Refusal
 
-KINDS: Final = {
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "ReplicaSet": "apps/v1",
-    "Job": "batch/v1",
-    "CronJob": "batch/v1",
-    "Rollout": "argoproj.io/v1alpha1",
-}
 POD: Final = ("v1", "Pod")
 """Bare pods are listed now and then: a watch of every pod would cost more than it tells."""
 
@@ -53,7 +44,7 @@ def wish(obj: Object) -> Wish | None:
     metadata = obj["metadata"]
     own = {name: text for name, text in (metadata.get("annotations") or {}).items() if is_ours(name)}
     own.pop(names.REVERT, None)  # of a Pod, whose own metadata is the template's
-    if not any(name in own for name in _ASKS) or "deletionTimestamp" in metadata or _owned(metadata):
+    if not any(name in own for name in _ASKS) or "deletionTimestamp" in metadata or owned(obj):
         return None
     kind = str(obj["kind"])
     parsed = parse(own, kind)
@@ -65,16 +56,12 @@ def wish(obj: Object) -> Wish | None:
     return Wish(ref, str(metadata.get("uid", "")), app_label(obj), parsed.capture.ignore_ports, refusal, message)
 
 
-def _owned(metadata: Mapping[str, Any]) -> bool:
-    return any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
-
-
 def _judge(parsed: Parsed, refused: list[Any], obj: Object) -> tuple[Refusal | None, str]:
     if parsed.operator.ignore:
         return Refusal.IGNORED, f'{names.IGNORE}: "true" wins over everything'
     if refused:
         return _reason([p.annotation for p in refused], parsed), "; ".join(str(p) for p in refused[:3])
-    if _has_sidecar(obj):
+    if any(our_containers(pod_template(obj))):
         return Refusal.SIDECAR, "the sidecar is still in its pod template, and everything would be recorded twice"
     return None, ""
 
@@ -89,16 +76,7 @@ def _reason(annotations: list[str], parsed: Parsed) -> Refusal:
     return Refusal.TOO_MANY_PORTS if too_many else Refusal.ANNOTATIONS
 
 
-def _has_sidecar(obj: Object) -> bool:
-    node: Any = obj
-    for key in pod_template_path(str(obj["kind"])):
-        node = node.get(key) if isinstance(node, dict) else None
-    spec = (node.get("spec") or {}) if isinstance(node, dict) else {}
-    lists = (spec.get(part) or () for part in ("containers", "initContainers"))
-    return any(names.is_our_container(container) for found in lists for container in found)
-
-
 WORKLOADS: Final[tuple[Watched[Wish], ...]] = tuple(
-    Watched(f"nettap_{kind.lower()}", version, kind, wish) for kind, version in KINDS.items()
+    Watched(f"nettap_{kind.lower()}", version, kind, wish) for kind, version in TEMPLATED.items()
 )
 """In every namespace that we work in. Rollouts may be installed later."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from speedscale_controller.injection import names
 from speedscale_kube import Client
 from speedscale_schemas.annotations import SIDECAR
+from speedscale_schemas.asking.workloads import owned
 
 from .counting import Place
 
@@ -25,7 +26,6 @@ def asking(client: Client, namespaces: Iterable[str]) -> Iterator[Place]:
         for page in pages:
             for pod in page.items:
                 metadata = pod["metadata"]
-                owned = any(owner.get("controller") for owner in metadata.get("ownerReferences") or ())
                 asks = (metadata.get("annotations") or {}).get(f"{SIDECAR}/inject") == "true"
-                if asks and not owned and _ENDING not in metadata:
+                if asks and not owned(pod) and _ENDING not in metadata:
                     yield Place(KIND, str(metadata.get("namespace", "")), str(metadata["name"]))

@@ -10,12 +10,12 @@ owner picks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from speedscale_controller.injection import Inject, Leave, Remove, Skip, Verdict, names, pod_template_path
+from speedscale_controller.injection import Inject, Leave, Remove, Skip, Verdict, names, our_containers, pod_template
 from speedscale_kube import Object
 
 
@@ -48,20 +48,20 @@ def judge(obj: Object, verdict: Verdict, *, under_replay: bool, asked_anew: bool
     force, or was and is being taken out.
     """
     if under_replay or names.ENV_ID in (obj["metadata"].get("labels") or {}):
-        return Judgement(Act.REPLAY, injected=_has_proxy(_template(obj)))
+        return Judgement(Act.REPLAY, injected=_has_proxy(pod_template(obj)))
     if isinstance(verdict, Leave):
         return Judgement(Act.NOTHING, injected=verdict.injected, warnings=verdict.warnings)
     if isinstance(verdict, Skip):
-        injected = _has_proxy(_template(obj))
+        injected = _has_proxy(pod_template(obj))
         return Judgement(Act.SKIP, injected, verdict.reason.value, verdict.message, warnings=verdict.warnings)
     if isinstance(verdict, Remove):
         told = verdict.message or "it is not asked for any more"
         reason = verdict.reason.value if verdict.reason else "not_asked"
         return Judgement(Act.MEND, False, reason, told, verdict.object, verdict.warnings)
-    foreign = _has_proxy(_template(obj)) and not _is_recorded(obj)
-    if foreign or (_has_proxy(_template(obj)) and not asked_anew and not _settings_differ(obj, verdict)):
+    foreign = _has_proxy(pod_template(obj)) and not _is_recorded(obj)
+    if foreign or (_has_proxy(pod_template(obj)) and not asked_anew and not _settings_differ(obj, verdict)):
         return Judgement(Act.STALE, True, "stale", _stale(obj, verdict), warnings=verdict.warnings)
-    message = "its settings were changed" if _has_proxy(_template(obj)) else "it is asked for and was not there"
+    message = "its settings were changed" if _has_proxy(pod_template(obj)) else "it is asked for and was not there"
     return Judgement(Act.MEND, True, "missed", message, verdict.object, verdict.warnings)
 
 
@@ -74,21 +74,21 @@ _SETTINGS: Final = frozenset(
 
 
 def _settings_differ(obj: Object, verdict: Inject) -> bool:
-    before, after = (_settings(_template(one)) for one in (obj, verdict.object))
+    before, after = (_settings(pod_template(one)) for one in (obj, verdict.object))
     return any(before[name] != after[name] for name in before.keys() & after.keys() & _SETTINGS)
 
 
 def _settings(template: Mapping[str, Any]) -> dict[str, Any]:
     return {
         variable.get("name"): variable.get("value")
-        for container in _ours(template)
+        for container in our_containers(template)
         if container.get("name") == names.CONTAINER
         for variable in container.get("env") or ()
     }
 
 
 def _stale(obj: Object, verdict: Inject) -> str:
-    before, after = (_image(_template(one)) for one in (obj, verdict.object))
+    before, after = (_image(pod_template(one)) for one in (obj, verdict.object))
     kind, name = obj["kind"].lower(), obj["metadata"]["name"]
     what = f"image {before}, now {after}" if before != after else "made from an earlier bundle or with earlier settings"
     if not _is_recorded(obj):
@@ -101,25 +101,12 @@ def _stale(obj: Object, verdict: Inject) -> str:
 
 def _is_recorded(obj: Object) -> bool:
     """Say whether it was this product that put the sidecar in: then it is on record how to take it out."""
-    return names.REVERT in ((_template(obj).get("metadata") or {}).get("annotations") or {})
+    return names.REVERT in ((pod_template(obj).get("metadata") or {}).get("annotations") or {})
 
 
 def _image(template: Mapping[str, Any]) -> str:
-    return next((str(c.get("image")) for c in _ours(template) if c.get("name") == names.CONTAINER), "none")
+    return next((str(c.get("image")) for c in our_containers(template) if c.get("name") == names.CONTAINER), "none")
 
 
 def _has_proxy(template: Mapping[str, Any]) -> bool:
-    return any(container.get("name") == names.CONTAINER for container in _ours(template))
-
-
-def _ours(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    spec = template.get("spec") or {}
-    for part in ("containers", "initContainers"):
-        yield from (container for container in spec.get(part) or () if names.is_our_container(container))
-
-
-def _template(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    node: Any = obj
-    for key in pod_template_path(str(obj["kind"])):
-        node = node.get(key) if isinstance(node, Mapping) else None
-    return node if isinstance(node, Mapping) else {}
+    return any(container.get("name") == names.CONTAINER for container in our_containers(template))

@@ -24,12 +24,13 @@ from speedscale_kube.events import Type
 from speedscale_kube.queue import Queue
 from speedscale_kube.store import Key, Store
 from speedscale_kube.worker import Result
+from speedscale_schemas.asking.workloads import KINDS
 from speedscale_schemas.errors import PermanentError
 
 from . import bare_pods
 from .counting import Counting, Place
 from .judging import Act, Judgement, judge
-from .watched import KINDS, WATCHED, Kept
+from .watched import WATCHED, Kept
 
 MANAGER: Final = "speedscale-operator/injection"
 RESYNC_S: Final = 600.0
@@ -201,4 +202,4 @@ class Workloads:
 
 
 def _ref(place: Place) -> Ref:
-    return Ref({**KINDS, bare_pods.KIND: bare_pods.VERSION}[place.kind], place.kind, place.namespace, place.name)
+    return Ref(KINDS[place.kind], place.kind, place.namespace, place.name)

@@ -13,20 +13,11 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from speedscale_controller.injection import names, pod_template_path
+from speedscale_controller.injection import names, our_containers, pod_template
 from speedscale_controller.reconciling import Watched
 from speedscale_kube import Object
 from speedscale_schemas.annotations import is_ours
-
-KINDS: Final = {
-    "Deployment": "apps/v1",
-    "StatefulSet": "apps/v1",
-    "DaemonSet": "apps/v1",
-    "ReplicaSet": "apps/v1",
-    "Job": "batch/v1",
-    "CronJob": "batch/v1",
-    "Rollout": "argoproj.io/v1alpha1",
-}
+from speedscale_schemas.asking.workloads import TEMPLATED, owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +32,13 @@ class Kept:
 def kept(obj: Object) -> Kept | None:
     """Return what is kept of a workload; None for one that has nothing to do with us."""
     metadata = obj["metadata"]
-    if any(owner.get("controller") for owner in metadata.get("ownerReferences") or ()):
+    if owned(obj):
         return None
-    template = _template(obj)
+    template = pod_template(obj)
     annotations = {name: text for name, text in (metadata.get("annotations") or {}).items() if is_ours(name)}
     inner = template.get("metadata") or {}
     marked = any(is_ours(name) for name in inner.get("annotations") or {})
-    if not annotations and not marked and not has_containers(template):
+    if not annotations and not marked and not any(our_containers(template)):
         return None
     return Kept(str(metadata.get("namespace", "")), _digest(asked(obj)), _digest([inner, template.get("spec")]))
 
@@ -57,23 +48,6 @@ def asked(obj: Object) -> dict[str, str]:
     written = {names.MANAGED_BY, names.MANAGED_FROM, names.SUT, names.ENV_ID, names.REPORT_ID}
     annotations = obj["metadata"].get("annotations") or {}
     return {name: str(text) for name, text in annotations.items() if is_ours(name) and name not in written}
-
-
-def has_containers(template: dict[str, Any]) -> bool:
-    """Say whether a pod template has containers of ours, or of an earlier installation."""
-    spec = template.get("spec") or {}
-    return any(
-        names.is_our_container(container)
-        for part in ("containers", "initContainers")
-        for container in spec.get(part) or ()
-    )
-
-
-def _template(obj: Object) -> dict[str, Any]:
-    node: Any = obj
-    for key in pod_template_path(obj["kind"]):
-        node = node.get(key) if isinstance(node, dict) else None
-    return node if isinstance(node, dict) else {}
 
 
 def _digest(value: Any) -> str:
@@ -86,6 +60,6 @@ def _namespace(one: Kept) -> Sequence[Hashable]:
 
 WATCHED: Final[tuple[Watched[Kept], ...]] = tuple(
     Watched(f"workloads_{kind.lower()}", version, kind, kept, indexes=(("namespace", _namespace),))
-    for kind, version in KINDS.items()
+    for kind, version in TEMPLATED.items()
 )
 """In every namespace that we work in. Rollouts may be installed later."""

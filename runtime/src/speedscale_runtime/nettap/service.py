@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any, Final
 
 # structlog loads what else is installed: `rich` for its console (8 MB), `greenlet` (1 MB). A DaemonSet writes JSON.
@@ -33,7 +34,7 @@ from speedscale_runtime.recording.forwarder_client import ForwarderClient, token
 from speedscale_runtime.recording.ledger import Ledger
 from speedscale_runtime.recording.outbox import Outbox
 from speedscale_runtime.recording.sender import Sender
-from speedscale_runtime.telemetry import logs, statusfile
+from speedscale_runtime.telemetry import program, statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
 
@@ -363,19 +364,12 @@ class Ingest:
 
 def main() -> int:
     """Run the ingest until it is told to stop; 0 then, 2 when settings or the system do not do."""
-    settings = Settings.from_json(os.environ.pop(SETTINGS))
-    logs.configure(SERVICE, settings.log_level)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings))
-    except ConfigError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"speedscale-{SERVICE}: {problem}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"speedscale-{SERVICE}: {error.filename or 'system'}: {error.strerror or error}\n")
-        return 2
-    return 0
+    return program.serve(SERVICE, _settings, _serve, loop=uvloop.new_event_loop)
+
+
+def _settings(_: Mapping[str, str]) -> Settings:
+    """Return what `__main__` has parsed; no child of ours is to inherit it."""
+    return Settings.from_json(os.environ.pop(SETTINGS))
 
 
 async def _serve(settings: Settings) -> None:

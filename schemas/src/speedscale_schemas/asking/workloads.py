@@ -18,6 +18,8 @@ KINDS: Final[Mapping[str, str]] = {
     "Pod": "v1",
 }
 """Kinds that a sidecar can be put into, in the order in which a name without a kind is looked for."""
+TEMPLATED: Final[Mapping[str, str]] = {kind: version for kind, version in KINDS.items() if kind != "Pod"}
+"""Kinds that make pods of a template: what is said to them holds for pods to come."""
 TARGETS: Final[Mapping[str, str]] = {
     kind: version for kind, version in KINDS.items() if kind in ("Deployment", "StatefulSet", "DaemonSet", "Rollout")
 }
