@@ -21,6 +21,8 @@ from harness.cluster import Cluster  # noqa: E402
 from speedscale_kube import Client, Ref  # noqa: E402
 
 _numbers = itertools.count(1)
+_running: list[Cluster] = []
+_SHARED = "crds,clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,6 +46,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             faults.note(item)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After a file's last test: nothing that the next file would take for its own is left in the cluster they share."""
+    if _running and (nextitem is None or nextitem.path != item.path):
+        left = _running[0].kubectl("get", _SHARED, "-o", "name").split()
+        ours = [name for name in left if "speedscale" in name]
+        assert not ours, f"{item.path.name} leaves {', '.join(ours)}"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was broken and what held, when anything was."""
     stats = terminalreporter.stats
@@ -64,7 +75,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     except go_tools.ToolMissing as error:
         pytest.skip(str(error).partition("\n")[0])
     with Cluster(tmp_path_factory.mktemp("cluster") / "it") as running:
+        _running.append(running)
         yield running
+        _running.clear()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from speedscale_kube import Client, Object, Ref
@@ -26,9 +27,25 @@ def define(kube: Client, definition: Object, manager: str = "tests") -> Object:
     return kube.get(which)
 
 
+@contextlib.contextmanager
+def defined(kube: Client, *definitions: Object) -> Iterator[None]:
+    """Have these kinds served, and take them away: what is left is in the way of a file that comes to this cluster."""
+    for definition in definitions:
+        define(kube, definition)
+    try:
+        yield
+    finally:
+        for definition in definitions:
+            undefine(kube, definition)
+
+
 def undefine(kube: Client, definition: Object) -> None:
-    """Delete a definition with all its objects and wait until it is gone."""
-    which = kube.ref(definition)
+    """Delete a definition with all its objects, whoever still meant to look after them, and wait until it is gone."""
+    which, spec = kube.ref(definition), definition["spec"]
+    with contextlib.suppress(NotFoundError):  # it is gone already
+        for obj in kube.list(f"{spec['group']}/{spec['versions'][0]['name']}", spec["names"]["kind"]):
+            if obj["metadata"].get("finalizers"):
+                let_go(kube, kube.ref(obj))
     kube.delete(which)
     until_gone(kube, which)
     kube.forget_kinds()

@@ -31,7 +31,7 @@ from typing import Any
 import yaml
 
 from speedscale_kube import Client, Object, Ref
-from speedscale_kube.errors import NotFoundError, ServerError
+from speedscale_kube.errors import ServerError
 from speedscale_manifests.bundle import bundle
 from speedscale_manifests.components.inventory import inventory
 from speedscale_manifests.values import Values, from_mapping
@@ -299,7 +299,6 @@ class Installation:
         for kind, name in WEBHOOKS:
             self.kube.delete(Ref(ADMISSION, kind, "", name))
         self.end()
-        self._release_replays()
         for manifest in reversed(self._applied):
             if manifest["kind"] == "CustomResourceDefinition":
                 undefine(self.kube, manifest)
@@ -312,18 +311,6 @@ class Installation:
         self._endpoints.stop()
         for replica in self.replicas:
             replica.stop(10.0)
-
-    def _release_replays(self) -> None:
-        """Take finalizers off what tests left: nobody is there any more to do it."""
-        try:
-            replays = list(self.kube.list("speedscale.com/v1", "TrafficReplay"))
-        except NotFoundError:
-            return  # a test that ended right away: the definition was not served yet, so there is none
-        for replay in replays:
-            if replay["metadata"].get("finalizers"):
-                change = {"metadata": {"finalizers": None}}
-                self.kube.patch(self.kube.ref(replay), change, MANAGER)
-            self.kube.delete(self.kube.ref(replay))
 
     def _kubeconfig(self) -> None:
         """Write a kubeconfig with a token of the operator's ServiceAccount."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from harness.cluster import Cluster
-from harness.definitions import define, undefine
+from harness.definitions import defined
 from harness.inspecting import ROLLOUTS, Played
 
 from speedscale_kube import Client, Ref
@@ -20,19 +20,15 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def defined(kube: Client) -> Iterator[None]:
+def kinds(kube: Client) -> Iterator[None]:
     """TrafficReplay and Rollout are known."""
     crds = [i.manifest for i in inventory(from_mapping({})) if i.manifest["kind"] == "CustomResourceDefinition"]
-    for crd in (*crds, ROLLOUTS):
-        define(kube, crd)
-    yield
-    undefine(kube, ROLLOUTS)
+    with defined(kube, *crds, ROLLOUTS):
+        yield
 
 
 @pytest.fixture(scope="module")
-def installer(
-    cluster: Cluster, kube: Client, defined: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Play]:
+def installer(cluster: Cluster, kube: Client, kinds: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     """Install an inspector; one at a time, as names of cluster roles are fixed."""
     spaces: list[str] = []
 

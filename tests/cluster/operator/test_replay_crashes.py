@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from harness.definitions import define
+from harness.definitions import defined
 from harness.replaying import PASSED, Cut, Killed, Shop, Stage, ended, spec_of, until
 
 from speedscale_kube import Client, Ref
@@ -18,10 +18,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def definition(kube: Client) -> None:
+def definition(kube: Client) -> Iterator[None]:
     """TrafficReplays are served."""
     (manifest,) = crd.definition(from_mapping({}))
-    define(kube, manifest)
+    with defined(kube, manifest):
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness.cluster import Cluster
-from harness.definitions import define
+from harness.definitions import defined
 from harness.replaying import (
     ERROR,
     MISSED,
@@ -38,10 +38,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def definition(kube: Client) -> None:
+def definition(kube: Client) -> Iterator[None]:
     """TrafficReplays are served."""
     (manifest,) = crd.definition(from_mapping({}))
-    define(kube, manifest)
+    with defined(kube, manifest):
+        yield
 
 
 @pytest.fixture

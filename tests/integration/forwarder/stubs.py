@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 _POLL_S = 0.02  # how late the end is seen
 
 
-class Stub:
+class Stub(ABC):
     """Answers as `answer`, which a subclass says."""
 
     def __init__(self) -> None:
@@ -32,9 +33,9 @@ class Stub:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    @abstractmethod
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body for what was posted; called by several threads."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()
