@@ -31,7 +31,7 @@ from speedscale_schemas.errors import TransientError
 from . import trust
 from .batched import Encoded, Outcome, Unacceptable
 from .logrecords import Record
-from .otlp import OtlpExporter
+from .otlp_batched import OtlpExporter
 
 _DETAILS, _RETRY_INFO = "grpc-status-details-bin", "/google.rpc.RetryInfo"
 _METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"

@@ -21,7 +21,7 @@ from speedscale_schemas.errors import TransientError
 from . import trust
 from .batched import Encoded, Outcome, Unacceptable
 from .logrecords import Record
-from .otlp import OtlpExporter
+from .otlp_batched import OtlpExporter
 
 _HOPELESS = frozenset({400, 413, 415, 422})  # this data will never be taken; everything else may change
 _ANSWER_MAX_BYTES = 1 << 20
