@@ -90,6 +90,11 @@ class Catalogue:
                 return str(project["scripts"][program])
         raise ConfigError([f"images.toml: no member declares the program {program} in [project.scripts]"])
 
+    def points(self, group: str) -> tuple[str, ...]:
+        """Return the entry points of a group in all members, `module:name`, as their pyproject files say."""
+        groups = (project.get("entry-points", {}).get(group, {}) for project in self.projects.values())
+        return tuple(point for points in groups for point in points.values())
+
     def module(self, program: str) -> str:
         """Return the module of a program."""
         return self.entry(program).partition(":")[0]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from . import native
 from .build import configuration
 from .catalogue import Catalogue, Image
+from .closure import SOURCES
 
 _TEMPLATE = """\
 # {title}. Written by `make gen` from runtime/images/images.toml; docs/images.md says how to build and push it.
@@ -21,11 +22,8 @@ ARG BASE=debian:{suite}-slim
 FROM ${{BASE}} AS build
 RUN apt-get update \\
  && apt-get install --yes --no-install-recommends {tools}
-COPY schemas /src/schemas
-COPY runtime /src/runtime
-COPY controller /src/controller
-COPY cdk8s /src/cdk8s
-RUN PYTHONPATH=/src/runtime/images:/src/schemas/src \\
+{copies}
+RUN PYTHONPATH={path_of_python} \\
     python3.11 -B -m speedscale_images {name} --root /image --cache /var/tmp/images
 
 FROM scratch
@@ -34,6 +32,9 @@ COPY --from=build /image/ /
 """
 
 _TOOLS = ("ca-certificates", "python3.11", "python3-packaging", "python3-pip")
+_MEMBERS = tuple(dict.fromkeys(SOURCES.values()))
+PYTHONPATH = ("runtime/images", *(f"{member}/src" for member in _MEMBERS))
+"""Where the first stage finds our modules, below the root of the repository: no member is installed there."""
 
 
 def files(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -56,6 +57,8 @@ def text(image: Image, path: str, catalogue: Catalogue) -> str:
         name=image.name,
         version=catalogue.version,
         suite=catalogue.suite,
+        copies="\n".join(f"COPY {name} /src/{name}" for name in dict.fromkeys(m.partition("/")[0] for m in _MEMBERS)),
+        path_of_python=":".join(f"/src/{folder}" for folder in PYTHONPATH),
         tools=" ".join(sorted({*_TOOLS, *(native.BUILD if image.native else ())})),
         settings="\n".join(lines),
     )

@@ -6,15 +6,18 @@ source. The names are those of what the programs import, and of what those distr
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import Distribution, distribution, entry_points, packages_distributions
+from importlib.metadata import Distribution, distribution, packages_distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from speedscale_schemas.verbs import Verb
 
 from .catalogue import Catalogue, Image
 from .closure import Closure, closure, index
@@ -68,8 +71,14 @@ def imports(image: Image, catalogue: Catalogue, modules: Mapping[str, Path]) -> 
     """Return all that the image's programs import; a program whose module is not written yet imports nothing."""
     roots = [catalogue.module(program) for program in image.programs]
     if image.verbs:
-        roots += [verb.module for point in entry_points(group=image.verbs) for verb in point.load()]
+        roots += [verb.module for point in catalogue.points(image.verbs) for verb in _verbs(point)]
     return closure([root for root in roots if root in modules], modules)
+
+
+def _verbs(point: str) -> tuple[Verb, ...]:
+    """Return the verbs that an entry point names, from a member's source: in a Containerfile none is installed."""
+    module, _, name = point.partition(":")
+    return tuple(getattr(importlib.import_module(module), name))
 
 
 def blocks(lock: str) -> dict[str, str]:

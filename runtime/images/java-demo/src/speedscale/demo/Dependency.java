@@ -37,15 +37,21 @@ final class Dependency {
     this.client = builder.proxy(proxies).build();
   }
 
-  /** Sends a JSON body; returns the answer. Refuses with 502, 503 or 504 where there is none. */
-  Answer post(String path, Map<String, Object> body) throws Answer.Refusal {
-    var request =
+  /**
+   * Sends a JSON body; returns the answer. Refuses with 502, 503 or 504 where there is none. `baggage` is that of the
+   * request which this call is for, passed on as W3C Baggage asks (OpenTelemetry does it for its users); may be empty.
+   */
+  Answer post(String path, Map<String, Object> body, String baggage) throws Answer.Refusal {
+    var builder =
         HttpRequest.newBuilder(URI.create(base + path))
             .header("Content-Type", "application/json")
             .header("Accept", "application/json")
             .timeout(timeout)
-            .POST(HttpRequest.BodyPublishers.ofString(Json.write(body)))
-            .build();
+            .POST(HttpRequest.BodyPublishers.ofString(Json.write(body)));
+    if (!baggage.isEmpty()) {
+      builder.header("baggage", baggage);
+    }
+    var request = builder.build();
     if (!free.tryAcquire()) {
       String message = "payments is slow, and " + AT_ONCE + " requests wait for it already; try again later";
       throw failed(503, "dependency_busy", message, "busy");

@@ -30,7 +30,7 @@ final class Shop {
     web.route("PUT", "/api/customers/{id}", this::put);
     web.route("GET", "/api/customers/{id}", request -> Answer.ok(customer(request.id())));
     web.route("DELETE", "/api/customers/{id}", this::delete);
-    web.route("POST", "/api/orders", request -> order(Body.of(request.body())));
+    web.route("POST", "/api/orders", request -> order(Body.of(request.body()), request.baggage()));
     web.route("GET", "/api/orders", this::orders);
     web.route("GET", "/api/orders/{id}", this::found);
   }
@@ -70,7 +70,7 @@ final class Shop {
     return new Answer(204, null);
   }
 
-  private Answer order(Body body) throws Answer.Refusal {
+  private Answer order(Body body, String baggage) throws Answer.Refusal {
     String id = body.text("customer");
     String reference = body.text("reference");
     var buyer = customer(id);
@@ -86,7 +86,7 @@ final class Shop {
       total += price * quantity;
       items.add(Json.object("product", product, "quantity", quantity));
     }
-    var paid = pay(buyer, reference, total);
+    var paid = pay(buyer, reference, total, baggage);
     var facts =
         Json.object(
             "id", Store.identifier("o-", id, reference),
@@ -102,7 +102,8 @@ final class Shop {
     return Answer.created(facts);
   }
 
-  private Map<String, Object> pay(Map<String, Object> buyer, String reference, long cents) throws Answer.Refusal {
+  private Map<String, Object> pay(Map<String, Object> buyer, String reference, long cents, String baggage)
+      throws Answer.Refusal {
     if (payments == null) {
       return Json.object("status", "on_account");
     }
@@ -114,7 +115,8 @@ final class Shop {
                 "amountCents", cents,
                 "currency", CURRENCY,
                 "customer", Json.object("name", buyer.get("name"), "email", buyer.get("email")),
-                "card", buyer.get("card")));
+                "card", buyer.get("card")),
+            baggage);
     if (answer.status() == 402) {
       throw new Answer.Refusal(402, "card_declined", "the payment was declined; use another card or buy less");
     }

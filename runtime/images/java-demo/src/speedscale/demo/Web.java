@@ -24,6 +24,7 @@ final class Web {
   private static final int THREADS = 16;
   private static final int WAITING = 64;
   private static final int MAX_BODY_BYTES = 64 * 1024;
+  private static final Pattern BAGGAGE = Pattern.compile("[\\x20-\\x7e]{1,8192}");
   private static final Set<String> METHODS = Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS");
 
   /** Answers a request; `ids` are the parts of the path that the route leaves open. */
@@ -32,7 +33,7 @@ final class Web {
   }
 
   /** What a handler sees of a request. */
-  record Request(List<String> ids, String query, String body) {
+  record Request(List<String> ids, String query, String baggage, String body) {
     String id() {
       return ids.get(0);
     }
@@ -148,6 +149,12 @@ final class Web {
     return new Matched(known, null, List.of(), refusal);
   }
 
+  /** Returns what the caller wants passed on to whatever is called for it (W3C Baggage); empty where it may not be. */
+  private static String baggage(HttpExchange exchange) {
+    String found = String.join(",", exchange.getRequestHeaders().getOrDefault("Baggage", List.of()));
+    return BAGGAGE.matcher(found).matches() ? found : "";
+  }
+
   private static Answer answer(Matched matched, HttpExchange exchange) throws IOException {
     byte[] body = exchange.getRequestBody().readNBytes(MAX_BODY_BYTES + 1);
     if (body.length > MAX_BODY_BYTES) {
@@ -157,7 +164,8 @@ final class Web {
       return matched.otherwise;
     }
     String query = exchange.getRequestURI().getQuery();
-    var request = new Request(matched.ids, query == null ? "" : query, new String(body, StandardCharsets.UTF_8));
+    var text = new String(body, StandardCharsets.UTF_8);
+    var request = new Request(matched.ids, query == null ? "" : query, baggage(exchange), text);
     try {
       return matched.handler.handle(request);
     } catch (Answer.Refusal refusal) {
