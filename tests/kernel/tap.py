@@ -53,6 +53,11 @@ class Stream:
         return max(last, default=0)
 
     @property
+    def told(self) -> int:
+        """How many bytes were told, as pieces and as gaps; the last gap may come before earlier pieces."""
+        return sum(len(data) for _, data in self.pieces) + sum(length for _, length, _ in self.gaps)
+
+    @property
     def data(self) -> bytes:
         """All bytes; AssertionError when pieces and gaps do not cover the stream, each byte once."""
         at, parts = 0, []
@@ -254,9 +259,7 @@ class Tap:
     def whole(self, end: End, direction: wire.Direction) -> Stream:
         """Wait for all of one direction of one end, to its end, and return it."""
         expected = end.sent[0] if direction == wire.Direction.SENT else end.received[0]
-        self.until(
-            lambda: any(one.ends and one.length >= expected for one in self.of(end.local, end.remote, direction))
-        )
+        self.until(lambda: any(one.ends and one.told >= expected for one in self.of(end.local, end.remote, direction)))
         (stream,) = self.of(end.local, end.remote, direction)
         return stream
 

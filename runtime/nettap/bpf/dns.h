@@ -57,7 +57,6 @@ static __always_inline void udp_call_end(struct call *call, __s64 result, __u64 
 {
 	struct sock *sk = (struct sock *)call->sock;
 	struct nettap_chunk *head = &call->head;
-	__u64 id = bpf_get_current_pid_tgid();
 	struct sender from = {};
 	__u64 bytes;
 
@@ -89,8 +88,8 @@ static __always_inline void udp_call_end(struct call *call, __s64 result, __u64 
 	head->ts = bpf_ktime_get_boot_ns();
 	head->cgroup = cgroup;
 	head->sock = call->sock;
-	head->tgid = id >> 32;
-	head->tid = id;
+	head->tgid = current_tgid();
+	head->tid = current_tid();
 	head->direction = NETTAP_RECEIVED;
 	head->source = source_of_calls;
 	head->role = NETTAP_ROLE_CLIENT;

@@ -6,7 +6,7 @@
 #ifndef NETTAP_EMIT_H
 #define NETTAP_EMIT_H
 
-#include "maps.h"
+#include "tasks.h"
 
 /* Steps of one walk where the kernel has no bpf_loop(): parts plus chunks. */
 #define STEPS_WITHOUT_LOOP 48

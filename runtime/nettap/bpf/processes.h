@@ -3,6 +3,7 @@
 #define NETTAP_PROCESSES_H
 
 #include "cgroups.h"
+#include "tasks.h"
 
 struct process_record {
 	struct nettap_frame frame;
@@ -23,7 +24,7 @@ static __always_inline void tell_process(struct task_struct *task, __u64 cgroup,
 	record->frame.length = sizeof(record->process);
 	record->process.ts = bpf_ktime_get_boot_ns();
 	record->process.cgroup = cgroup;
-	record->process.tgid = BPF_CORE_READ(task, tgid);
+	record->process.tgid = tgid_of(task);
 	record->process.event = event;
 	bpf_probe_read_kernel(record->process.comm, sizeof(record->process.comm), &task->comm);
 	bpf_ringbuf_submit(record, 0);

@@ -177,15 +177,13 @@ static __always_inline struct socket_state *socket_of(struct sock *sk, __u64 ino
 static __always_inline void fill_head(struct nettap_chunk *head, __u64 sk, const struct socket_state *state,
 				      __u8 direction, __u8 source)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	head->ts = bpf_ktime_get_boot_ns();
 	head->cgroup = state->cgroup;
 	head->sock = sk;
 	head->offset = 0;
 	head->generation = state->generation;
-	head->tgid = id >> 32;
-	head->tid = id;
+	head->tgid = current_tgid();
+	head->tid = current_tid();
 	head->length = 0;
 	head->call_total = 0;
 	head->chunk_index = 0;

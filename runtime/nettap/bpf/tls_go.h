@@ -27,7 +27,7 @@ struct go_stack {
 static __always_inline void go_caller(struct tls_caller *caller, __u64 g)
 {
 	caller->who = g;
-	caller->tgid = bpf_get_current_pid_tgid() >> 32;
+	caller->tgid = current_tgid();
 	caller->go = 1;
 }
 

@@ -112,7 +112,7 @@ struct {
 static __always_inline void tls_name_of(struct tls_name *name, __u64 session)
 {
 	name->session = session;
-	name->tgid = bpf_get_current_pid_tgid() >> 32;
+	name->tgid = current_tgid();
 	name->reserved = 0;
 }
 
@@ -226,7 +226,7 @@ static __always_inline void tls_tell_seen(struct socket_state *state)
 	}
 	state->tls_told = 1;
 	event->kind = NETTAP_EVENT_TLS_SEEN;
-	event->tgid = bpf_get_current_pid_tgid() >> 32;
+	event->tgid = current_tgid();
 	event->cgroup = state->cgroup;
 	bpf_ringbuf_submit(event, 0);
 }
@@ -246,7 +246,7 @@ static __always_inline void tls_on_map(__u64 cgroup, __u64 protection, __s32 fd)
 		return;
 	}
 	event->kind = NETTAP_EVENT_TLS_MAPPED;
-	event->tgid = bpf_get_current_pid_tgid() >> 32;
+	event->tgid = current_tgid();
 	event->cgroup = cgroup;
 	bpf_ringbuf_submit(event, 0);
 }
@@ -264,7 +264,7 @@ static __always_inline struct tls_call *tls_call_around(__u32 sources, struct tl
 	struct tls_caller caller = {};
 	struct tls_call *call = 0;
 
-	caller.tgid = id >> 32;
+	caller.tgid = current_tgid();
 	if (sources & (1u << NETTAP_SOURCE_GO_TLS)) {
 		struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
@@ -344,7 +344,7 @@ static __always_inline bool tls_nested(struct tls_call *call, const struct tls_n
  * whose plaintext is captured, and are not told themselves. */
 static __always_inline bool tls_on_io(struct socket_state *state, __u64 sk, __u8 direction, __u64 first, __u64 bytes)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = current_tgid();
 	__u32 *known = bpf_map_lookup_elem(&tls_processes, &tgid);
 	__u32 sources = known ? *known : 0;
 	struct tls_call *call;

@@ -10,10 +10,8 @@
 
 static __always_inline void openssl_caller(struct tls_caller *caller)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
-	caller->who = (__u32)id;
-	caller->tgid = id >> 32;
+	caller->who = (__u32)bpf_get_current_pid_tgid();
+	caller->tgid = current_tgid();
 	caller->go = 0;
 }
 

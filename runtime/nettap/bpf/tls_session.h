@@ -81,13 +81,11 @@ static __always_inline struct socket_state *tls_socket_of(const struct tls_call 
 /* The head of chunks whose socket is not known (yet). */
 static __always_inline void tls_fill_unmatched(struct nettap_chunk *head, const struct tls_call *call, __u64 cgroup)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	__builtin_memset(head, 0, sizeof(*head));
 	head->ts = bpf_ktime_get_boot_ns();
 	head->cgroup = cgroup;
-	head->tgid = id >> 32;
-	head->tid = id;
+	head->tgid = current_tgid();
+	head->tid = current_tid();
 	head->direction = call->direction;
 	__builtin_memcpy(head->local_address, &call->session, sizeof(call->session));
 }

@@ -155,6 +155,18 @@ static void walk(char *path, size_t root_length, int level, directory_seen *seen
 		closedir(directory);
 }
 
+const char *hierarchy_path(const struct hierarchy *hierarchy, const char *kernels, __u64 id)
+{
+	char whole[PATH_MAX];
+	struct stat about;
+
+	for (; kernels; kernels = strchr(kernels + 1, '/'))
+		if (snprintf(whole, sizeof(whole), "%s%s", hierarchy->root, kernels) < (int)sizeof(whole) &&
+		    !stat(whole, &about) && about.st_ino == id)
+			return kernels;
+	return NULL;
+}
+
 void hierarchy_walk(const struct hierarchy *hierarchy, const char *path, directory_seen *seen, void *context)
 {
 	char whole[PATH_MAX];

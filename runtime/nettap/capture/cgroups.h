@@ -30,6 +30,10 @@ typedef void directory_seen(void *context, __u64 id, const char *path);
 /* Visit `path` (from the root) and all below it, parents first; at most 16 levels. */
 void hierarchy_walk(const struct hierarchy *hierarchy, const char *path, directory_seen *seen, void *context);
 
+/* The path of the directory with this id below our root. The kernel's path of it is longer where our root is not the
+ * hierarchy's own: on a node that is a container itself, the names above it stand before. NULL: it is not there. */
+const char *hierarchy_path(const struct hierarchy *hierarchy, const char *kernels, __u64 id);
+
 /* Visit the processes that a directory holds itself. */
 typedef void process_seen(void *context, int pid);
 void hierarchy_processes(const struct hierarchy *hierarchy, const char *path, process_seen *seen, void *context);

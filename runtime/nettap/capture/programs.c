@@ -105,6 +105,18 @@ static bool prepare(struct programs *programs, const struct settings *settings, 
 	       !bpf_map__set_max_entries(object->maps.calls, settings->calls_max) && tls_init(object, settings);
 }
 
+/* Let the programs find out in which pid namespace this process is, whose numbers they then tell. */
+static void find_level(const struct programs *programs)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(programs->object->progs.find_level), &options))
+		log_warning("pid_namespace_not_found", "reason", strerror(errno), "effect",
+			    "on a node that is a container itself TLS is not seen", NULL);
+	else if (programs->object->bss->pid_level)
+		log_info("pid_namespace", "level", log_number(programs->object->bss->pid_level), NULL);
+}
+
 /* Have the kernel measure how often and how long programs run, for as long as this process lives. */
 static void measure(struct programs *programs)
 {
@@ -138,6 +150,7 @@ bool programs_load(struct programs *programs, const struct settings *settings, c
 		return false;
 	}
 	tls_loaded();
+	find_level(programs);
 	if (settings->program_stats)
 		measure(programs);
 	return true;

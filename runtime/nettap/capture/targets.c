@@ -179,10 +179,15 @@ void targets_cgroup_made(struct targets *targets, const struct nettap_cgroup_eve
 	struct scan scan = {.targets = targets, .all = true};
 	long index = wanted_by(targets, event->path);
 
+	const char *path;
+
 	if (index < 0)
 		return;
+	path = hierarchy_path(targets->hierarchy, event->path, event->cgroup);
+	if (!path)
+		return; /* it is gone already */
 	scan.index = index;
-	hierarchy_walk(targets->hierarchy, event->path, visit, &scan);
+	hierarchy_walk(targets->hierarchy, path, visit, &scan);
 }
 
 void targets_cgroup_gone(struct targets *targets, const struct nettap_cgroup_event *event)
