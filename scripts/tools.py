@@ -59,6 +59,7 @@ KERNEL_TESTS = {  # whose traffic is captured in tests; those that are not there
     "go": "golang-go",
     "/usr/include/openssl/ssl.h": "libssl-dev",
     "/usr/include/liburing.h": "liburing-dev",
+    "/usr/include/android/openssl/ssl.h": "android-libboringssl-dev",
 }
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,11 @@ GO = {
 # A wheel that carries OpenSSL 1.1.1 under names of its own, as wheels do.
 WHEEL = "psycopg2-binary==2.9.5"
 WHEEL_SHA256 = "bcda1c84a1c533c528356da5490d464a139b6e84eb77cc0b432e38c5c6dd7882"
+BORINGSSL = Path("/usr/include/android/openssl/ssl.h")
+"""Of Debian's android-libboringssl-dev, the one BoringSSL with symbols that comes as a library."""
+_ANDROID = f"/usr/lib/{platform.machine()}-linux-gnu/android"
 C = {
+    "boringssl": ["-I/usr/include/android", f"-L{_ANDROID}", f"-Wl,-rpath,{_ANDROID}", "-lssl", "-lcrypto"],
     "shared": ["-lssl", "-lcrypto"],
     "static": ["-static", "-lssl", "-lcrypto", "-ldl", "-pthread"],
     "static-pie": ["-static-pie", "-fPIE", "-lssl", "-lcrypto", "-ldl", "-pthread"],
@@ -86,6 +91,8 @@ def compiled(source: Path, linked: str) -> Path:
     """Return a C program, linked with OpenSSL in one of the ways of C."""
     if not Path("/usr/include/openssl/ssl.h").exists():
         pytest.skip("libssl-dev is not installed: make tools")
+    if linked == "boringssl" and not BORINGSSL.exists():
+        pytest.skip("android-libboringssl-dev is not installed: make tools")
     command = ["gcc", "-O1", "-Wall", "-Wextra", "-Werror", str(source), "-o", "OUT"]
     if linked == "1.1":
         folder = openssl_1_1()

@@ -83,6 +83,16 @@ def test_openssl_in_c(tap: Tap, server: peers.Server, linked: str) -> None:
     run_client(tap, server, [compiled(PROGRAMS / "client.c", linked), server.port, *SIZES])
 
 
+def test_boringssl_client(tap: Tap, server: peers.Server) -> None:
+    program = compiled(PROGRAMS / "client.c", "boringssl")
+    run_client(tap, server, [program, server.port, *SIZES], source=wire.Source.BORINGSSL)
+
+
+@pytest.mark.parametrize(("linked", "source"), [("boringssl", wire.Source.BORINGSSL), ("shared", wire.Source.OPENSSL)])
+def test_server_in_c(tap: Tap, certificate: Path, linked: str, source: wire.Source) -> None:
+    run_server(tap, [compiled(PROGRAMS / "server.c", linked), certificate], source)
+
+
 @pytest.mark.parametrize("form", GO_FORMS)
 def test_go_client(tap: Tap, server: peers.Server, form: str) -> None:
     program = go(PROGRAMS / "go", form)

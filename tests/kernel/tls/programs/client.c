@@ -28,6 +28,25 @@ static int reach(int port)
 	return fd;
 }
 
+#if defined(OPENSSL_IS_BORINGSSL) /* which has no *_ex */
+static int read_piece(SSL *ssl, void *to, size_t room, size_t *got)
+{
+	int length = SSL_read(ssl, to, (int)room);
+
+	*got = length > 0 ? (size_t)length : 0;
+	return length > 0;
+}
+
+static int write_all(SSL *ssl, const void *from, size_t length, size_t *wrote)
+{
+	*wrote = length;
+	return SSL_write(ssl, from, (int)length) == (int)length;
+}
+#else
+#define read_piece SSL_read_ex
+#define write_all SSL_write_ex
+#endif
+
 /* Whole answers, by turns with SSL_read and SSL_read_ex, in pieces that do not fit records. */
 static void read_answer(SSL *ssl, long size)
 {
@@ -48,7 +67,7 @@ static void read_answer(SSL *ssl, long size)
 	for (long left = size - (have - end); left > 0;) {
 		size_t got = 0;
 
-		must(SSL_read_ex(ssl, piece, sizeof(piece), &got) == 1, "SSL_read_ex");
+		must(read_piece(ssl, piece, sizeof(piece), &got), "SSL_read_ex");
 		left -= (long)got;
 	}
 }
@@ -64,7 +83,7 @@ static void ask(SSL *ssl, long size)
 	for (long i = 0; i < size; i++)
 		data[i] = (char)(i * 13 + i / 251);
 	if (size)
-		must(SSL_write_ex(ssl, data, (size_t)size, &wrote) == 1 && (long)wrote == size, "SSL_write_ex");
+		must(write_all(ssl, data, (size_t)size, &wrote) == 1 && (long)wrote == size, "SSL_write_ex");
 	free(data);
 	read_answer(ssl, size);
 }
