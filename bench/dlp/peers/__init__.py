@@ -50,7 +50,7 @@ def python() -> Path | None:
 
 
 def ask(what: str, texts: Sequence[bytes]) -> list[list[Truth]] | None:
-    """Return the spans (in bytes) that `presidio` or `detect_secrets` finds in each text."""
+    """Return the spans (in bytes) that a peer (`presidio`, `presidio_all`, `detect_secrets`) finds in each text."""
     interpreter = python()
     if interpreter is None:
         return None

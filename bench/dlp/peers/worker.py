@@ -1,22 +1,45 @@
 """Runs inside the peers' environment: texts come in as JSON on standard input, spans go out on the last line.
 
-`worker.py presidio|detect_secrets|stdnum`. Nothing of this project is imported here.
+`worker.py presidio|presidio_all|detect_secrets|stdnum`. Nothing of this project is imported here.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.resources
 import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+_TRAINED = frozenset({"HuggingFaceNerRecognizer", "BasicLangExtractRecognizer"})
+
 
 def presidio(texts: list[str]) -> list[list[list[Any]]]:
-    """Presidio's analyzer with its predefined recognisers on a blank pipeline: what needs no trained model."""
+    """Presidio's analyzer with the recognisers that it switches on for English, and what needs no trained model."""
+    from presidio_analyzer import RecognizerRegistry
+
+    registry = RecognizerRegistry()
+    registry.load_predefined_recognizers(languages=["en"], nlp_engine=_blank())
+    return _analyzed(registry, texts)
+
+
+def presidio_all(texts: list[str]) -> list[list[list[Any]]]:
+    """Every recogniser that Presidio ships, of all countries; not those that ask a trained model."""
+    import yaml
+    from presidio_analyzer import RecognizerRegistry, predefined_recognizers
+
+    listed = importlib.resources.files("presidio_analyzer") / "conf" / "default_recognizers.yaml"
+    registry = RecognizerRegistry()
+    for entry in yaml.safe_load(listed.read_text("utf-8"))["recognizers"]:
+        if entry["name"] not in _TRAINED:
+            registry.add_recognizer(getattr(predefined_recognizers, entry["name"])(supported_language="en"))
+    return _analyzed(registry, texts)
+
+
+def _blank() -> Any:
     import spacy
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     class Blank(SpacyNlpEngine):
@@ -30,10 +53,13 @@ def presidio(texts: list[str]) -> list[list[list[Any]]]:
         def is_loaded(self) -> bool:
             return True
 
-    nlp = Blank()
-    registry = RecognizerRegistry()
-    registry.load_predefined_recognizers(languages=["en"], nlp_engine=nlp)
-    engine = AnalyzerEngine(registry=registry, nlp_engine=nlp, supported_languages=["en"])
+    return Blank()
+
+
+def _analyzed(registry: Any, texts: list[str]) -> list[list[list[Any]]]:
+    from presidio_analyzer import AnalyzerEngine
+
+    engine = AnalyzerEngine(registry=registry, nlp_engine=_blank(), supported_languages=["en"])
     out = []
     for text in texts:
         found = engine.analyze(text, language="en", score_threshold=0.0)
@@ -78,7 +104,6 @@ if __name__ == "__main__":
     import io
 
     stdout, sys.stdout = sys.stdout, io.StringIO()  # what libraries print is not the answer
-    answer = {"presidio": presidio, "detect_secrets": detect_secrets, "stdnum": stdnum}[sys.argv[1]](
-        json.load(sys.stdin)
-    )
+    peers = {f.__name__: f for f in (presidio, presidio_all, detect_secrets, stdnum)}
+    answer = peers[sys.argv[1]](json.load(sys.stdin))
     stdout.write(json.dumps(answer) + "\n")
