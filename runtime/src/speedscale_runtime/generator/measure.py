@@ -11,14 +11,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
+from speedscale_schemas import hdr
 
 from .causes import Cause
 from .plan import Endpoint
 
-LOWEST_US = 1
-HIGHEST_US = 3_600_000_000
-_DIGITS = 3
+LOWEST_US, HIGHEST_US = hdr.LOWEST, hdr.HIGHEST
 _BUFFER = 50_000
 _QUANTILES = (("p50", 50.0), ("p75", 75.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("max", 100.0))
 
@@ -50,10 +48,7 @@ class Histogram:
     def encode(self) -> str:
         """Return the histogram as base64 (HDR V2, compressed)."""
         self.flush()
-        histogram = HdrHistogram(LOWEST_US, HIGHEST_US, _DIGITS)
-        for value, count in self.counts.items():
-            histogram.record_value(value, count)
-        return bytes(histogram.encode()).decode("ascii")
+        return hdr.encode({hdr.slot(value): count for value, count in self.counts.items()})
 
     def quantiles_ms(self) -> dict[str, float]:
         """Return p50 to p99 and the maximum in ms; zeros where nothing was recorded."""
@@ -73,7 +68,7 @@ class Histogram:
 
 def bucket(value: int) -> int:
     """Return the lowest value of the HDR bucket (3 digits) that a value falls into, within the histogram's range."""
-    value = min(max(value, LOWEST_US), HIGHEST_US)
+    value = min(max(value, LOWEST_US), HIGHEST_US)  # as `hdr.bounds` of `hdr.slot`, for a loop over every value
     shift = value.bit_length() - 11
     return value if shift <= 0 else value >> shift << shift
 

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-from hdrh.histogram import HdrHistogram
 
+from speedscale_schemas import hdr
 from speedscale_schemas.errors import ConfigError
 
-from .histograms import HIGHEST, LOWEST, PRECISION
 from .reading import Lines
 
 _HISTOGRAMS = ("latencyHdr", "serviceTimeHdr", "recordedLatencyHdr")
@@ -106,7 +105,7 @@ class _Endpoint:
     matched: int = 0
     causes: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
-    histograms: dict[str, Any] = field(default_factory=dict)
+    histograms: dict[str, Counter[int]] = field(default_factory=dict)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Add another pod's line of this endpoint."""
@@ -116,8 +115,7 @@ class _Endpoint:
         self.causes.update({str(k): int(v) for k, v in line.get("errorCauses", {}).items()})
         self.codes.update({str(k): int(v) for k, v in line.get("statusCodes", {}).items()})
         for name in _HISTOGRAMS:
-            sums = self.histograms.setdefault(name, HdrHistogram(LOWEST, HIGHEST, PRECISION))
-            sums.decode_and_add(line[name])
+            self.histograms.setdefault(name, Counter()).update(dict(hdr.decode(line[name])))
 
     def whole(self) -> Line:
         """Return the line of all pods."""
@@ -128,7 +126,7 @@ class _Endpoint:
             "errorCauses": dict(sorted(self.causes.items())),
             "statusCodes": dict(sorted(self.codes.items())),
             "matched": self.matched,
-            **{name: bytes(made.encode()).decode("ascii") for name, made in self.histograms.items()},
+            **{name: hdr.encode(counts) for name, counts in self.histograms.items()},
         }
 
 
