@@ -17,6 +17,7 @@ SERVER = Ref("apps/v1", "Deployment", NAMESPACE, "java-server")
 REPLAY = "abstract-yucca"
 COUNTED = 200
 PROBES = 3
+RECORDED_CALLS = 10
 
 
 def condition(replay: Object, kind: str) -> dict[str, Any]:
@@ -137,11 +138,26 @@ def test_a_replay_mocks_drives_reports_and_puts_back(installed: Whole, snapshot:
     report = installed.cloud(f"/v1/reports/{done['status']['reportID']}?format=json")
     assert report["status"] == "Passed"
     tell("replay, share of answers as recorded", f"{report['status']}, {report['successRate']} %")
-    tell("mocks: calls, matched", f"{report['mocks']['total']}, {report['mocks']['matched']}")
+    mocks, tests = report["mocks"], report["mocks"]["byTests"]
+    others = {kind: mocks[kind] - tests[kind] for kind in ("total", "matched", "passthrough", "missed")}
+    tell("calls to mocks that the tests caused", calls(tests))
+    tell("calls to mocks by the demo's live customers", calls(others))
+    assert tests["total"] >= RECORDED_CALLS
+    assert tests["matched"] == tests["total"], "what the tests cause is answered as recorded"
+    assert len(mocks["unused"]) <= 1, "each recorded answer was asked for, but that of a test which came too late"
+    assert others["total"], "the control: the demo's customers, whom nobody recorded, go on meanwhile"
+    assert others["matched"] == 0
+    assert "that the tests caused matched" in installed.cloud_text(f"/v1/reports/{report['id']}?format=markdown")
     installed.until(lambda: installed.kube.get(SERVER)["spec"] == before, "the workload is as before")
     installed.until(
         lambda: not [1 for pod in installed.pods() if REPLAY in pod["metadata"]["name"]], "what it made is gone"
     )
+
+
+def calls(of: dict[str, int]) -> str:
+    """What became of calls, in words."""
+    became = f"{of['matched']} matched, {of['passthrough']} passed through, {of['missed']} not found"
+    return f"{of['total']}: {became}"
 
 
 def test_the_demo_has_its_dependency(installed: Whole) -> None:

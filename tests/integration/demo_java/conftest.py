@@ -121,11 +121,13 @@ class Shop(Program):
     def port(self) -> int:
         return int(self.until(r"listening .*port=(\d+)").group(1))
 
-    def ask(self, method: str, path: str, body: object = None, *, port: int = 0) -> tuple[int, Any]:
+    def ask(
+        self, method: str, path: str, body: object = None, *, port: int = 0, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
         """Return status and JSON of an answer."""
         url = f"http://localhost:{port or self.port}{path}"
         data = None if body is None else json.dumps(body).encode()
-        kind = {"Content-Type": "application/json"}
+        kind = {"Content-Type": "application/json", **(headers or {})}
         request = urllib.request.Request(url, data=data, method=method, headers=kind)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

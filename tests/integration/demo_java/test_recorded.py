@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from speedscale_runtime.demo.leaks import find_leaks
-from speedscale_runtime.rrpair import recording
+from speedscale_runtime.rrpair import RRPair, recording
 
 from .conftest import DEMO, SPEEDCTL, Pki, counts, environment, need
 from .test_programs import ADA, ORDER
+
+BAGGAGE = "speedscale-replay=r-1"
 
 pytestmark = pytest.mark.integration
 Programs = Callable[..., Any]
@@ -69,7 +71,8 @@ def test_traffic_is_recorded_in_and_out_of_tls_and_replays(
         client = programs("client", SERVER_URL=f"http://localhost:{port}", ROUNDS=6)
         assert client.wait() == 0, client.lines
         assert payments.ask("PUT", "/api/customers/ada", ADA, port=port)[0] == 201
-        code, order = payments.ask("POST", "/api/orders", ORDER, port=port)
+        marked = {"baggage": BAGGAGE}
+        code, order = payments.ask("POST", "/api/orders", ORDER, port=port, headers=marked)
         assert (code, order["payment"]["status"]) == (201, "paid")
     finally:
         process.send_signal(signal.SIGINT)
@@ -82,6 +85,7 @@ def test_traffic_is_recorded_in_and_out_of_tls_and_replays(
     assert len(inbound) == found["requests"] + 2
     assert len(outbound) == charges > 6
     assert {p.doc["l7protocol"] for p in outbound} == {"https"}
+    assert [_baggage(p) for p in outbound] == [[]] * (charges - 1) + [[BAGGAGE]], "it goes with what it came for"
     charge = json.loads(outbound[-1].response_body or b"")
     assert charge["status"] == "captured"
     assert charge["receiptTo"].startswith("REDACTED-EMAIL-")
@@ -89,6 +93,11 @@ def test_traffic_is_recorded_in_and_out_of_tls_and_replays(
     files = [path for path in out.rglob("*") if path.is_file()]
     assert find_leaks([*files, payments.log, tmp_path / "err", tmp_path / "out"], [str(o) for o in ORIGINALS]) == []
     replays(programs, payments, pki, out, tmp_path)
+
+
+def _baggage(pair: RRPair) -> list[str]:
+    headers = (pair.http_request or {}).get("headers") or {}
+    return [value for name, values in headers.items() if name.lower() == "baggage" for value in values]
 
 
 def until_it_serves(payments: Any, port: int) -> None:

@@ -56,6 +56,30 @@ async def test_equal_signatures_are_a_sequence(
     assert bodies(await running.raw(GET % b"/v1/items" * 5)) == expected
 
 
+async def test_calls_that_tests_caused_bear_the_replays_mark(recording: Any, serve: Any) -> None:
+    recording.add(answer=b"1")
+    ask = b"GET %s HTTP/1.1\r\nHost: api.example.com\r\n%s\r\n"
+    mine, others = b"Baggage: user=ada\r\nbaggage: speedscale-replay=r-1;p\r\n", b"baggage: speedscale-replay=r-2\r\n"
+    running = await serve(TEST_REPORT_ID="r-1", ON_MISS="fail")
+    await running.raw(b"".join(ask % (path, head) for path in (b"/v1/items", b"/no") for head in (mine, others, b"")))
+    lines = await running.results()
+    assert [problem for line in lines for problem in check("mock-line", line)] == []
+    assert [(line["verdict"], line.get("cause")) for line in lines if line["type"] == "mock"] == [
+        ("MATCH", "tests"), ("MATCH", None), ("MATCH", None),
+        ("NO_MATCH", "tests"), ("NO_MATCH", None), ("NO_MATCH", None),
+    ]  # fmt: skip
+    assert lines[-1]["byTests"] == {"MATCH": 1, "NO_MATCH": 1, "PASSTHROUGH": 0}
+
+
+async def test_without_a_replays_id_nobody_says_who_caused_a_call(recording: Any, serve: Any) -> None:
+    recording.add(answer=b"1")
+    running = await serve()
+    await running.raw(b"GET /v1/items HTTP/1.1\r\nHost: api.example.com\r\nbaggage: speedscale-replay=r-1\r\n\r\n")
+    lines = await running.results()
+    assert "byTests" not in lines[-1]
+    assert [line for line in lines if "cause" in line] == []
+
+
 async def test_a_sequence_that_ends_misses_with_the_reason(recording: Any, serve: Any) -> None:
     recording.add(answer=b"1")
     running = await serve(RESPONSE_SELECTION="miss")

@@ -108,6 +108,7 @@ def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Ma
             env("SNAPSHOT_ID", f"{replay.SNAPSHOTS}/{gap('snapshot_id')}"),
             env("SPEEDSCALE_DLP_CONFIG", values.dlp.config),
             env("SPEEDSCALE_HOME", replay.HOME),
+            env("TEST_REPORT_ID", gap("report_id")),
             *senders.upstream_env(values, "TLS_OUT_CA_FILE"),
         ],
         ports=[

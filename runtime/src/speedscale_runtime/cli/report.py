@@ -109,7 +109,7 @@ def summary(report: reports.Report, written: Sequence[Path]) -> str:
         beside = f" (recorded {words.ms(recorded.p50)}, {words.ms(recorded.p99)})" if recorded.count else ""
         lines.append(f"latency p50 {words.ms(report.latency.p50)}, p99 {words.ms(report.latency.p99)}{beside}")
     if report.mocks is not None and report.mocks.total:
-        lines.append(f"mocks {words.pct(report.mocks.accuracy)} of {report.mocks.total:,} matched")
+        lines.append(f"mocks: {words.mocked(report.mocks)}")
     lines.append("")
     for goal in report.goals:
         mark = "met   " if goal.status == "PASS" else "MISSED"

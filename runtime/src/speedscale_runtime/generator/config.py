@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from speedscale_runtime import home as homes
+from speedscale_runtime.rrpair import baggage
 from speedscale_runtime.transforms import golang
 from speedscale_schemas.errors import ConfigError
 from speedscale_schemas.settings import parse
+
+from .testconfig import TestConfig
 
 _TERMINATION_LOG = Path("/dev/termination-log")
 """The default of a container's terminationMessagePath."""
@@ -51,6 +54,11 @@ class Settings:
     collector_token_file: Path
     collector_timeout_s: float
     index: int
+
+    def mark(self, config: TestConfig) -> str:
+        """Return the member of `baggage` that each test bears; empty where the run has no id of others' knowing, or
+        the test config wants requests as they were recorded."""
+        return baggage.member(self.report_id) if self.report_id and config.mark else ""
 
 
 def from_environ(environ: Mapping[str, str]) -> Settings:

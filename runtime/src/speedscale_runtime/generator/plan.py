@@ -93,8 +93,12 @@ def build(
     endpoints: Endpoints | None = None,
     rewrite_host: bool = False,
     smart_replace: bool = True,
+    mark: str = "",
 ) -> Plan:
-    """Return the plan for pairs in the order of their recording; what cannot be replayed is counted by reason."""
+    """Return the plan for pairs in the order of their recording; what cannot be replayed is counted by reason.
+
+    `mark` is the member of `baggage` that names the replay.
+    """
     skipped: Counter[str] = Counter()
     sendable: list[tuple[RRPair, Target, bytes]] = []
     rules: Counter[str] = Counter()
@@ -108,7 +112,7 @@ def build(
             skipped[reason] += 1
             continue
         try:
-            sendable.append((pair, target, encode(pair, target.authority, rewrite_host=rewrite_host)))
+            sendable.append((pair, target, encode(pair, target.authority, rewrite_host=rewrite_host, mark=mark)))
         except UnsendableError as error:
             skipped[str(error)] += 1
     links = find_links([pair for pair, _, _ in sendable]) if smart_replace else Links({})

@@ -70,3 +70,5 @@ class Options:
     timeout_s: float
     by_session: bool
     connections_max: int
+    mark: str = ""
+    """The member of `baggage` that names the replay; empty: requests are sent without one."""

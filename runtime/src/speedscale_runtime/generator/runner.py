@@ -174,7 +174,9 @@ class Runner:
     def _encode(self, test: Test) -> bool:
         engine = self.engine
         try:
-            self.wire = encode(self.request, test.target.authority, rewrite_host=engine.options.rewrite_host)
+            options = engine.options
+            authority = test.target.authority
+            self.wire = encode(self.request, authority, rewrite_host=options.rewrite_host, mark=options.mark)
         except UnsendableError:
             return False
         engine.wires[test.index] = (self.request, self.wire)

@@ -74,6 +74,7 @@ def run(settings: Settings) -> Summary:
         endpoints=Endpoints(config.document.get("endpoint_regexes", ())),
         rewrite_host=_rewrite(settings, config),
         smart_replace=config.smart_replace,
+        mark=settings.mark(config),
     )
     if not plan.sessions:
         why = "; ".join(f"{s['pairs']} x {s['reason']}" for s in plan.skipped) or "it has no test (direction IN)"

@@ -50,6 +50,7 @@ class TestConfig:
     timeout_s: float
     rewrite_host: bool
     processes: int
+    mark: bool = True
 
     @property
     def id(self) -> str:
@@ -83,6 +84,7 @@ def read(document: Mapping[str, Any], source: str = "test config") -> TestConfig
         timeout_s=_seconds(generator.get("timeout", 30)),
         rewrite_host=generator.get("rewriteHost", False),
         processes=generator.get("processes", 0),
+        mark=generator.get("mark", True),
     )
 
 

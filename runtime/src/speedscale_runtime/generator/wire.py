@@ -1,7 +1,8 @@
 """A recorded request as HTTP/1.1 bytes. Pure.
 
 Headers go out as recorded, in their order and letter case; what belongs to one connection (RFC 9110 section 7.6.1)
-and Content-Length are made anew. So does the body; `rrpair.forms` knows which forms a recording shows as JSON.
+and Content-Length are made anew, and `baggage` gets the replay's mark where there is one (`rrpair.baggage`). So does
+the body; `rrpair.forms` knows which forms a recording shows as JSON.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
-from speedscale_runtime.rrpair import RRPair, forms
+from speedscale_runtime.rrpair import RRPair, baggage, forms
 from speedscale_runtime.rrpair.decoding import codings, decoded, encoded
 from speedscale_runtime.transforms.extractors.url import uri
 from speedscale_schemas.errors import PeerError
@@ -35,9 +36,10 @@ class UnsendableError(Exception):
     """A request that cannot be written as HTTP/1.1; the message says why, without values."""
 
 
-def encode(pair: RRPair, authority: str, *, rewrite_host: bool) -> bytes:
+def encode(pair: RRPair, authority: str, *, rewrite_host: bool, mark: str = "") -> bytes:
     """Return the request's bytes; `authority` is the target's, for a request without Host or a rewritten one.
 
+    `mark` is the member of `baggage` that names the replay; empty: none.
     Raises UnsendableError for line breaks in headers and for methods that are no token.
     """
     request = pair.http_request
@@ -46,19 +48,23 @@ def encode(pair: RRPair, authority: str, *, rewrite_host: bool) -> bytes:
     method = str(request.get("method") or pair.doc.get("command") or "GET")
     if not method.isascii() or not method.replace("-", "").replace("_", "").isalnum():
         raise UnsendableError("the method is no token")
-    host, dropped, lines = "", "", [f"{method} {_target(uri(pair))} HTTP/1.1", ""]
+    host, dropped, carried, lines = "", "", "", [f"{method} {_target(uri(pair))} HTTP/1.1", ""]
     for name, values in (request.get("headers") or {}).items():
         role = _role(name)
         every = values if isinstance(values, list) else [values]
-        if role == "send":
+        if role == "send" or (role == "baggage" and not mark):
             lines += [f"{name}: {value}" for value in every]
         elif role == "host" and every:
             host = host or str(every[0])
         elif role == "connection":
             dropped += "," + ",".join(every)
+        elif role == "baggage":
+            carried = ",".join(filter(None, [carried, *every]))
     if rewrite_host or not host:
         host = authority if rewrite_host else str(request.get("host") or authority)
     lines[1] = f"Host: {host}"
+    if mark:
+        lines.append(f"{baggage.HEADER}: {baggage.added(carried, mark)}")
     if dropped:
         lines = _without(lines, dropped)
     body = body_bytes(pair) if pair.request_body else b""
@@ -72,10 +78,12 @@ def encode(pair: RRPair, authority: str, *, rewrite_host: bool) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _role(name: str) -> Literal["send", "drop", "host", "connection"]:
+def _role(name: str) -> Literal["send", "drop", "host", "connection", "baggage"]:
     folded = name.casefold()
     if folded in ("host", "connection"):
         return "host" if folded == "host" else "connection"
+    if folded == baggage.HEADER:
+        return "baggage"
     return "drop" if folded in _HOP or name.startswith(":") else "send"
 
 

@@ -113,8 +113,9 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
         context=_contexts(share.settings),
     )
     options = Options(
-        share.rewrite_host, share.config.timeout_s, share.by_session, max(2, min(256, _CONNECTIONS // max(1, vusers)))
-    )
+        share.rewrite_host, share.config.timeout_s, share.by_session, max(2, min(256, _CONNECTIONS // max(1, vusers))),
+        share.settings.mark(share.config),
+    )  # fmt: skip
     finished = asyncio.Event()
     with share.part.open("wb", buffering=1 << 20) as out:
         recorder = Recorder(

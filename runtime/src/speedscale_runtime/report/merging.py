@@ -227,6 +227,7 @@ def _mock_end(ends: Sequence[Line], unused: int) -> Line:
         "type": "end",
         "requests": asked,
         "verdicts": verdicts,
+        **({"byTests": added("byTests")} if any("byTests" in line for line in ends) else {}),
         "reasons": added("reasons"),
         "faults": faults,
         "matchPct": round(100 * matched / (asked - faulty), 3) if asked > faulty else None,

@@ -2,7 +2,7 @@
 
 Called by `building` when there is a mocks file. Misses of the same request line are one row with a count; at most
 `MISSES` rows and `UNUSED` unused mocks are kept, the rest counted. Faults that were injected on purpose stay out of
-the accuracy.
+the accuracy. What the replay's tests caused is counted apart: others may use the workload meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .model import MissedMock, Mocks, UnusedMock
+from .model import MissedMock, MockCalls, Mocks, UnusedMock
 from .tally import percent
 
 MISSES = 200
@@ -22,8 +22,10 @@ _DIFFERENCES = 20
 @dataclass(slots=True)
 class _Sums:
     verdicts: dict[str, int] = field(default_factory=lambda: {"MATCH": 0, "NO_MATCH": 0, "PASSTHROUGH": 0})
+    by_tests: dict[str, int] = field(default_factory=dict)
+    looked: bool = False
     faults: int = 0
-    misses: dict[tuple[str, str, str, str], MissedMock] = field(default_factory=dict)
+    misses: dict[tuple[str, str, str, str, bool], MissedMock] = field(default_factory=dict)
     left_out: int = 0
     unused: dict[tuple[str, str, str], UnusedMock] = field(default_factory=dict)
     unused_left_out: int = 0
@@ -41,10 +43,8 @@ def summarise(lines: Iterable[Mapping[str, Any]]) -> Mocks:
         elif line["type"] == "run":
             unservable = line.get("unservable")
             sums.unservable = dict(sorted(unservable.items())) if isinstance(unservable, Mapping) else {}
-        elif line["type"] == "end" and line.get("linesLeftOut"):
-            # Only the responder's own counts know of requests that got no line.
-            sums.verdicts.update({str(k): int(v) for k, v in (line.get("verdicts") or {}).items()})
-            sums.left_out += int(line["linesLeftOut"])
+        elif line["type"] == "end":
+            _end(line, sums)
     matched, missed = sums.verdicts["MATCH"], sums.verdicts["NO_MATCH"]
     passthrough = sums.verdicts["PASSTHROUGH"]
     total = matched + missed + passthrough
@@ -55,12 +55,31 @@ def summarise(lines: Iterable[Mapping[str, Any]]) -> Mocks:
         passthrough=passthrough,
         faults=sums.faults,
         accuracy=percent(matched, total) if total else None,
-        misses=tuple(sorted(sums.misses.values(), key=lambda m: (-m.count, m.host, m.location, m.command))),
+        by_tests=_calls(sums.by_tests) if sums.looked or sums.by_tests else None,
+        misses=tuple(
+            sorted(sums.misses.values(), key=lambda m: (not m.by_tests, -m.count, m.host, m.location, m.command))
+        ),
         misses_left_out=sums.left_out,
         unused=tuple(sorted(sums.unused.values(), key=lambda u: (u.host, u.location, u.command))),
         unused_left_out=sums.unused_left_out,
         unservable=sums.unservable,
     )
+
+
+def _end(line: Mapping[str, Any], sums: _Sums) -> None:
+    by_tests = line.get("byTests")
+    sums.looked = isinstance(by_tests, Mapping)
+    if line.get("linesLeftOut"):
+        # Only the responder's own counts know of requests that got no line.
+        sums.verdicts.update({str(k): int(v) for k, v in (line.get("verdicts") or {}).items()})
+        sums.by_tests.update({str(k): int(v) for k, v in (by_tests or {}).items()})
+        sums.left_out += int(line["linesLeftOut"])
+
+
+def _calls(verdicts: Mapping[str, int]) -> MockCalls:
+    matched, missed, passed = (verdicts.get(kind, 0) for kind in ("MATCH", "NO_MATCH", "PASSTHROUGH"))
+    total = matched + missed + passed
+    return MockCalls(total, matched, missed, passed, percent(matched, total) if total else None)
 
 
 def _mock(line: Mapping[str, Any], sums: _Sums) -> None:
@@ -69,10 +88,13 @@ def _mock(line: Mapping[str, Any], sums: _Sums) -> None:
         return
     verdict = str(line.get("verdict", "NO_MATCH"))
     sums.verdicts[verdict] = sums.verdicts.get(verdict, 0) + 1
+    by_tests = line.get("cause") == "tests"
+    if by_tests:
+        sums.by_tests[verdict] = sums.by_tests.get(verdict, 0) + 1
     if verdict == "MATCH":
         return
     command, host, location = (str(line.get(k) or "") for k in ("command", "host", "location"))
-    key = (verdict, command, host, location)
+    key = (verdict, command, host, location, by_tests)
     known = sums.misses.get(key)
     if known is not None:
         sums.misses[key] = replace(known, count=known.count + 1)
@@ -90,6 +112,7 @@ def _mock(line: Mapping[str, Any], sums: _Sums) -> None:
             str(line.get("reason") or ""),
             nearest,
             differences,
+            by_tests,
         )
 
 

@@ -187,6 +187,7 @@ class MissedMock:
     reason: str = ""
     nearest: str = ""
     differences: tuple[Mapping[str, Any], ...] = ()
+    by_tests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +202,22 @@ class UnusedMock:
 
 
 @dataclass(frozen=True, slots=True)
+class MockCalls:
+    """Some of the calls to mocks. `accuracy` is matches of all of them in percent, None when there were none."""
+
+    total: int = 0
+    matched: int = 0
+    missed: int = 0
+    passthrough: int = 0
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mocks:
-    """What the responder answered. `accuracy` is matches of all requests in percent, None when there were none."""
+    """What the responder answered. `accuracy` is matches of all requests in percent, None when there were none.
+
+    `by_tests` is what of it the tests caused, as far as the application passes `baggage` on; None where nobody looked.
+    """
 
     total: int = 0
     matched: int = 0
@@ -210,11 +225,17 @@ class Mocks:
     passthrough: int = 0
     faults: int = 0
     accuracy: float | None = None
+    by_tests: MockCalls | None = None
     misses: tuple[MissedMock, ...] = ()
     misses_left_out: int = 0
     unused: tuple[UnusedMock, ...] = ()
     unused_left_out: int = 0
     unservable: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def told_apart(self) -> MockCalls | None:
+        """What the tests caused, where that is known: None also where no call bears the replay's mark."""
+        return self.by_tests if self.by_tests is not None and self.by_tests.total else None
 
 
 @dataclass(frozen=True, slots=True)

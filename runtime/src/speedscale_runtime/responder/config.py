@@ -52,6 +52,7 @@ class Settings:
     status_file: Path | None
     seed: int
     build_tag: str
+    report_id: str
     collector_url: str
     collector_ca_file: Path
     collector_token_file: Path
@@ -104,6 +105,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         status_file=_path(values["STATUS_FILE"]),
         seed=values["SEED"],
         build_tag=values["BUILD_TAG"],
+        report_id=values["TEST_REPORT_ID"],
         collector_url=values["COLLECTOR_URL"],
         collector_ca_file=Path(values["COLLECTOR_CA_FILE"]),
         collector_token_file=Path(values["COLLECTOR_TOKEN_FILE"]),

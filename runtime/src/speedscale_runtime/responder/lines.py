@@ -32,8 +32,10 @@ def match_line(signature: Mapping[str, bytes], digest: bytes, tech: str, status:
     return orjson.dumps(line)[:-1]
 
 
-def finish(line: bytes, at: bytes, fault: str = "") -> bytes:
-    """Return a whole line: the start, the instant, and the fault that was injected."""
+def finish(line: bytes, at: bytes, fault: str = "", *, by_tests: bool = False) -> bytes:
+    """Return a whole line: the start, who caused the request, the instant, and the fault that was injected."""
+    if by_tests:
+        line += b',"cause":"tests"'
     if fault:
         return b'%s,"fault":%s,"ts":"%s"}\n' % (line, orjson.dumps(fault), at)
     return b'%s,"ts":"%s"}\n' % (line, at)

@@ -37,6 +37,7 @@ class Live:
     """
 
     __slots__ = (
+        "baggage",
         "body",
         "content_encoding",
         "content_type",
@@ -51,11 +52,11 @@ class Live:
 
     def __init__(self, method: bytes, url: bytes, version: str, headers: Headers, body: bytes) -> None:
         self.method, self.url, self.version, self.headers, self.body = method, url, version, headers, body
-        self.host = self.content_type = self.content_encoding = b""
+        self.host = self.content_type = self.content_encoding = self.baggage = b""
         self.target: Target | None = None
         self.tls = False
         for name, value in headers:
-            if len(name) in (4, 12, 16):
+            if len(name) in (4, 7, 12, 16):
                 folded = name.lower()
                 if folded == b"host":
                     self.host = value
@@ -63,6 +64,8 @@ class Live:
                     self.content_type = value
                 elif folded == b"content-encoding":
                     self.content_encoding = value
+                elif folded == b"baggage":
+                    self.baggage = b"%s,%s" % (self.baggage, value) if self.baggage else value
         if not url.startswith(b"/") and b"://" in url[:12]:
             self._absolute(url)
 

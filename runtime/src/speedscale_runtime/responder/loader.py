@@ -44,7 +44,7 @@ class Loaded:
         self._fill()
         self._output = self.rules.get(settings.dlp_config)
         self.matcher = Matcher(self.mocks, self._redactors(), self._output.request, self.chains)
-        self.results = Results(settings.out, self._run_line(), settings.lines_max)
+        self.results = Results(settings.out, self._run_line(), settings.lines_max, looks=bool(settings.report_id))
         self.responder = Responder(
             settings,
             self.mocks,

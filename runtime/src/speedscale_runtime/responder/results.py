@@ -22,20 +22,26 @@ _WAITING_MAX = 4096
 
 
 class Results:
-    """Counts and, where a folder was given, the file. `clock_ns` is wall-clock time."""
+    """Counts and, where a folder was given, the file. `clock_ns` is wall-clock time.
+
+    `looks`: it is known which requests the replay's tests caused, so their number says something.
+    """
 
     def __init__(
         self,
         folder: Path | None,
         run: Mapping[str, Any],
         lines_max: int,
+        *,
+        looks: bool = False,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.verdicts: dict[str, int] = dict.fromkeys(lines.VERDICTS, 0)
+        self.by_tests: dict[str, int] = dict.fromkeys(lines.VERDICTS, 0)
         self.reasons: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.left_out = 0
-        self._lines_max, self._clock_ns = lines_max, clock_ns
+        self._lines_max, self._looks, self._clock_ns = lines_max, looks, clock_ns
         self._written = 0
         self._waiting: list[bytes] = []
         self._at_ms, self._at = -1, b""
@@ -45,20 +51,24 @@ class Results:
             self._file = (folder / FILE).open("wb")
             self._file.write(lines.document({"type": "run", "version": 1, **run}))
 
-    def match(self, line: bytes, fault: str = "") -> None:
-        """Count an answer from a recording; `line` is the answer's own."""
+    def match(self, line: bytes, fault: str = "", *, by_tests: bool = False) -> None:
+        """Count an answer from a recording; `line` is the answer's own. `by_tests`: a test of the replay caused it."""
         self.verdicts[MATCH] += 1
+        if by_tests and not fault:
+            self.by_tests[MATCH] += 1
         if fault:
             self.faults[fault] += 1
         if self._file is not None:
-            self._add(line, fault)
+            self._add(line, fault, by_tests)
 
-    def other(self, verdict: str, reason: str, line: bytes) -> None:
+    def other(self, verdict: str, reason: str, line: bytes, *, by_tests: bool = False) -> None:
         """Count a request that had no recorded answer."""
         self.verdicts[verdict] += 1
+        if by_tests:
+            self.by_tests[verdict] += 1
         self.reasons[str(reason)] += 1
         if self._file is not None:
-            self._add(line, "")
+            self._add(line, "", by_tests)
 
     def flush(self) -> None:
         """Write what waits."""
@@ -86,6 +96,7 @@ class Results:
         return {
             "requests": asked,
             "verdicts": dict(self.verdicts),
+            **({"byTests": dict(self.by_tests)} if self._looks else {}),
             "reasons": dict(sorted(self.reasons.items())),
             "faults": dict(sorted(self.faults.items())),
             "matchPct": round(100 * (self.verdicts[MATCH] - faulty) / (asked - faulty), 3) if asked > faulty else None,
@@ -95,7 +106,7 @@ class Results:
             "at": self._instant(self._clock_ns() // 1_000_000).decode(),
         }
 
-    def _add(self, line: bytes, fault: str) -> None:
+    def _add(self, line: bytes, fault: str, by_tests: bool) -> None:
         if self._written >= self._lines_max:
             self.left_out += 1
             return
@@ -103,7 +114,7 @@ class Results:
         at_ms = self._clock_ns() // 1_000_000
         if at_ms != self._at_ms:
             self._at_ms, self._at = at_ms, self._instant(at_ms)
-        self._waiting.append(lines.finish(line, self._at, fault))
+        self._waiting.append(lines.finish(line, self._at, fault, by_tests=by_tests))
         if len(self._waiting) >= _WAITING_MAX:
             self.flush()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from speedscale_runtime.rrpair import baggage
 from speedscale_runtime.tls.authority import Authority, client_context
 from speedscale_schemas.errors import TransientError
 
@@ -59,6 +60,7 @@ class Responder:
         self.counts = counts
         self._authority, self._recorder, self._chains, self._learned = authority, recorder, chains, learned
         self._tls_context = base_context(authority.context_for, "localhost") if authority else None
+        self._mark = baggage.member(settings.report_id).encode() if settings.report_id else b""
         self._faults: list[Fault] = faults.compile_faults(settings.faults)
         self._plain = not self._faults and not settings.timing_factor and chains is None
         self._upstream = Upstream(_kept(lambda: client_context(extra=settings.upstream_roots)))
@@ -140,7 +142,7 @@ class Responder:
         try:
             mock = self._matcher.find(live)
         except Exception as error:
-            self._unknowable(connection, keep, error)
+            self._unknowable(connection, live, keep, error)
             return
         if mock is None:
             self._miss(connection, live, keep, Why.UNKNOWN)
@@ -152,7 +154,7 @@ class Responder:
         elif answer.unservable is not None:
             self._miss(connection, live, keep, _WHY[answer.unservable])
         elif self._plain and keep and answer.plain is None and live.version == "1.1":
-            self._results.match(answer.line or self._matcher.line(mock, answer))
+            self._results.match(answer.line or self._matcher.line(mock, answer), by_tests=self._by_tests(live))
             connection.send(answer.wire)
         else:
             self._serve(connection, live, keep, mock, answer)
@@ -160,7 +162,8 @@ class Responder:
     def _serve(self, connection: Connection, live: Live, keep: bool, mock: Mock, answer: Answer) -> None:
         """Serve with everything that is not the plain case: coding, HTTP/1.0, chains, faults, delays."""
         effect = self._effect(live)
-        self._results.match(self._matcher.line(mock, answer), effect.name if effect else "")
+        fault = effect.name if effect else ""
+        self._results.match(self._matcher.line(mock, answer), fault, by_tests=self._by_tests(live))
         delay_s = timing.delay_s(answer.delay_ms, self._settings.timing_factor)
         if self._chains is not None and answer.pair is not None:
             delay_s += min(self._chains.delay_ms() / 1000, timing.DELAY_MAX_S)
@@ -184,6 +187,10 @@ class Responder:
             connection.send(data, close=close)
         else:
             self._later(connection, delay_s, lambda slot: slot.finish(data, close=close))
+
+    def _by_tests(self, live: Live) -> bool:
+        """Whether a test of the replay caused a request, and not somebody who uses the application meanwhile."""
+        return bool(live.baggage and self._mark) and baggage.bears(live.baggage, self._mark)
 
     def _effect(self, live: Live) -> Effect | None:
         if not self._faults:
@@ -215,7 +222,7 @@ class Responder:
             asked = self._matcher.asked(live)
             near = self._matcher.nearest(asked) if why is Why.UNKNOWN else []
         except Exception as error:
-            self._unknowable(connection, keep, error)
+            self._unknowable(connection, live, keep, error)
             return
         if why is Why.UNKNOWN and self._may_pass(live):
             slot = connection.slot()
@@ -223,19 +230,18 @@ class Responder:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        self._results.other(
-            lines.NO_MATCH, why, lines.missed_line(lines.NO_MATCH, asked.signature, asked.digest, why, near)
-        )
+        line = lines.missed_line(lines.NO_MATCH, asked.signature, asked.digest, why, near)
+        self._results.other(lines.NO_MATCH, why, line, by_tests=self._by_tests(live))
         head_only = live.method == b"HEAD"
         data = misses.answer(why, _told(asked), near, close=not keep, head_only=head_only)
         connection.send(data, close=not keep)
 
-    def _unknowable(self, connection: Connection, keep: bool, error: Exception) -> None:
+    def _unknowable(self, connection: Connection, live: Live, keep: bool, error: Exception) -> None:
         """A rule or chain failed: the service goes on, and what could not be redacted is neither shown nor written."""
         self.counts.redaction_failures += 1
         self._log.error("request not understood", error=type(error).__name__)
         line = lines.missed_line(lines.NO_MATCH, {}, b"", Why.UNREADABLE, [])
-        self._results.other(lines.NO_MATCH, Why.UNREADABLE, line)
+        self._results.other(lines.NO_MATCH, Why.UNREADABLE, line, by_tests=self._by_tests(live))
         connection.send(misses.answer(Why.UNREADABLE, {}, [], close=not keep), close=not keep)
 
     def _may_pass(self, live: Live) -> bool:
@@ -255,7 +261,7 @@ class Responder:
         except TransientError as error:
             why = Why.PASSTHROUGH_FAILED
             line = lines.missed_line(lines.PASSTHROUGH, asked.signature, asked.digest, why, near)
-            self._results.other(lines.PASSTHROUGH, why, line)
+            self._results.other(lines.PASSTHROUGH, why, line, by_tests=self._by_tests(live))
             slot.write(misses.answer(why, _told(asked), near, detail=error.reason, close=not keep))
             slot.finish(close=not keep)
             return
@@ -264,7 +270,7 @@ class Responder:
             slot.finish(close=True)
             return
         line = lines.missed_line(lines.PASSTHROUGH, asked.signature, asked.digest, "passthrough", [])
-        self._results.other(lines.PASSTHROUGH, "passthrough", line)
+        self._results.other(lines.PASSTHROUGH, "passthrough", line, by_tests=self._by_tests(live))
         if self._recorder is not None and answered.complete:
             try:
                 pair = self._recorder.record(live, answered, begun_ns, int((time.monotonic() - begun) * 1000))

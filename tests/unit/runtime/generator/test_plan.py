@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from speedscale_runtime.generator.config import from_environ
 from speedscale_runtime.generator.endpoints import Endpoints, template
 from speedscale_runtime.generator.plan import build
 from speedscale_runtime.generator.targets import Target, parse_override, parse_overrides, target_of
+from speedscale_runtime.generator.testconfig import read
 from speedscale_runtime.generator.wire import UnsendableError, encode
 from speedscale_runtime.rrpair import RRPair
 from speedscale_schemas.errors import ConfigError
@@ -39,6 +41,26 @@ def test_headers_go_out_as_recorded_but_for_the_connections_own() -> None:
     assert lines(made) == [
         "GET /x HTTP/1.1", "Host: app:8080", "accept: a, b", "X-Two: 1", "X-Two: 2", "Accept-Encoding: gzip",
     ]  # fmt: skip
+
+
+def test_a_replays_mark_joins_the_recorded_baggage_and_nothing_else_changes() -> None:
+    recorded = pair(headers={"Baggage": ["user=ada", "tenant=x"], "Accept": ["*/*"]})
+    plain = lines(encode(recorded, "target:1", rewrite_host=False))
+    assert plain == ["GET /x HTTP/1.1", "Host: app:8080", "Baggage: user=ada", "Baggage: tenant=x", "Accept: */*"]
+    made = lines(encode(recorded, "target:1", rewrite_host=False, mark="speedscale-replay=r-1"))
+    assert made == [*plain[:2], "Accept: */*", "baggage: user=ada,tenant=x,speedscale-replay=r-1"]
+    (session,) = build([pair()], parse_overrides(["http://app:1"]), mark="speedscale-replay=r-1").sessions
+    assert b"\r\nbaggage: speedscale-replay=r-1\r\n" in session.tests[0].wire
+
+
+@pytest.mark.parametrize(
+    ("report", "wanted", "mark"), [("r 1", True, "speedscale-replay=r%201"), ("r-1", False, ""), ("", True, "")]
+)
+def test_tests_are_marked_where_the_report_has_an_id_and_the_config_lets_them(
+    report: str, wanted: bool, mark: str
+) -> None:
+    settings = from_environ({"SNAPSHOT_ID": "s", "TEST_REPORT_ID": report})
+    assert settings.mark(read({"id": "c", "generator": {"mark": wanted}})) == mark
 
 
 def test_host_is_the_recorded_one_unless_told() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from speedscale_runtime import report as reports
 from speedscale_runtime.report import building, tally
+from speedscale_runtime.report.model import MockCalls
 from speedscale_schemas.errors import ConfigError
 
 
@@ -242,6 +243,65 @@ def test_counts_of_the_responder_win_where_lines_were_left_out(results: Any) -> 
     made = reports.build(results.write())
     assert made.mocks is not None
     assert (made.mocks.total, made.mocks.accuracy) == (100, 90.0)
+
+
+def called(verdict: str, **more: Any) -> dict[str, Any]:
+    return {"type": "mock", "verdict": verdict, "command": "POST", "location": "/pay", "host": "h", "tech": "", **more}
+
+
+def test_what_the_tests_caused_is_told_from_other_traffic(results: Any) -> None:
+    pair(results, {}, {})
+    mine = {"cause": "tests"}
+    results.mocks = [
+        called("MATCH", **mine),
+        called("MATCH", fault="status=503", **mine),
+        called("NO_MATCH"),
+        called("NO_MATCH", **mine),
+        called("MATCH", **mine),
+        called("PASSTHROUGH"),
+        called("NO_MATCH"),
+        {"type": "end", "linesLeftOut": 0, "byTests": {"MATCH": 2, "NO_MATCH": 1, "PASSTHROUGH": 0}},
+    ]
+    made = reports.build(results.write())
+    assert made.mocks is not None
+    assert made.mocks.by_tests == MockCalls(3, 2, 1, 0, 66.66)
+    assert [(m.verdict, m.count, m.by_tests) for m in made.mocks.misses] == [
+        ("NO_MATCH", 1, True),
+        ("NO_MATCH", 2, False),
+        ("PASSTHROUGH", 1, False),
+    ]
+    page = reports.render(made, "markdown").decode()
+    assert "**Mocks:** 66.66 % of 3 calls that the tests caused matched; 0 recorded answers never asked for." in page
+    assert "- Caused by the tests: 3 calls: 2 matched, 0 passed through, 1 not found\n" in page
+    assert "- Other traffic: 3 calls: 0 matched, 1 passed through, 2 not found\n" in page
+    assert "| `POST h/pay` | not found | other traffic | 2 |" in page
+    assert "Other traffic" in reports.render(made, "html").decode()
+
+
+@pytest.mark.parametrize(("by_tests", "said"), [(None, False), ({"MATCH": 0, "NO_MATCH": 0}, True)])
+def test_calls_that_cannot_be_told_apart_are_not_blamed_on_the_tests(results: Any, by_tests: Any, said: bool) -> None:
+    pair(results, {}, {})
+    end = {"type": "end", "linesLeftOut": 0, **({"byTests": by_tests} if by_tests else {})}
+    results.mocks = [called("MATCH"), called("NO_MATCH"), end]
+    made = reports.build(results.write())
+    assert made.mocks is not None
+    assert made.mocks.told_apart is None
+    assert (made.mocks.by_tests == MockCalls()) is said
+    page = reports.render(made, "markdown").decode()
+    assert "**Mocks:** 50 % of 2 calls matched" in page
+    assert ("the application does not pass baggage on" in page) is said
+
+
+def test_counts_of_the_tests_calls_are_the_responders_where_lines_were_left_out(results: Any) -> None:
+    pair(results, {}, {})
+    verdicts, by_tests = {"MATCH": 90, "NO_MATCH": 10}, {"MATCH": 80, "NO_MATCH": 0}
+    results.mocks = [
+        called("MATCH", cause="tests"),
+        {"type": "end", "linesLeftOut": 99, "verdicts": verdicts, "byTests": by_tests},
+    ]
+    made = reports.build(results.write())
+    assert made.mocks is not None
+    assert (made.mocks.total, made.mocks.by_tests) == (100, MockCalls(80, 80, 0, 0, 100.0))
 
 
 def test_a_report_of_huge_bodies_stays_small(results: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,13 +126,23 @@ def mock(**more: Any) -> dict[str, Any]:
 
 def test_a_mock_is_unused_when_no_pod_used_it(tmp_path: Path) -> None:
     verdicts = {"MATCH": 2, "NO_MATCH": 1, "PASSTHROUGH": 0}
-    end = {"type": "end", "requests": 3, "verdicts": verdicts, "reasons": {}, "faults": {}, "mocks": 2, "unused": 2}
+    end = {
+        "type": "end",
+        "requests": 3,
+        "verdicts": verdicts,
+        "byTests": {"MATCH": 1},
+        "reasons": {},
+        "faults": {},
+        "mocks": 2,
+        "unused": 2,
+    }
     one = write(tmp_path / "a", {"type": "run", "version": 1}, mock(), mock(location="/y"), end)
     two = write(tmp_path / "b", {"type": "run", "version": 1}, mock(), end)
     merging.merge_mocks([one, two], tmp_path / "out")
     lines = read(tmp_path / "out")
     assert [line["location"] for line in lines if line["type"] == "unused"] == ["/x"]
     assert (lines[-1]["requests"], lines[-1]["unused"], lines[-1]["matchPct"]) == (6, 1, 66.667)
+    assert lines[-1]["byTests"] == {"MATCH": 2}
 
 
 def test_mocks_alone_are_a_report_that_passed(tmp_path: Path) -> None:

@@ -105,17 +105,21 @@ def _difference(d: Difference) -> str:
 
 
 def _mocks(mocks: Mocks) -> str:
-    head = (
-        f"**Mocks:** {words.pct(mocks.accuracy)} of {words.plural(mocks.total, 'request')} matched, "
-        f"{mocks.missed:,} missed, {mocks.passthrough:,} passed through, {len(mocks.unused):,} never asked for.\n"
+    unused = sum(u.count for u in mocks.unused) + mocks.unused_left_out
+    rows = "".join(f"- {who}: {outcome}\n" for who, outcome in words.calls(mocks))
+    why = words.unclear(mocks)
+    head = f"**Mocks:** {words.mocked(mocks)}; {words.plural(unused, 'recorded answer')} never asked for.\n\n{rows}" + (
+        f"\n> {why}\n" if why else ""
     )
     if not mocks.misses:
         return head
-    rows = [
-        f"| {_code(f'{m.command} {m.host}{m.location}')} | {m.verdict} | {m.count:,} | {_code(m.nearest or None)} |"
+    missed = [
+        f"| {_code(f'{m.command} {m.host}{m.location}')} | {words.VERDICTS.get(m.verdict, m.verdict)} | "
+        f"{words.cause(m, mocks)} | {m.count:,} | {_code(m.nearest or None)} |"
         for m in mocks.misses[:_MISSES]
     ]
-    table = "\n".join(["| Request | Verdict | Times | Nearest mock |", "| - | - | -: | - |", *rows])
+    heads = ["| Request | What became of it | Caused by | Times | Nearest mock |", "| - | - | - | -: | - |"]
+    table = "\n".join([*heads, *missed])
     return f"{head}\n<details><summary>Requests that no mock answered</summary>\n\n{table}\n\n</details>\n"
 
 

@@ -75,8 +75,10 @@ def _figures(report: Report) -> Html:
     beside = f"{words.rate(offered)} offered" if offered is not None else words.seconds(report.load.duration_ms)
     figures.append(("Throughput", words.rate(r.per_second), beside))
     if report.mocks is not None:
-        beside = f"{report.mocks.matched:,} of {report.mocks.total:,}"
-        figures.append(("Mocks that matched", words.pct(report.mocks.accuracy), beside))
+        told = report.mocks.told_apart
+        counted = told or report.mocks
+        beside = f"{counted.matched:,} of {words.plural(counted.total, 'call')}" + (" of the tests" if told else "")
+        figures.append(("Mocks that matched", words.pct(counted.accuracy), beside))
     return el(
         "dl",
         *(el("div", el("dt", name), el("dd", value), el("dd", note, class_="soft")) for name, value, note in figures),
@@ -269,10 +271,10 @@ def mocks(report: Report) -> Html | None:
         return None
     numbers = [
         ("matched", m.matched),
-        ("missed", m.missed),
+        ("not found", m.missed),
         ("passed through", m.passthrough),
         ("faults injected", m.faults),
-        ("never asked for", sum(u.count for u in m.unused) + m.unused_left_out),
+        ("recorded answers never asked for", sum(u.count for u in m.unused) + m.unused_left_out),
     ]
     line = el(
         "p",
@@ -280,11 +282,16 @@ def mocks(report: Report) -> Html | None:
         class_="facts",
     )
     parts: list[Html | None] = [line]
+    if m.told_apart is not None:
+        rows = [el("tr", el("th", who), el("td", outcome)) for who, outcome in words.calls(m)]
+        parts.append(el("table", el("tbody", *rows), class_="plain"))
+    elif why := words.unclear(m):
+        parts.append(el("p", why, class_="soft"))
     if m.misses:
         parts.append(el("h3", "Requests that no mock answered"))
-        parts.append(el("div", *(_miss(miss) for miss in m.misses), class_="misses"))
+        parts.append(el("div", *(_miss(miss, m) for miss in m.misses), class_="misses"))
         if m.misses_left_out:
-            parts.append(el("p", f"{m.misses_left_out:,} more requests missed.", class_="soft"))
+            parts.append(el("p", f"{m.misses_left_out:,} more requests were not found.", class_="soft"))
     parts.append(_unused(m))
     parts += [
         el("p", f"{words.plural(count, 'recorded answer')} could not be served: {reason}.", class_="soft")
@@ -293,7 +300,7 @@ def mocks(report: Report) -> Html | None:
     return join(*parts)
 
 
-def _miss(miss: MissedMock) -> Html:
+def _miss(miss: MissedMock, of: Mocks) -> Html:
     body: list[Any] = []
     if miss.nearest:
         body.append(el("p", "The nearest recorded answer is for ", el("code", miss.nearest), "."))
@@ -305,12 +312,13 @@ def _miss(miss: MissedMock) -> Html:
         body.insert(0, el("p", _sentence(miss.reason)))
     if not body:
         body.append(el("p", "No recorded answer resembles it.", class_="soft"))
-    verdict_word = {"NO_MATCH": "missed", "PASSTHROUGH": "passed through"}.get(miss.verdict, miss.verdict)
+    by = f", by {words.cause(miss, of)}" if of.told_apart is not None else ""
+    verdict_word = words.VERDICTS.get(miss.verdict, miss.verdict)
     summary = el(
         "summary",
         el("span", miss.command, class_="method"),
         el("span", f"{miss.host}{miss.location}", class_="path"),
-        el("span", f"{verdict_word}, {miss.count:,} ×", class_="soft"),
+        el("span", f"{verdict_word}, {miss.count:,} ×{by}", class_="soft"),
     )
     return el("details", summary, el("div", *body, class_="inside"))
 

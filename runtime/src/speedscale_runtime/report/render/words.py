@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speedscale_runtime.report.model import Difference, Report
+from speedscale_runtime.report.model import Difference, MissedMock, MockCalls, Mocks, Report
 
 PLACES = {
     "status": "status",
@@ -19,6 +19,7 @@ KINDS = {
     "type": "type changed",
     "volatile": "changes by itself",
 }
+VERDICTS = {"NO_MATCH": "not found", "PASSTHROUGH": "passed through"}
 PATTERNS = {
     "date": "a date or time",
     "uuid": "a UUID",
@@ -128,3 +129,46 @@ def headline(report: Report) -> str:
     if report.load.duration_ms:
         parts.append(f"in {seconds(report.load.duration_ms)}")
     return " ".join(parts)
+
+
+def mocked(mocks: Mocks) -> str:
+    """Return in a few words how many of the calls that count were answered: of the tests', where these are known."""
+    told = mocks.told_apart
+    if told is None:
+        return f"{pct(mocks.accuracy)} of {plural(mocks.total, 'call')} matched"
+    return f"{pct(told.accuracy)} of {plural(told.total, 'call')} that the tests caused matched"
+
+
+def calls(mocks: Mocks) -> list[tuple[str, str]]:
+    """Return who called the mocks and what became of it: a row for the tests and one for other traffic, or one."""
+    told = mocks.told_apart
+    if told is None:
+        every = MockCalls(mocks.total, mocks.matched, mocks.missed, mocks.passthrough)
+        return [("All calls", _outcome(every))]
+    other = MockCalls(
+        mocks.total - told.total,
+        mocks.matched - told.matched,
+        mocks.missed - told.missed,
+        mocks.passthrough - told.passthrough,
+    )
+    return [("Caused by the tests", _outcome(told)), ("Other traffic", _outcome(other))]
+
+
+def cause(miss: MissedMock, mocks: Mocks) -> str:
+    """Return who caused requests that no mock answered; a dash where that is not known."""
+    return "the tests" if miss.by_tests else "other traffic" if mocks.told_apart is not None else "–"
+
+
+def unclear(mocks: Mocks) -> str:
+    """Return why calls cannot be told apart where they should be; empty where they can, or nothing is to be told."""
+    if mocks.by_tests is None or mocks.by_tests.total or not mocks.missed + mocks.passthrough:
+        return ""
+    return (
+        "Calls of other traffic count among these: none bears the replay's mark in its baggage header, so either no "
+        "test caused any, or the application does not pass baggage on (OpenTelemetry does)."
+    )
+
+
+def _outcome(of: MockCalls) -> str:
+    became = f"{of.matched:,} matched, {of.passthrough:,} passed through, {of.missed:,} not found"
+    return f"{plural(of.total, 'call')}: {became}"
