@@ -1,7 +1,9 @@
 """The operator's question, and what becomes of it: wait for what is still to come, make the report once, store it.
 
-Owned by the server; one event loop. An answer stays the answer until other results have come. Waiting is short, because
-whoever has not brought anything by then has ended without: half a measurement is told as such, never waited for.
+Owned by the server; one event loop. An answer stays the answer until something comes that it was made without: a
+responder that others go on asking brings newer results all the time, and a report of each of them would never be told.
+Waiting is short, because whoever has not brought anything by then has ended without: half a measurement is told as
+such, never waited for.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ class Desk:
         if waiting and question.state != "Canceled" and now - self._asked < self._settings.wait_s:
             return 202, {"waitingFor": waiting}
         parts, mocks = self._store.parts(Kind.GENERATOR), self._store.parts(Kind.RESPONDER)
-        of = (question, tuple(parts), tuple(mocks))
+        of = (question, tuple(parts), tuple(part.name for part in mocks), tuple(waiting))
         if self._task is None or (self._of != of and self._task.done()):
             stale = [f"{who}: what it answered last may be missing" for who in waiting if who.startswith("the newest")]
             case = analysis.Case(
