@@ -14,6 +14,7 @@ stale view of what it has just applied), a resync every few seconds, no jitter, 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
 import os
@@ -30,6 +31,7 @@ import go_tools
 import yaml
 
 from speedscale_kube import Object, Ref
+from speedscale_kube.errors import NotFoundError
 
 from .components import HOST, free_ports
 from .definitions import define, let_go
@@ -155,9 +157,26 @@ class ArgoCD:
 
     def forget(self, which: Ref) -> None:
         """Delete an Application (or ApplicationSet) without what it made, whatever state it is in."""
+        if which.kind == "Application":
+            self._end_sync(which)
         let_go(self.kube, which)
         self.kube.delete(which, propagation="Orphan")
         let_go(self.kube, which)
+
+    def _end_sync(self, which: Ref) -> None:
+        """End the sync under way: one that goes on after its Application is gone makes objects anew."""
+
+        def ended() -> bool:
+            app = self.kube.find(which)
+            if app is None or "operation" not in app:
+                return True
+            if phase(app) == "Running":  # as `argocd app terminate-op` does
+                self.kube.patch(which, {"status": {"operationState": {"phase": "Terminating"}}}, MANAGER)
+            return False
+
+        with contextlib.suppress(NotFoundError):
+            self.kube.patch(which, {"spec": {"syncPolicy": {"automated": None}}}, MANAGER)
+            self.cluster.until(ended, f"no sync of {which.name} runs")
 
     def log(self, name: str) -> Path:
         """Return a process's log."""
