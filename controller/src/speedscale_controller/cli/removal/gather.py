@@ -20,29 +20,10 @@ from speedscale_controller.snapshots.config_map import LABEL as SNAPSHOT
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError, NotFoundError
 from speedscale_schemas import trafficreplay
+from speedscale_schemas.installed import KINDS
 
 from .model import Inventory
 
-KINDS: Final = (
-    ("v1", "ConfigMap"),
-    ("v1", "PersistentVolumeClaim"),
-    ("v1", "Service"),
-    ("v1", "ServiceAccount"),
-    ("apps/v1", "DaemonSet"),
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "StatefulSet"),
-    ("batch/v1", "CronJob"),
-    ("batch/v1", "Job"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("rbac.authorization.k8s.io/v1", "ClusterRole"),
-    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
-)
-"""Kinds that an installation has, and that a replay makes."""
 _MADE: Final = "app.kubernetes.io/managed-by=speedscale-operator"
 _FOREIGN: Final = (
     ("apps/v1", "Deployment"),
