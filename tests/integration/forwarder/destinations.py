@@ -22,13 +22,14 @@ import kafka_server
 
 NAME = "collector.invalid"
 """A name of a server that only a proxy finds; certificates are for it, too."""
-KINDS = ("http", "grpc", "s3", "firehose", "kafka")
+KINDS = ("http", "grpc", "s3", "firehose", "kafka", "backend")
 CLASSES: dict[str, type[servers.Server]] = {
     "http": servers.Collector,
     "grpc": servers.Collector,
     "s3": servers.S3Server,
     "firehose": servers.Aws,
     "kafka": kafka_server.Kafka,
+    "backend": servers.Backend,
 }
 
 
@@ -45,8 +46,16 @@ def entry(kind: str, port: int, **more: object) -> dict[str, object]:
         "s3": {"type": "s3", "bucket": servers.BUCKET, "endpoint_url": url, "linger_s": 0.2},
         "firehose": {"type": "firehose", "stream": servers.STREAM, "endpoint_url": url},
         "kafka": {"type": "kafka", "brokers": [f"127.0.0.1:{port}"], "topic": kafka_server.TOPIC},
+        "backend": {"type": "backend"},
     }
     return {**fixed[kind], **more}
+
+
+def environment(kind: str, port: int) -> dict[str, str]:
+    """Return what else a forwarder needs to know of a server at `port`: where the backend is, is said for all of it."""
+    if kind != "backend":
+        return {}
+    return {"SPEEDSCALE_APP_URL": f"http://127.0.0.1:{port}", "SPEEDSCALE_API_KEY": servers.API_KEY}
 
 
 def port_of(kind: str, server: servers.Server) -> int:

@@ -14,12 +14,12 @@ GARBAGE = b"HTTP/1.1 900 \x00\xff\xfe nothing that anybody understands\r\n\r\n" 
 
 
 class Relay:
-    """Passes bytes to `targets`, as `mode` says: `pass`, `cut`, `slow`, `garbage`, `closed`.
+    """Passes bytes to `targets`, as `mode` says: `pass`, `cut`, `slow`, `garbage`, `down`.
 
     Several targets are taken in turn, a connection each, as a Service does; one that takes none is passed over.
 
     `cut` breaks a connection off after `limit` bytes from the client; `garbage` answers in the server's place;
-    `closed` takes connections and drops them; `slow` passes little at a time. `seen` counts connections by mode.
+    `down` takes connections and drops them; `slow` passes little at a time. `seen` counts connections by mode.
     """
 
     def __init__(self, *targets: int) -> None:
@@ -68,7 +68,7 @@ class Relay:
 
     def _serve(self, near: socket.socket, mode: str) -> None:
         with near:
-            if mode == "closed":
+            if mode == "down":
                 return
             if mode == "garbage":
                 with contextlib.suppress(OSError):

@@ -18,18 +18,21 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 sys.path.insert(0, str(Path(__file__).parent))
 import export_servers as servers
 import kafka_server
-from destinations import KINDS, arrived, entry, port_of, self_signed, settings, uuids
+from destinations import KINDS, arrived, entry, environment, port_of, self_signed, settings, uuids
 from faults import Relay
 
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.exporter_faults("http grpc s3 firehose kafka backend", "down")
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_arrives_once_also_after_an_outage(
     forwarder: Callable[..., Any], batch: Callable[..., bytes], start: Callable[..., servers.Server], kind: str
 ) -> None:
     server = start(kind)
-    f = forwarder(**settings({"x": entry(kind, port_of(kind, server), filter_rule="standard", timeout_s=5)}))
+    port = port_of(kind, server)
+    exporters = {"x": entry(kind, port, filter_rule="standard", timeout_s=5)}
+    f = forwarder(**settings(exporters, **environment(kind, port)))
     assert f.post(batch(*range(1200)) + batch(5000, agent="kube-probe/1.29"), 1).status_code == 200
     f.until(lambda: arrived(f))
     f.until(lambda: sorted(set(server.uuids())) == uuids(*range(1200)))  # a Collector writes a moment later
@@ -48,8 +51,9 @@ def test_everything_arrives_once_also_after_an_outage(
     assert (status["exported"], status["lost"], status["rejected"]) == (1300, 0, 0)
 
 
-@pytest.mark.parametrize("kind", ["http", "grpc", "s3", "firehose", "kafka"])
-@pytest.mark.parametrize("fault", ["cut", "garbage", "closed", "slow"])
+@pytest.mark.exporter_faults("http grpc s3 firehose kafka backend", "cut garbage down slow")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fault", ["cut", "garbage", "down", "slow"])
 def test_what_a_network_does_loses_nothing(
     forwarder: Callable[..., Any],
     batch: Callable[..., bytes],
@@ -67,7 +71,7 @@ def test_what_a_network_does_loses_nothing(
     server = start(kind, in_front)
     (relay,) = relays
     try:
-        f = forwarder(**settings({"x": entry(kind, relay.port, timeout_s=5)}))
+        f = forwarder(**settings({"x": entry(kind, relay.port, timeout_s=5)}, **environment(kind, relay.port)))
         f.post(batch(*range(100)), 1)
         f.until(lambda: arrived(f))
         relay.become(fault)

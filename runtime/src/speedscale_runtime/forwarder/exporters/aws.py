@@ -2,7 +2,8 @@
 
 Credentials, region, proxies and roots come by boto3's own chain (environment, files, web identity, container, instance;
 HTTP_PROXY, HTTPS_PROXY, NO_PROXY; AWS_CA_BUNDLE); an entry may name a folder of a mounted Secret instead. A client is
-made anew after a failure, so that what comes late or changes is found.
+made anew after a failure, so that what comes late or changes is found. Who says how long to be left alone (Retry-After,
+as those do that speak S3 without being AWS) is heard.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from speedscale_runtime.delivery.pauses import retry_after
 from speedscale_runtime.forwarder.exporter_specs import Aws
 from speedscale_schemas.errors import TransientError
 
@@ -21,8 +23,17 @@ from .batched import Unacceptable
 
 CONNECT_TIMEOUT_S = 5
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_HOPELESS = frozenset({"InvalidArgumentException", "ValidationException", "SerializationException", "EntityTooLarge"})
+_HOPELESS = frozenset(
+    {
+        "InvalidArgumentException",
+        "ValidationException",
+        "SerializationException",
+        "EntityTooLarge",
+        "KeyTooLongError",
+    }
+)
 """This data will never be taken. A missing stream, a wrong key, a bucket that is gone may change and are waited for."""
+_TOO_LARGE = 413  # also of a proxy in front, which has no code for it
 
 
 def client(service: str, aws: Aws, timeout_s: float) -> Any:
@@ -55,7 +66,10 @@ def translated(error: Exception) -> Exception:
     """Return what an error of boto3 means: Unacceptable, or TransientError with its code."""
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code") or "unknown")
-        return Unacceptable() if code in _HOPELESS else TransientError(f"AWS: {code}"[:100], 0.0)
+        meta = error.response.get("ResponseMetadata", {})
+        if code in _HOPELESS or meta.get("HTTPStatusCode") == _TOO_LARGE:
+            return Unacceptable()
+        return TransientError(f"AWS: {code}"[:100], retry_after(meta.get("HTTPHeaders", {}).get("retry-after")))
     return TransientError(f"AWS: {type(error).__name__}", 0.0)
 
 
@@ -64,4 +78,10 @@ def is_missing(error: Exception) -> bool:
     return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey")
 
 
-FAILURES = (BotoCoreError, ClientError, OSError)
+FAILURES = (BotoCoreError, ClientError, OSError, ValueError, TypeError, AttributeError)
+"""What a call may raise: the last three where an answer is none of AWS's, and boto3 does not look before it reads."""
+
+
+def no_answer() -> TransientError:
+    """Return what a success means that lacks what AWS always says: somebody else answered, nothing is stored."""
+    return TransientError("AWS: a success that is none of AWS's", 0.0)

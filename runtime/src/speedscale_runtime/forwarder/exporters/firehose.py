@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from speedscale_runtime.forwarder.exporter_specs import ExporterSpec, Firehose
-from speedscale_schemas.errors import TransientError
 
 from . import aws, jsonlines
 from .base import Item
@@ -62,10 +61,9 @@ class FirehoseExporter(Batched[bytes]):
             self._hang_up()
             raise aws.translated(error) from error
         results = answer.get("RequestResponses") or ()
-        if not answer.get("FailedPutCount"):
-            return Outcome()
-        if len(results) != len(group):  # which ones failed cannot be told: all again, duplicates have a uuid
-            raise TransientError("AWS: an answer without results", 0.0)
+        if len(results) != len(group):  # what arrived cannot be told: all again, duplicates have a uuid
+            self._hang_up()
+            raise aws.no_answer()
         failed = [(e, r["ErrorCode"]) for e, r in zip(group, results, strict=True) if r.get("ErrorCode")]
         return Outcome(again=[e for e, _ in failed], reason=f"AWS: {failed[0][1]}"[:100]) if failed else Outcome()
 

@@ -1,7 +1,8 @@
 """The exporter `kafka`: one message a pair, a line of JSON, acknowledged by all replicas in sync.
 
 Key: the session, else the uuid, so that a session stays in order in one partition. Header `uuid`: what doubles are told
-by after a restart; within a process the producer is idempotent. Kafka knows no HTTP proxy.
+by after a restart; within a process the producer is idempotent. A quota is kept: as long as the broker asks, we wait.
+Kafka knows no HTTP proxy.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    RecordTooLargeError,
+    UnknownError,
+)
 
 from speedscale_runtime.forwarder.exporter_specs import ExporterSpec, Kafka
 from speedscale_schemas.errors import TransientError
@@ -22,9 +30,11 @@ from speedscale_schemas.errors import TransientError
 from . import jsonlines, trust
 from .base import Item
 from .batched import Batched, Encoded, Outcome, Unacceptable
+from .kafka_answers import INVALID_RECORD, Answers
 
 _ENVELOPE_BYTES = 2048  # key, headers and the batch around a message
-_HOPELESS = (MessageSizeTooLargeError, RecordTooLargeError)
+_HOPELESS = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError, InvalidTimestampError)
+_SHORT_S = 1.0  # a longer wait is the runner's, who says what for
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it says in prose, `lastError` says in a word
 logging.getLogger("aiokafka").propagate = False
 
@@ -48,6 +58,7 @@ class KafkaExporter(Batched[Message]):
         super().__init__()
         self._options, self._limit, self._timeout_s = spec.options, spec.max_record_bytes, spec.timeout_s
         self._producer: Any = None
+        self._answers = Answers()
 
     def encode(self, item: Item) -> Encoded[Message] | None:
         """Return the pair as a message."""
@@ -60,6 +71,8 @@ class KafkaExporter(Batched[Message]):
 
     async def post(self, group: Sequence[Encoded[Message]]) -> Outcome[Message]:
         """Produce a group and wait until all of it is acknowledged; what is not is wanted again."""
+        await self._keep_quiet()
+        self._answers.begin()
         try:
             async with asyncio.timeout(self._timeout_s * 2):
                 producer = await self._started()
@@ -69,14 +82,27 @@ class KafkaExporter(Batched[Message]):
             raise Unacceptable from error
         except (KafkaError, TimeoutError, OSError) as error:
             await self.close()
-            raise TransientError(f"Kafka: {type(error).__name__}", 0.0) from error
+            raise TransientError(self._reason(error), 0.0) from error
         failed = [(e, r) for e, r in zip(group, results, strict=True) if isinstance(r, BaseException)]
         if not failed:
             return Outcome()
         await self.close()  # a producer that lost a message has lost its sequence as well
-        if all(isinstance(error, _HOPELESS) for _, error in failed) and len(failed) == len(group):
+        if all(self._is_hopeless(error) for _, error in failed) and len(failed) == len(group):
             raise Unacceptable
-        return Outcome(again=[e for e, _ in failed], reason=f"Kafka: {type(failed[0][1]).__name__}")
+        return Outcome(again=[e for e, _ in failed], reason=self._reason(failed[0][1]))
+
+    async def _keep_quiet(self) -> None:
+        wait = self._answers.quiet_s()
+        if wait > _SHORT_S:
+            raise TransientError("Kafka: throttled by a quota", wait)
+        await asyncio.sleep(wait)
+
+    def _is_hopeless(self, error: BaseException) -> bool:
+        return isinstance(error, _HOPELESS) or (type(error) is UnknownError and self._answers.said(INVALID_RECORD))
+
+    def _reason(self, error: BaseException) -> str:
+        """Return the broker's word where it said one: what the library raises is often that it took too long."""
+        return f"Kafka: {self._answers.last_error() or type(error).__name__}"
 
     async def close(self) -> None:
         """Close the connections; what was produced and not acknowledged is not waited for."""
@@ -90,6 +116,7 @@ class KafkaExporter(Batched[Message]):
         if self._producer is None:
             producer = self._make()
             self._producer = producer  # so that one that does not start is closed
+            self._answers.listen(producer.client)
             await producer.start()
         return self._producer
 

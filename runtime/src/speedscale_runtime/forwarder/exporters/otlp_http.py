@@ -1,7 +1,8 @@
 """OTLP over HTTP. Source: OTLP 1.x specification, sections on HTTP transport, failures and partial success.
 
 A request that is refused for good (400, 413, 415, 422) is halved until the record that is refused is alone; everything
-else, a wrong credential included, may change and is tried again. HTTP_PROXY, HTTPS_PROXY and NO_PROXY count.
+else, a wrong credential included, may change and is tried again. A success that no collector can have said (a page of
+HTML, Protocol Buffers that are none) is no success. HTTP_PROXY, HTTPS_PROXY and NO_PROXY count.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ssl
 from collections.abc import Sequence
 
 import aiohttp
+import orjson
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
@@ -25,6 +27,7 @@ from .otlp_batched import OtlpExporter
 
 _HOPELESS = frozenset({400, 413, 415, 422})  # this data will never be taken; everything else may change
 _ANSWER_MAX_BYTES = 1 << 20
+_PROTOBUF = frozenset({"application/x-protobuf", "application/protobuf"})
 
 
 class OtlpHttpExporter(OtlpExporter):
@@ -49,7 +52,7 @@ class OtlpHttpExporter(OtlpExporter):
             ) as response:
                 answer = await response.content.read(_ANSWER_MAX_BYTES)
                 if 200 <= response.status < 300:
-                    return Outcome(rejected=min(_rejected(answer), len(group)))
+                    return Outcome(rejected=min(_rejected(answer, response.content_type), len(group)))
                 if response.status in _HOPELESS:
                     raise Unacceptable
                 wait = retry_after(response.headers.get("Retry-After"))
@@ -74,8 +77,23 @@ class OtlpHttpExporter(OtlpExporter):
         return self._session
 
 
-def _rejected(answer: bytes) -> int:
+def _rejected(answer: bytes, kind: str) -> int:
+    """Return how many records a success says were refused; TransientError where no collector says so."""
+    if kind == "text/html":
+        raise TransientError("a page of HTML: no collector", 0.0)
+    if kind == "application/json":
+        return _rejected_in_json(answer)
     try:
-        return max(0, int(ExportLogsServiceResponse.FromString(answer).partial_success.rejected_log_records))
-    except DecodeError:
-        return 0  # 200 is what counts; some receivers answer in JSON
+        said = ExportLogsServiceResponse.FromString(answer)
+    except DecodeError as error:
+        if kind in _PROTOBUF:
+            raise TransientError("an answer that is no OTLP", 0.0) from error
+        return 0  # 200 is what counts where the form is not named
+    return max(0, int(said.partial_success.rejected_log_records))
+
+
+def _rejected_in_json(answer: bytes) -> int:
+    try:
+        return max(0, int(orjson.loads(answer)["partialSuccess"]["rejectedLogRecords"]))
+    except (ValueError, TypeError, KeyError):
+        return 0  # most say nothing at all

@@ -3,8 +3,9 @@
     <prefix>/year=2026/month=01/day=31/hour=12/minute=05/namespace=shop/app=checkout/rrpairs_<digest>.json.gz
     _speedscale/byoc-layout.json        where things lie, and which workloads there are
 
-A key is made of the uuids in its object: an upload that is tried again replaces what it may have left. The manifest is
-brought up to date before the cursor moves; of several forwarders each adds its own workloads to what is there.
+A key is made of the uuids in its object: an upload that is tried again replaces what it may have left. An object that
+will never be taken is halved, until the pair that it is refused for is alone. The manifest is brought up to date before
+the cursor moves; of several forwarders each adds its own workloads to what is there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from urllib.parse import quote
 import structlog
 
 from speedscale_runtime.forwarder.exporter_specs import Bucket, ExporterSpec
+from speedscale_schemas.errors import TransientError
 
 from . import aws, layout, logjson
 from .base import Handover, Item, Sent, encoded
@@ -43,12 +45,37 @@ class Place(NamedTuple):
     cluster: str
 
 
-class Upload(NamedTuple):
-    """One object: its key, its bytes, how many pairs it holds."""
+class Line(NamedTuple):
+    """A pair in an object: its uuid, its log record, whether that was cut."""
 
-    key: str
+    uuid: bytes
     data: bytes
-    pairs: int
+    cut: bool
+
+
+class Upload(NamedTuple):
+    """One object: where it belongs, and what it holds."""
+
+    place: Place
+    lines: Sequence[Line]
+
+    @property
+    def key(self) -> str:
+        """The object's key: the same lines have the same."""
+        digest = hashlib.sha256(self.place.cluster.encode("utf-8", "replace"))
+        for line in self.lines:
+            digest.update(line.uuid + b"\n")
+        return f"{self.place.folder}rrpairs_{digest.hexdigest()[:32]}.json.gz"
+
+    def data(self) -> bytes:
+        """Return the object's bytes."""
+        document = logjson.document(self.place.cluster, [line.data for line in self.lines])
+        return gzip.compress(document, 6, mtime=0)
+
+    def halves(self) -> list[Upload]:
+        """Return two of its place."""
+        half = len(self.lines) // 2
+        return [self._replace(lines=self.lines[:half]), self._replace(lines=self.lines[half:])]
 
 
 class S3Exporter:
@@ -82,31 +109,30 @@ class S3Exporter:
             self._sent = Sent(0, Counter())
             self._pending = list(self._uploads(items))
         while self._pending:
-            upload = self._pending[0]
+            upload = self._pending.pop(0)
             try:
-                self._put(upload.key, upload.data, "application/json", "gzip")
+                self._put(upload.key, upload.data(), "application/json", "gzip")
             except Unacceptable:
-                self._sent.events["rejected"] += upload.pairs
+                if len(upload.lines) > 1:
+                    self._pending[:0] = upload.halves()
+                else:
+                    self._sent.events["rejected"] += 1
+            except TransientError:
+                self._pending.insert(0, upload)
+                raise
             else:
-                self._sent = Sent(self._sent.exported + upload.pairs, self._sent.events)
-            self._pending.pop(0)
+                self._sent.events["cut"] += sum(line.cut for line in upload.lines)
+                self._sent = Sent(self._sent.exported + len(upload.lines), self._sent.events)
         self._describe()
         sent, self._pending = self._sent, None
         return sent
 
     def _uploads(self, items: Sequence[Item]) -> Iterator[Upload]:
-        groups: dict[Place, list[bytes]] = {}
-        digests: dict[Place, Any] = {}
+        groups: dict[Place, list[Line]] = {}
         for item, fitted in encoded(items, self._encode, self._sent.events):
-            self._sent.events["cut"] += fitted.cut
-            place = self._place(item)
-            groups.setdefault(place, []).append(fitted.data)
-            digest = digests.setdefault(place, hashlib.sha256(place.cluster.encode("utf-8", "replace")))
-            digest.update(str(item.pair.doc.get("uuid")).encode("utf-8", "replace") + b"\n")
-        for place, records in groups.items():
-            key = f"{place.folder}rrpairs_{digests[place].hexdigest()[:32]}.json.gz"
-            data = gzip.compress(logjson.document(place.cluster, records), 6, mtime=0)
-            yield Upload(key, data, len(records))
+            uuid = str(item.pair.doc.get("uuid")).encode("utf-8", "replace")
+            groups.setdefault(self._place(item), []).append(Line(uuid, fitted.data, fitted.cut))
+        return (Upload(place, lines) for place, lines in groups.items())
 
     def _encode(self, item: Item) -> Fitted[bytes] | None:
         return logjson.encode(item.pair, item.time_ns, self._limit)
@@ -142,10 +168,15 @@ class S3Exporter:
     def _put(self, key: str, data: bytes, kind: str, coding: str) -> None:
         extra = {"ContentEncoding": coding} if coding else {}
         try:
-            self._connected().put_object(Bucket=self._options.name, Key=key, Body=data, ContentType=kind, **extra)
+            answer = self._connected().put_object(
+                Bucket=self._options.name, Key=key, Body=data, ContentType=kind, **extra
+            )
         except aws.FAILURES as error:
             self._hang_up()
             raise aws.translated(error) from error
+        if not answer.get("ETag"):
+            self._hang_up()
+            raise aws.no_answer()
 
     def _get(self, key: str) -> bytes:
         """Return an object's bytes; none where there is no such object."""
