@@ -43,6 +43,7 @@ KEY_FILE = "SPEEDSCALE_API_KEY"
 _KEY_PATH = "/var/run/secrets/speedscale/apikey"
 _CERTS_PATH = "/var/run/secrets/speedscale/cloud"
 _TRUST_PATH = "/var/run/secrets/speedscale/backend-ca"
+_ROOTS = "ca.crt"
 _READ_ONLY_FOR_ALL = 0o444
 
 
@@ -61,8 +62,12 @@ def url(values: Values) -> str:
 def client_env(values: Values) -> list[Manifest]:
     """Return what a client needs to know; SPEEDSCALE_APP_URL of the Secret yields to it."""
     found = url(values)
-    ca = [env("BACKEND_CA_FILE", f"{_TRUST_PATH}/ca.crt")] if _ours(values) else []
-    return [env("SPEEDSCALE_APP_URL", found), *ca] if found else []
+    return [env("SPEEDSCALE_APP_URL", found), *trust_env(values)] if found else []
+
+
+def trust_env(values: Values) -> list[Manifest]:
+    """Return where `trust_mount` has the roots of the backend's certificate; nothing where the public ones hold."""
+    return [env("BACKEND_CA_FILE", f"{_TRUST_PATH}/{_ROOTS}")] if trust_mount(values) else []
 
 
 def egress(values: Values) -> list[Manifest]:
@@ -71,17 +76,22 @@ def egress(values: Values) -> list[Manifest]:
 
 
 def trust_volume(values: Values) -> list[Manifest]:
-    """Return the volume with the root that signed the backend's certificate, nothing else of that Secret."""
-    if not _ours(values):
-        return []
-    items = [{"key": "ca.crt", "path": "ca.crt"}]
-    source = {"secretName": names.CLOUD_CERTS, "items": items, "defaultMode": _READ_ONLY_FOR_ALL}
-    return [{"name": "backend-ca", "secret": source}]
+    """Return the volume with the root that signed the backend's certificate, nothing else of that Secret.
+
+    Of a backend outside of this installation it is the user's ConfigMap, which may come late.
+    """
+    source: Manifest = {"items": [{"key": _ROOTS, "path": _ROOTS}], "defaultMode": _READ_ONLY_FOR_ALL}
+    if _ours(values):
+        return [{"name": "backend-ca", "secret": {"secretName": names.CLOUD_CERTS, **source}}]
+    if values.app_url and values.app_roots:
+        return [{"name": "backend-ca", "configMap": {"name": values.app_roots, **source, "optional": True}}]
+    return []
 
 
 def trust_mount(values: Values) -> list[Manifest]:
     """Return the mount of `trust_volume`."""
-    return [{"name": "backend-ca", "mountPath": _TRUST_PATH, "readOnly": True}] if _ours(values) else []
+    mount = {"name": "backend-ca", "mountPath": _TRUST_PATH, "readOnly": True}
+    return [mount] if trust_volume(values) else []
 
 
 def key_env() -> Manifest:

@@ -6,6 +6,7 @@ Not managed by itself: its objects stand in `dist/` in both profiles. Its rights
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from speedscale_manifests.objects import (
@@ -65,7 +66,7 @@ def operator_deployment(values: Values, config: Manifest) -> Manifest:
         service_account=names.OPERATOR,
         token=True,
         config=[config],
-        volumes=[scratch("tmp", "/tmp", "64Mi")[0]],
+        volumes=[scratch("tmp", "/tmp", "64Mi")[0], *_outside(values, backend.trust_volume)],
         terminationGracePeriodSeconds=_GRACE_S,
         topologySpreadConstraints=_spread(values),
         **_host_network(values),
@@ -80,7 +81,7 @@ def _container(values: Values) -> Manifest:
         "operator",
         values.operator.resources,
         command=["/operator"],
-        env=pod_env(),
+        env=[*pod_env(), *_outside(values, backend.trust_env)],
         # The order matters: what comes later wins.
         envFrom=[
             config_env(names.OPERATOR),
@@ -94,8 +95,13 @@ def _container(values: Values) -> Manifest:
         livenessProbe=http_probe("/healthz", HEALTH, delay_s=30, period_s=30, failures=5),
         # Ready means: certificates live and CA bundles written.
         readinessProbe=http_probe("/readyz", HEALTH, delay_s=5, period_s=5, failures=10),
-        volumeMounts=[scratch("tmp", "/tmp")[1]],
+        volumeMounts=[scratch("tmp", "/tmp")[1], *_outside(values, backend.trust_mount)],
     )
+
+
+def _outside(values: Values, parts: Callable[[Values], list[Manifest]]) -> list[Manifest]:
+    """Return what trust in a backend outside of this installation needs; of our own the API knows the certificate."""
+    return parts(values) if values.app_url else []
 
 
 def _strategy(values: Values) -> Manifest:

@@ -66,7 +66,7 @@ def job(values: Values) -> Manifest:
                 NAME,
                 [_container(values)],
                 restartPolicy="Never",
-                volumes=[scratch("tmp", "/tmp", "16Mi")[0]],
+                volumes=[scratch("tmp", "/tmp", "16Mi")[0], *backend.trust_volume(values)],
             ),
         },
     }
@@ -84,7 +84,7 @@ def _container(values: Values) -> Manifest:
         args=[str(argument) for argument in arguments],
         env=[*backend.client_env(values), *proxy_env(values)],
         envFrom=[secret_keys_env(names.api_key_secret(values), optional=False)],
-        volumeMounts=[scratch("tmp", "/tmp")[1]],
+        volumeMounts=[scratch("tmp", "/tmp")[1], *backend.trust_mount(values)],
     )
 
 

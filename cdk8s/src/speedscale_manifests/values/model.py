@@ -705,6 +705,10 @@ class Values:
     """
     app_url: str
     """Host name of the backend; empty means the one in this installation when `backend.enabled`, else none."""
+    app_roots: str
+    """ConfigMap in the installation's namespace whose key `ca.crt` has the roots (PEM) that the certificate of `appUrl`
+    is verified by, where it is not of a public CA. It may come late and change.
+    """
     cluster_name: str
     """Name of the cluster, written into each record."""
     cloud_provider: Literal["", "aws", "gcp", "azure"]
@@ -831,6 +835,7 @@ class Values:
             api_key=tree["apiKey"],
             api_key_secret=tree["apiKeySecret"],
             app_url=tree["appUrl"],
+            app_roots=tree["appRoots"],
             cluster_name=tree["clusterName"],
             cloud_provider=tree["cloudProvider"],
             image=Image.of(tree["image"]),

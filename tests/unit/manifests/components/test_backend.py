@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from speedscale_manifests.components import backend
+from speedscale_manifests.components import backend, forwarder, inspector, operator
 from speedscale_manifests.components.backend import COMPONENT
 from speedscale_manifests.values import from_mapping
 
@@ -19,6 +19,32 @@ def test_off_by_default_and_then_nobody_knows_of_it() -> None:
     assert backend.egress(values) == []
     assert backend.trust_volume(values) == []
     assert backend.trust_mount(values) == []
+
+
+def test_one_elsewhere_is_trusted_by_the_users_roots_in_all_that_call_it(build: Build, problems: Build) -> None:
+    away = {"appUrl": "cloud.example.com", "appRoots": "company-roots"}
+    values = from_mapping(away)
+    (volume,) = backend.trust_volume(values)
+    assert volume["configMap"] == {
+        "name": "company-roots",
+        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+        "defaultMode": 0o444,
+        "optional": True,
+    }, "it may come late, and nobody waits for it to start"
+    assert backend.egress(values) == [], "it is not in this cluster"
+    (mount,) = backend.trust_mount(values)
+    for component in (forwarder.COMPONENT, inspector.COMPONENT, operator.COMPONENT):
+        objects = build(component, **away)
+        pod = objects.pod("Deployment")
+        (container,) = pod["containers"]
+        assert volume in pod["volumes"], component.name
+        assert mount in container["volumeMounts"], component.name
+        told = {one["name"]: one.get("value") for one in container["env"]}
+        assert told["BACKEND_CA_FILE"] == f"{mount['mountPath']}/ca.crt", component.name
+        assert problems(objects.all) == []
+    assert backend.trust_volume(from_mapping({"appUrl": "cloud.example.com"})) == [], "the public roots hold"
+    ours = build(operator.COMPONENT, backend={"enabled": True}).pod("Deployment")
+    assert "backend-ca" not in str(ours), "of our own the operator asks the API"
 
 
 def test_claim_and_service(build: Build, problems: Build) -> None:

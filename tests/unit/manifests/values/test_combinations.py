@@ -117,6 +117,7 @@ WARNED: list[tuple[str, dict[str, Any], str]] = [
     ("drift-off", {"profile": "operator", "operator": {"drift": "off"}}, "operator.drift"),
     ("pre-install-alone", {"preInstall": {"enabled": True}}, "preInstall.enabled"),
     ("unused-rule", {"rules": {"dlp": {"staff": {"id": "staff"}}}}, "rules.dlp.staff"),
+    ("roots-unused", {"appRoots": "company-roots"}, "appRoots"),
     ("no-redaction", {"dlp": {"enabled": False}}, "dlp.enabled"),
     ("proxy-in-cluster", {"https_proxy": "http://proxy:3128", "no_proxy": "10.0.0.0/8"}, "https_proxy"),
     ("idle-targets", {**target(), "ebpf": {**target()["ebpf"], "enabled": False}}, TARGETS),

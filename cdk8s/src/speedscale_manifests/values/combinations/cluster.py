@@ -114,6 +114,12 @@ def _nobody_checks(tree: Tree) -> Iterator[Finding]:
         yield Finding(("preInstall", "enabled"), reason, "set `appUrl` or `backend.enabled`")
 
 
+def _roots_of_nobody(tree: Tree) -> Iterator[Finding]:
+    if tree["appRoots"] and not tree["appUrl"]:
+        reason = "these are roots of a backend outside of this installation, and none is named"
+        yield Finding(("appRoots",), reason, "set `appUrl`, or leave it out: of `backend.enabled` the root is known")
+
+
 RULES = (
     Rule("leader-election", "refuse", "more than one operator needs `operator.leaderElection`", _leader),
     Rule("certificates-off", "refuse", "without `createTLSCerts` somebody else makes the certificates", _certificates),
@@ -121,6 +127,7 @@ RULES = (
     Rule("nettap-impossible", "refuse", "no `ebpf.enabled` where the kind of cluster runs no nettap", _no_nettap),
     Rule("preset-limit", "refuse", "nothing is on that the kind of cluster refuses", _not_on_preset),
     Rule("issuer-unused", "warn", "an issuer is asked in mode cert-manager only", _unused_issuer),
+    Rule("roots-unused", "warn", "`appRoots` are for the backend of `appUrl`", _roots_of_nobody),
     Rule("own-namespace", "warn", "`namespaceSelector` need not name our own namespace", _own_namespace),
     Rule("system-namespace", "warn", "the installation has a namespace of its own", _system_namespace),
     Rule("host-port", "warn", "operators on the node's network need a node each", _host_network),
