@@ -127,17 +127,20 @@ def _demo(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
 
 def _native(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
     folder = context.catalogue.root / "runtime" / image.native
+    foreign = context.architecture != debian.machine()
+    headers = context.debian.packages(context.catalogue.groups[f"{image.native}_headers"]) if foreign else None
 
     def make() -> Made:
-        tree = native.build(folder, image.native, context.architecture, debian.machine())
+        tree = native.build(folder, image.native, context.architecture, headers)
         packages = [("own", image.name, context.catalogue.version, "Apache-2.0")]
         _bill(image, context, below, packages, tree)
         return Made(tree, packages)
 
     inputs = key(
-        _code("native", "sbom"),
+        _code("debian", "native", "sbom"),
         image.title,
         native.sources(folder),
+        [p.sha256 for p in headers or ()],
         context.architecture,
         [x.digest for x in below],
     )
