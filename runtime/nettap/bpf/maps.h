@@ -40,7 +40,7 @@ struct {
 /* Full: the bytes are lost, counted and told as a gap with the next ones that find room. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 << 20);
+	__uint(max_entries, 8 << 20); /* NETTAP_RING_BYTES */
 } chunks SEC(".maps");
 
 /* Full: counted; a CLOSE that is lost leaves the ingest to its idle time-out. */

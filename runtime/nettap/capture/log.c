@@ -2,31 +2,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "json.h"
-
-static int datagrams = -1;
-static struct sockaddr_un listener = {.sun_family = AF_UNIX};
-
-void log_open(const char *path)
-{
-	if (!path || strlen(path) >= sizeof(listener.sun_path))
-		return;
-	strcpy(listener.sun_path, path);
-	datagrams = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-void log_close(void)
-{
-	if (datagrams >= 0)
-		close(datagrams);
-	datagrams = -1;
-}
 
 const char *log_number(long long number)
 {
@@ -57,12 +35,8 @@ static void line(const char *level, const char *event, va_list pairs)
 	while ((key = va_arg(pairs, const char *)))
 		json_string(&json, key, va_arg(pairs, const char *));
 	json_close(&json);
-	if (json.text) {
+	if (json.text)
 		fprintf(stderr, "%s\n", json.text);
-		if (datagrams >= 0)
-			sendto(datagrams, json.text, json.length, MSG_DONTWAIT | MSG_NOSIGNAL,
-			       (struct sockaddr *)&listener, sizeof(listener));
-	}
 	json_free(&json);
 }
 

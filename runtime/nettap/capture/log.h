@@ -1,12 +1,9 @@
-/* Log lines: one JSON object each, to stderr, and as a datagram to NETTAP_LOG_SOCKET when somebody listens there.
+/* Log lines: one JSON object each, to stderr.
  *
  * An event is a constant name; keys follow as pairs. Never payload, addresses of users, or names from traffic.
  */
 #ifndef NETTAP_LOG_H
 #define NETTAP_LOG_H
-
-void log_open(const char *path);
-void log_close(void);
 
 /* log_info("attached", "method", "fentry", NULL): values are strings; see log_number for numbers. */
 void log_info(const char *event, ...) __attribute__((sentinel));

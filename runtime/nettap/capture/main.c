@@ -170,7 +170,6 @@ static int capture(const struct settings *settings)
 	struct programs programs = {0};
 	struct hierarchy hierarchy;
 
-	log_open(settings->log_socket);
 	if (!hierarchy_find(settings, &hierarchy)) {
 		log_error("no_cgroup_hierarchy", "path", settings->cgroups, "asked", settings->hierarchy, NULL);
 		return 2;
@@ -190,7 +189,6 @@ static int capture(const struct settings *settings)
 	programs_close(&programs);
 	alive_end(settings);
 	log_info("stopped", NULL);
-	log_close();
 	return 0;
 }
 

@@ -54,7 +54,6 @@ bool settings_read(struct settings *settings, char *problem, size_t size)
 	__u32 loop, stats;
 
 	settings->socket_path = text("NETTAP_SOCKET_PATH", "/tmp/nettap.sock");
-	settings->log_socket = text("NETTAP_LOG_SOCKET", NULL);
 	settings->procfs = text("NETTAP_SYSTEM_PROCFSPATH", "/proc");
 	settings->cgroups = text("NETTAP_SYSTEM_CGROUPV2PATH", "/sys/fs/cgroup");
 	settings->btf = text("NETTAP_SYSTEM_VMLINUXPATH", NULL);
@@ -62,7 +61,7 @@ bool settings_read(struct settings *settings, char *problem, size_t size)
 	settings->hierarchy = text("NETTAP_CGROUP_HIERARCHY", "auto");
 	if (!one_of("NETTAP_METHOD", settings->method, methods, problem, size) ||
 	    !one_of("NETTAP_CGROUP_HIERARCHY", settings->hierarchy, hierarchies, problem, size) ||
-	    !number("NETTAP_RING_BYTES", 16 << 20, 4096, 1 << 30, true, &settings->chunk_ring, problem, size) ||
+	    !number("NETTAP_RING_BYTES", 8 << 20, 4096, 1 << 30, true, &settings->chunk_ring, problem, size) ||
 	    !number("NETTAP_EVENT_RING_BYTES", 1 << 20, 4096, 1 << 30, true, &settings->event_ring, problem, size) ||
 	    !number("NETTAP_SOCKETS_MAX", 8192, 1, 1 << 20, false, &settings->sockets_max, problem, size) ||
 	    !number("NETTAP_CALLS_MAX", 8192, 1, 1 << 20, false, &settings->calls_max, problem, size) ||

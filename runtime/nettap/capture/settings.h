@@ -9,7 +9,6 @@
 
 struct settings {
 	const char *socket_path; /* NETTAP_SOCKET_PATH: where the ingest listens */
-	const char *log_socket;	 /* NETTAP_LOG_SOCKET: datagrams of log lines; NULL: stderr only */
 	const char *procfs;	 /* NETTAP_SYSTEM_PROCFSPATH */
 	const char *cgroups;	 /* NETTAP_SYSTEM_CGROUPV2PATH: a cgroup2 mount, or the folder above v1 mounts */
 	const char *btf;	 /* NETTAP_SYSTEM_VMLINUXPATH: file or folder with the kernel's BTF; NULL: the usual places */

@@ -52,8 +52,12 @@ API = "api"
 API_PORT = 8080
 METRICS_PORT = 42424
 
+_RING = "8Mi"
+"""Of the capture program itself (runtime/nettap/capture/settings.c)."""
+
 _LOOK = ("get", "list", "watch")
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+_SOCKET = env("NETTAP_SOCKET_PATH", "/tmp/nettap.sock")
 _SOCKETS = {"name": "nettap-shared", "mountPath": "/tmp"}
 
 PODS: tuple[Grant, ...] = (
@@ -183,7 +187,8 @@ def _capture(values: Values) -> Manifest:
             env("NETTAP_SYSTEM_CGROUPV2PATH", system.cgroupv2_path),
             env("NETTAP_SYSTEM_VMLINUXPATH", system.vmlinux_path),
             field_env("NETTAP_SYSTEM_NODENAME", "spec.nodeName"),
-            *_sockets(),
+            _SOCKET,
+            *_settings(values),
         ],
         securityContext=values.ebpf.nettap.capture.pod_security_context,
         # It has no listener. A capture that hangs costs the node nothing; it is started anew so that it captures again.
@@ -197,6 +202,17 @@ def _capture(values: Values) -> Manifest:
     )
 
 
+def _settings(values: Values) -> list[Manifest]:
+    """Return what capture is told beyond its own defaults; it reads nothing from the API."""
+    settings = []
+    if values.ebpf.nettap.capture.ring_size != _RING:
+        size = int(values.ebpf.nettap.capture.ring_size.removesuffix("Mi")) << 20
+        settings.append(env("NETTAP_RING_BYTES", str(size)))
+    if values.ebpf.configuration.diagnostics.bpf_stats.enabled:
+        settings.append(env("NETTAP_BPF_STATS", "1"))
+    return settings
+
+
 def _ingest(values: Values) -> Manifest:
     return container(
         values,
@@ -205,7 +221,7 @@ def _ingest(values: Values) -> Manifest:
         values.ebpf.nettap.resources,
         command=["speedscale-nettap-ingest"],
         env=[
-            *_sockets(),
+            _SOCKET,
             env("NETTAP_CONFIG_MAP", names.NETTAP),
             env("NETTAP_CONFIG_MAP_TARGETS", TARGETS),
             env("NAMESPACE_SELECTOR", ",".join(names.watched_namespaces(values))),
@@ -229,10 +245,6 @@ def _ingest(values: Values) -> Manifest:
             {"name": "api-token", "mountPath": _TOKEN_PATH, "readOnly": True},
         ],
     )
-
-
-def _sockets() -> list[Manifest]:
-    return [env("NETTAP_SOCKET_PATH", "/tmp/nettap.sock"), env("NETTAP_LOG_SOCKET", "/tmp/nettap-logs.sock")]
 
 
 def _volumes() -> list[Manifest]:

@@ -490,12 +490,17 @@ class EbpfNettapCapture:
 
     pod_security_context: Mapping[str, Any]
     """Its security context; SYS_ADMIN is added only where `speedctl nettap doctor` shows the need."""
+    ring_size: Literal["1Mi", "2Mi", "4Mi", "8Mi", "16Mi", "32Mi", "64Mi", "128Mi", "256Mi", "512Mi"]
+    """Ring between the kernel and capture: the largest burst that is kept while the ingest is busy. It counts as the
+    container's memory.
+    """
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> EbpfNettapCapture:
         """Name the parts of a checked tree."""
         return cls(
             pod_security_context=tree["podSecurityContext"],
+            ring_size=tree["ringSize"],
         )
 
 
@@ -596,6 +601,39 @@ class EbpfConfigurationCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class EbpfConfigurationDiagnosticsBpfStats:
+    """Run time of the programs in the kernel."""
+
+    enabled: bool
+    """Let the kernel measure how often and how long each program runs (metrics nettap_bpf_program_*). Every BPF program
+    of the node is measured then, at some 20 ns a run, and capture needs SYS_ADMIN in
+    ebpf.nettap.capture.podSecurityContext.
+    """
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> EbpfConfigurationDiagnosticsBpfStats:
+        """Name the parts of a checked tree."""
+        return cls(
+            enabled=tree["enabled"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EbpfConfigurationDiagnostics:
+    """What nettap measures of itself; a change starts capture anew."""
+
+    bpf_stats: EbpfConfigurationDiagnosticsBpfStats
+    """Run time of the programs in the kernel."""
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> EbpfConfigurationDiagnostics:
+        """Name the parts of a checked tree."""
+        return cls(
+            bpf_stats=EbpfConfigurationDiagnosticsBpfStats.of(tree["bpfStats"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class EbpfConfiguration:
     """What nettap reads; live."""
 
@@ -605,6 +643,8 @@ class EbpfConfiguration:
     """Its logs."""
     capture: EbpfConfigurationCapture
     """What is captured."""
+    diagnostics: EbpfConfigurationDiagnostics
+    """What nettap measures of itself; a change starts capture anew."""
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> EbpfConfiguration:
@@ -613,6 +653,7 @@ class EbpfConfiguration:
             system=EbpfConfigurationSystem.of(tree["system"]),
             logging=EbpfConfigurationLogging.of(tree["logging"]),
             capture=EbpfConfigurationCapture.of(tree["capture"]),
+            diagnostics=EbpfConfigurationDiagnostics.of(tree["diagnostics"]),
         )
 
 

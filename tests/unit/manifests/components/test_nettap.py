@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from speedscale_manifests.components.nettap import COMPONENT
+from speedscale_manifests.components.nettap import _RING, COMPONENT
 
+ROOT = Path(__file__).resolve().parents[4]
 Build = Callable[..., Any]
 ON = {"enabled": True}
 
@@ -55,6 +57,24 @@ def test_sys_admin_by_values_only(nettap: Build, container_of: Build) -> None:
     assert container_of(pod, "speedscale-nettap-capture")["securityContext"]["capabilities"]["add"] == add
 
 
+def test_what_capture_is_told_beyond_its_defaults(nettap: Build, container_of: Build) -> None:
+    def settings(**ebpf: Any) -> dict[str, str]:
+        container = container_of(nettap(ebpf={**ON, **ebpf}).pod("DaemonSet"), "speedscale-nettap-capture")
+        return {
+            e["name"]: e["value"] for e in container["env"] if e["name"] in ("NETTAP_RING_BYTES", "NETTAP_BPF_STATS")
+        }
+
+    assert settings() == {}
+    measured = {"diagnostics": {"bpfStats": {"enabled": True}}}
+    given = settings(nettap={"capture": {"ringSize": "64Mi"}}, configuration=measured)
+    assert given == {"NETTAP_RING_BYTES": str(64 << 20), "NETTAP_BPF_STATS": "1"}
+
+
+def test_the_ring_that_is_left_out_is_the_programs_own() -> None:
+    source = (ROOT / "runtime" / "nettap" / "capture" / "settings.c").read_text()
+    assert f'"NETTAP_RING_BYTES", {_RING.removesuffix("Mi")} << 20' in source
+
+
 def test_ingest_is_restricted_and_alone_has_the_token(nettap: Build, container_of: Build) -> None:
     pod = nettap().pod("DaemonSet")
     capture = container_of(pod, "speedscale-nettap-capture")
@@ -94,7 +114,6 @@ def test_environment(nettap: Build, container_of: Build, environment: Build) -> 
     ingest = environment(container_of(pod, "speedscale-nettap-ingest"))
     for container in (capture, ingest):
         assert container["NETTAP_SOCKET_PATH"] == "/tmp/nettap.sock"
-        assert container["NETTAP_LOG_SOCKET"] == "/tmp/nettap-logs.sock"
     assert ingest["NETTAP_CONFIG_MAP"] == "speedscale-nettap"
     assert ingest["NETTAP_CONFIG_MAP_TARGETS"] == "speedscale-nettap-targets"
     assert ingest["FORWARDER_ADDR"] == "https://speedscale-forwarder.speedscale.svc:80"
