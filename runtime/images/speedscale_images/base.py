@@ -47,11 +47,11 @@ def core(tree: Tree) -> None:
     tree.link("usr/lib/ssl/certs", "/etc/ssl/certs")
 
 
-def python(tree: Tree) -> None:
+def python(tree: Tree, compiler: bytecode.Interpreter) -> None:
     """Take out of the standard library what a service never imports or cannot (no terminal), and compile the rest."""
     for name in _STDLIB_LEFT_OUT:
         tree.remove(f"{STDLIB}/{name}")
     for path in [path for path, _ in tree if path.startswith(f"{STDLIB}/lib-dynload/")]:
         if path.rpartition("/")[2].partition(".")[0] in _MODULES_LEFT_OUT:
             tree.remove(path)
-    bytecode.precompile(tree, [STDLIB])
+    bytecode.precompile(tree, [STDLIB], compiler)

@@ -66,12 +66,13 @@ def _debian(group: str, context: Context) -> Layer:
         if group == "core":
             base.core(tree)
         elif group == "python":
-            base.python(tree)
+            with bytecode.unpacked(_python(context)) as compiler:
+                base.python(tree, compiler)
         return Made(tree, [("deb", p.name, p.version, p.architecture) for p in packages])
 
-    return context.cache.layer(
-        group, key(_code("debian", "base", "bytecode"), [p.sha256 for p in packages], links), make
-    )
+    compiled_by = [p.sha256 for p in _python(context)] if group == "python" else []
+    inputs = key(_code("debian", "base", "bytecode"), [p.sha256 for p in packages], links, compiled_by)
+    return context.cache.layer(group, inputs, make)
 
 
 def _distributions(image: Image, context: Context) -> Layer:
@@ -82,11 +83,19 @@ def _distributions(image: Image, context: Context) -> Layer:
     def make() -> Made:
         tree = Tree()
         packages = wheels.install(path, context.architecture, context.catalogue.unwanted, tree)
-        bytecode.precompile(tree, [wheels.SITE])
+        with bytecode.unpacked(compiler) as python:
+            bytecode.precompile(tree, [wheels.SITE], python)
         return Made(tree, packages)
 
     rules = [context.catalogue.left_out, context.catalogue.kept]
-    inputs = key(_code("wheels", "elf", "bytecode"), path.read_text("utf-8"), context.architecture, rules)
+    compiler = _python(context)
+    inputs = key(
+        _code("wheels", "elf", "bytecode"),
+        path.read_text("utf-8"),
+        context.architecture,
+        rules,
+        [p.sha256 for p in compiler],
+    )
     return context.cache.layer(f"distributions-{image.name}", inputs, make)
 
 
@@ -151,6 +160,11 @@ def _demo_folder(context: Context) -> Path:
     return context.catalogue.root / "runtime" / "images" / "java-demo"
 
 
+def _python(context: Context) -> list[debian.Package]:
+    """Return the Python of our images, for this machine: it compiles bytecode."""
+    return context.debian.of(debian.machine()).packages(context.catalogue.groups["python"])
+
+
 def _jdk(context: Context) -> list[debian.Package]:
     """Return the JDK for this machine."""
     return context.debian.of(debian.machine()).packages(context.catalogue.groups["jdk"])
@@ -166,6 +180,7 @@ def _own(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
     modules = index(catalogue.root)
     programs = {p: catalogue.entry(p) for p in image.programs if catalogue.module(p) in modules}
     members = _members(image, catalogue)
+    compiler = _python(context) if programs else []
 
     def make() -> Made:
         tree = Tree()
@@ -174,7 +189,9 @@ def _own(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
             wheels.program(program, entry, tree)
         for path, program in image.links:
             tree.link(path, f"/{wheels.BIN}/{program}")
-        bytecode.precompile(tree, [wheels.SITE])
+        if programs:
+            with bytecode.unpacked(compiler) as python:
+                bytecode.precompile(tree, [wheels.SITE], python)
         _bill(image, context, below, packages, tree)
         return Made(tree, packages)
 
@@ -188,6 +205,7 @@ def _own(image: Image, context: Context, below: Sequence[Layer]) -> Layer:
         image.links,
         prints,
         projects,
+        [p.sha256 for p in compiler],
         [x.digest for x in below],
     )
     return context.cache.layer(f"own-{image.name}", inputs, make)

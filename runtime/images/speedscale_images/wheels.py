@@ -7,8 +7,11 @@ wheel of them holds.
 
 from __future__ import annotations
 
+import base64
+import csv
 import hashlib
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -41,18 +44,16 @@ def install(requirements: Path, architecture: str, unwanted: Callable[[str], boo
     """Put the distributions of a hashed requirements file into the tree; return what they are.
 
     `unwanted` says of a path below dist-packages whether it stays out.
-    Raises ConfigError when one has no wheel for the architecture or does not match its hash.
+    Raises ConfigError when one has no wheel for the architecture, or it or a file of it does not match its hash.
     """
     with tempfile.TemporaryDirectory() as name:
         target = Path(name)
-        command = [
-            *_installer(architecture),
-            *("--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
-            *("--target", str(target), "--requirement", str(requirements)),
-        ]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ran.returncode != 0:
-            raise ConfigError([f"{requirements}: {line}" for line in ran.stderr.strip().splitlines()[-8:]])
+        _fetch(requirements, architecture, target)
+        if changed(target):  # whoever edits a file of an environment edits uv's cache, which it is linked with
+            shutil.rmtree(target)
+            _fetch(requirements, architecture, target, fresh=True)
+        if wrong := changed(target):
+            raise ConfigError([f"{requirements}: {path} is not what its wheel says" for path in wrong[:8]])
         found = [_known(path) for path in sorted(target.glob("*.dist-info/METADATA"))]
         for path in sorted(target.rglob("*")):
             relative = path.relative_to(target)
@@ -61,6 +62,35 @@ def install(requirements: Path, architecture: str, unwanted: Callable[[str], boo
                 data = path.read_bytes()
                 tree.file(f"{SITE}/{relative}", elf.strip(data) if ".so" in path.suffixes else data, mode)
     return found
+
+
+def _fetch(requirements: Path, architecture: str, target: Path, *, fresh: bool = False) -> None:
+    command = [
+        *_installer(architecture),
+        *("--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
+        *("--target", str(target), "--requirement", str(requirements)),
+    ]
+    environment = {**os.environ, **({"UV_NO_CACHE": "1"} if fresh else {})}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        raise ConfigError([f"{requirements}: {line}" for line in ran.stderr.strip().splitlines()[-8:]])
+
+
+def changed(target: Path) -> list[str]:
+    """Return the files that are not what their wheel's RECORD says. Source: the specification of recorded installs."""
+    rows = (row for record in sorted(target.glob("*.dist-info/RECORD")) for row in _rows(record))
+    wrong = []
+    for path, digest in rows:
+        place = target / path
+        if digest.startswith("sha256=") and place.is_file():
+            found = base64.urlsafe_b64encode(hashlib.sha256(place.read_bytes()).digest()).rstrip(b"=").decode()
+            wrong += [path] if found != digest.removeprefix("sha256=") else []
+    return wrong
+
+
+def _rows(record: Path) -> list[tuple[str, str]]:
+    with record.open(encoding="utf-8", newline="") as file:
+        return [(row[0], row[1]) for row in csv.reader(file) if len(row) > 1]
 
 
 def _installer(architecture: str) -> tuple[str, ...]:

@@ -168,7 +168,7 @@ def test_bytecode_is_never_checked_and_always_the_same() -> None:
     def compiled() -> dict[str, bytes]:
         made = Tree()
         made.file("opt/x/a.py", b"NAMES = {'b', 'a'}\ndef f():\n    return NAMES & {'c', 'd', 'e'}\n")
-        bytecode.precompile(made, ["opt"])
+        bytecode.precompile(made, ["opt"], bytecode.Interpreter(Path(sys.executable)))
         return {path: entry.data or b"" for path, entry in made if path.endswith(".pyc")}
 
     first = compiled()
@@ -182,7 +182,7 @@ def test_python_that_does_not_compile_is_refused() -> None:
     made = Tree()
     made.file("opt/x/a.py", b"def (:\n")
     with pytest.raises(catalogue.ConfigError, match="bytecode"):
-        bytecode.precompile(made, ["opt"])
+        bytecode.precompile(made, ["opt"], bytecode.Interpreter(Path(sys.executable)))
 
 
 def test_the_bill_of_materials_is_the_same_each_time() -> None:
