@@ -87,6 +87,13 @@ class Kafka(Server):
             )
         return [*java, "kafka.Kafka", str(config)], {}
 
+    def configure(self, kind: str, name: str, **settings: object) -> None:
+        """Set dynamic settings of an entity: a topic's, or the quotas of the clients of an id (`kind` clients)."""
+        told = ",".join(f"{key.replace('__', '.')}={value}" for key, value in settings.items())
+        java = ["java", "-Xmx128m", "-cp", f"{self.find(False)}/*", "kafka.admin.ConfigCommand"]
+        where = ["--bootstrap-server", f"127.0.0.1:{self.port}", "--entity-type", kind, "--entity-name", name]
+        subprocess.run([*java, *where, "--alter", "--add-config", told], check=True, capture_output=True)
+
     def messages(self) -> list[Any]:
         """Return all messages of the topic."""
         return asyncio.run(asyncio.wait_for(self._consume(), START_S))

@@ -73,17 +73,19 @@ class KafkaExporter(Batched[Message]):
         """Produce a group and wait until all of it is acknowledged; what is not is wanted again."""
         await self._keep_quiet()
         self._answers.begin()
+        futures: list[asyncio.Future[Any]] = []
+        problem: BaseException | None = None
         try:
             async with asyncio.timeout(self._timeout_s * 2):
                 producer = await self._started()
-                futures = [await self._send(producer, encoded.data) for encoded in group]
-                results = await asyncio.gather(*futures, return_exceptions=True)
-        except _HOPELESS as error:
-            raise Unacceptable from error
+                for encoded in group:
+                    future = await self._send(producer, encoded.data)
+                    future.add_done_callback(_looked_at)
+                    futures.append(future)  # what was sent counts, also where a later one cannot be
+                await asyncio.wait(futures)
         except (KafkaError, TimeoutError, OSError) as error:
-            await self.close()
-            raise TransientError(self._reason(error), 0.0) from error
-        failed = [(e, r) for e, r in zip(group, results, strict=True) if isinstance(r, BaseException)]
+            problem = error
+        failed = [(e, error) for e, error in zip(group, _errors(futures, len(group), problem), strict=True) if error]
         if not failed:
             return Outcome()
         await self.close()  # a producer that lost a message has lost its sequence as well
@@ -107,10 +109,13 @@ class KafkaExporter(Batched[Message]):
     async def close(self) -> None:
         """Close the connections; what was produced and not acknowledged is not waited for."""
         producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(KafkaError, TimeoutError, OSError):
-                async with asyncio.timeout(self._timeout_s):
-                    await producer.stop()
+        if producer is None:
+            return
+        if producer._sender.sender_task is not None:  # it would be waited for, and it tries again for ever
+            producer._sender.sender_task.cancel()
+        with contextlib.suppress(KafkaError, TimeoutError, OSError):
+            async with asyncio.timeout(self._timeout_s):
+                await producer.stop()
 
     async def _started(self) -> Any:
         if self._producer is None:
@@ -148,6 +153,21 @@ class KafkaExporter(Batched[Message]):
             ssl_context=trust.context(o.tls) if o.use_tls else None,
             **login,
         )
+
+
+def _looked_at(future: asyncio.Future[Any]) -> None:
+    """Take notice of an error, so that nobody else tells of one that comes after the producer was given up."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _errors(
+    futures: Sequence[asyncio.Future[Any]], count: int, problem: BaseException | None
+) -> list[BaseException | None]:
+    """Return for each of `count` messages what befell it, None where it was acknowledged."""
+    missing = problem or TimeoutError()
+    found = [f.exception() if f.done() and not f.cancelled() else missing for f in futures]
+    return found + [missing] * (count - len(found))
 
 
 def _bytes(value: object) -> bytes:
