@@ -229,7 +229,7 @@ def _compiles(rule: Any, path: Path) -> None:
 
     keys = dlp.KeyRing({"check": bytes(32)})  # nothing is redacted with it
     try:
-        rules.compiled_under(json.loads(json.dumps(rule)), keys)
+        rules.compiled_under(json.loads(json.dumps(rule)), keys, cache=homes.cache(homes.folder(), "patterns"))
     except ConfigError as error:
         raise ConfigError([f"{path}: {p}" for p in error.problems]) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -215,11 +216,19 @@ class Redactor:
             return [self.engine.whole(data, str(why))]
 
 
-def compile_rule(rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: CompileFilter | None = None) -> Redactor:
+def compile_rule(
+    rule: Mapping[str, Any],
+    keys: KeyRing,
+    *,
+    compile_filter: CompileFilter | None = None,
+    cache: Path | None = None,
+) -> Redactor:
     """Compile a DLP rule's document under a key ring.
 
     `compile_filter` makes a predicate over records from the criteria of a chain (the package `filters` has it); it is
-    needed only by rules with chains. ConfigError lists everything that is wrong with the rule.
+    needed only by rules with chains. `cache` is a folder where compiled patterns rest between processes (made when
+    missing; what others can write to is not used, and nothing fails there). ConfigError lists everything that is wrong
+    with the rule.
     """
     checked = rules.read(rule)
     tokens = Tokeniser(keys.active, actions=checked.actions, older=keys.older)
@@ -229,7 +238,7 @@ def compile_rule(rule: Mapping[str, Any], keys: KeyRing, *, compile_filter: Comp
         for e in d.prefilter
     ]
     patterns += [Pattern(KEY, e, True, "names") for e in key_patterns(checked.key_rules)]
-    engine = Engine(Prefilter(patterns), checked.detectors, KeyNames(checked.key_rules), tokens)
+    engine = Engine(Prefilter(patterns, cache), checked.detectors, KeyNames(checked.key_rules), tokens)
     return Redactor(checked, engine, Chains(checked, engine, compile_filter))
 
 

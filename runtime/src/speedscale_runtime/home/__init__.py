@@ -4,6 +4,6 @@ The one place that knows its default and how a name becomes a document.
 """
 
 from .documents import Found, find, read, stored_path
-from .location import folder
+from .location import cache, folder
 
-__all__ = ["Found", "find", "folder", "read", "stored_path"]
+__all__ = ["Found", "cache", "find", "folder", "read", "stored_path"]

@@ -37,11 +37,15 @@ def compiled(document: Mapping[str, Any], home: Path, *, key_path: Path | None =
     """Return a DLP rule's document compiled, chains and all; ConfigError when rule or key are wrong."""
     from speedscale_runtime import dlp
 
-    return compiled_under(document, dlp.KeyRing.load(key_path) if key_path else dlp.KeyRing.load_or_create(home))
+    keys = dlp.KeyRing.load(key_path) if key_path else dlp.KeyRing.load_or_create(home)
+    return compiled_under(document, keys, cache=homes.cache(home, "patterns"))
 
 
-def compiled_under(document: Mapping[str, Any], keys: KeyRing) -> Redactor:
-    """Return a DLP rule's document compiled under given keys, chains and all; ConfigError when the rule is wrong."""
+def compiled_under(document: Mapping[str, Any], keys: KeyRing, *, cache: Path | None = None) -> Redactor:
+    """Return a DLP rule's document compiled under given keys, chains and all; ConfigError when the rule is wrong.
+
+    `cache` is a folder where compiled patterns rest between processes; without one they are compiled here.
+    """
     from speedscale_runtime import dlp, filters
 
-    return dlp.compile_rule(document, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches)
+    return dlp.compile_rule(document, keys, compile_filter=lambda spec: filters.compile_rule(spec).matches, cache=cache)

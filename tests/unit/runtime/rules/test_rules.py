@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from speedscale_runtime import home, rules
+from speedscale_runtime.dlp import prefilter
+from speedscale_runtime.dlp.memory import Memory
 from speedscale_runtime.rrpair import RRPair
 from speedscale_schemas.errors import ConfigError
 
@@ -44,6 +46,18 @@ def test_chains_of_a_dlp_rule_may_use_filters(tmp_path: Path) -> None:
     body = rules.redactor("mine", tmp_path).redact_pair(login()).pair.request_body or b""
     assert b"blue" not in body
     assert b"jo@example.com" in body
+
+
+def test_compiled_patterns_rest_in_the_home_for_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    for _ in range(2):
+        monkeypatch.setattr(prefilter, "_DATABASES", Memory(8))  # as in a process that begins
+        rules.compiled({"id": "mine", "discover_patterns": False}, tmp_path)
+        written.append([(p.name, p.stat().st_ino) for p in home.cache(tmp_path, "patterns").iterdir()])
+    assert written[0] == written[1]  # read, and not made again
+    assert len(written[0]) == 1
 
 
 @pytest.mark.parametrize("which", [rules.filter_rule, rules.redactor])

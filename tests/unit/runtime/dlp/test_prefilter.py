@@ -1,0 +1,105 @@
+"""One database of all patterns: compiled once, kept for the next process, and never trusted beyond its own checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speedscale_runtime.dlp import prefilter
+from speedscale_runtime.dlp.memory import Memory
+from speedscale_runtime.dlp.prefilter import FIRST, KEY, Pattern, Prefilter
+from speedscale_runtime.dlp.store import Store
+from speedscale_runtime.dlp.work import TooMuch
+from speedscale_schemas.errors import ConfigError
+
+PATTERNS = [Pattern(FIRST, "ab+c", False, "test"), Pattern(KEY, "name", True, "test")]
+TEXT = b"abbc NAME abc"
+HITS = [(FIRST, 4), (KEY, 9), (FIRST, 13)]
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many patterns were compiled, each time; every test begins with nothing in memory, as a new process does."""
+    counts: list[int] = []
+    compile_ = prefilter._compile
+
+    def counted(patterns: tuple[Pattern, ...]) -> object:
+        counts.append(len(patterns))
+        return compile_(patterns)
+
+    monkeypatch.setattr(prefilter, "TRIGGERS", ())  # what takes time, and matters to nothing here
+    monkeypatch.setattr(prefilter, "_compile", counted)
+    monkeypatch.setattr(prefilter, "_DATABASES", Memory(8))
+    return counts
+
+
+def anew(patterns: list[Pattern], folder: Path | None) -> Prefilter:
+    """Return what the next process would have."""
+    prefilter._DATABASES.clear()
+    return Prefilter(patterns, folder)
+
+
+def test_the_next_process_takes_what_is_kept_and_finds_the_same(tmp_path: Path, compiled: list[int]) -> None:
+    assert [anew(PATTERNS, tmp_path / "kept").scan(TEXT) for _ in range(3)] == [HITS] * 3
+    assert len(compiled) == 1
+
+
+def test_without_a_folder_each_process_compiles(compiled: list[int]) -> None:
+    assert [anew(PATTERNS, None).scan(TEXT) for _ in range(2)] == [HITS] * 2
+    assert len(compiled) == 2
+
+
+def test_one_process_compiles_once(compiled: list[int]) -> None:
+    assert Prefilter(PATTERNS).scan(TEXT) == Prefilter(PATTERNS).scan(TEXT) == HITS
+    assert len(compiled) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Pattern(FIRST + 1, "ab+c", False, "test"),
+        Pattern(FIRST, "ab+d", False, "test"),
+        Pattern(FIRST, "ab+c", True, "test"),
+    ],
+)
+def test_another_pattern_flag_or_number_is_another_database(
+    tmp_path: Path, compiled: list[int], other: Pattern
+) -> None:
+    anew(PATTERNS, tmp_path / "kept")
+    anew([other, PATTERNS[1]], tmp_path / "kept")
+    assert len(compiled) == 2
+
+
+def test_another_processor_has_a_database_of_its_own(
+    tmp_path: Path, compiled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, facts = tmp_path / "kept", tmp_path / "cpuinfo"
+    monkeypatch.setattr(prefilter, "_CPU", facts)
+    for text in ("flags\t\t: fpu sse4_2 avx2\n", "flags\t\t: fpu sse4_2\n", None):
+        facts.write_text(text) if text else facts.unlink()
+        assert anew(PATTERNS, folder).scan(TEXT) == anew(PATTERNS, folder).scan(TEXT) == HITS
+    assert len(compiled) == 3
+
+
+def test_what_hyperscan_refuses_is_compiled_anew_and_replaced(tmp_path: Path, compiled: list[int]) -> None:
+    folder = tmp_path / "kept"
+    anew(PATTERNS, folder)
+    (path,) = folder.iterdir()
+    Store(folder).save(bytes.fromhex(path.stem), b"made by another version")
+    assert anew(PATTERNS, folder).scan(TEXT) == anew(PATTERNS, folder).scan(TEXT) == HITS
+    assert len(compiled) == 2
+
+
+def test_a_database_from_disk_still_ends_at_a_million_hits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    anew(PATTERNS, tmp_path / "kept")
+    kept = anew(PATTERNS, tmp_path / "kept")
+    monkeypatch.setattr(prefilter, "MAX_HITS", 2)
+    with pytest.raises(TooMuch):
+        kept.scan(TEXT)
+
+
+def test_a_pattern_that_does_not_compile_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"rule x: pattern 'a\(\?=b\)'"):
+        anew([Pattern(FIRST, "a(?=b)", False, "rule x")], tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
