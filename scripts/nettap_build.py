@@ -37,6 +37,7 @@ def ensure() -> Path:
     place = folder()
     with locked():
         if not (place / PROGRAM).exists():
+            _clear()
             _build(place)
             _forget(place)
     return place
@@ -83,8 +84,16 @@ def _build(place: Path) -> None:
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode != 0 or not Path(out, PROGRAM).exists():
             raise BuildError(f"make -C runtime/nettap failed:\n{(ran.stdout + ran.stderr)[-6000:]}")
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(out, place)
+        Path(out).chmod(0o755)
+        Path(out).rename(place)
+        Path(out).mkdir()  # for the one that is removed in the end
+
+
+def _clear() -> None:
+    """Remove what killed builds left: as one build runs at a time, nobody works in a folder without a program."""
+    for left in cache().glob("nettap-*"):
+        if left.is_dir() and not (left / PROGRAM).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _forget(place: Path) -> None:
