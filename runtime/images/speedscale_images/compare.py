@@ -135,7 +135,7 @@ def _apply(layer: tarfile.TarFile, entries: dict[str, Entry], packages: dict[str
     for member in layer:
         path = member.name.removeprefix("./").strip("/")
         folder, _, name = path.rpartition("/")
-        if not path:
+        if path in ("", "."):
             continue
         if name == _OPAQUE:
             _remove(entries, folder, itself=False)

@@ -44,7 +44,7 @@ def layer(members: Sequence[Member], mtime: int = 7) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, fields, data in members:
-            info = tarfile.TarInfo(f"./{name}")
+            info = tarfile.TarInfo(f"./{name}" if name else ".")
             info.mtime, info.size = mtime, len(data)
             for key, value in fields.items():
                 setattr(info, key, value)
@@ -90,7 +90,8 @@ def told(path: Path, ours: compare.Content) -> list[str]:
 
 
 def test_times_layers_and_compression_mean_nothing(tmp_path: Path, ours: compare.Content) -> None:
-    assert told(docker(tmp_path / "one.tar", layer(BASE)), ours) == []
+    root = ("", {"type": tarfile.DIRTYPE, "mode": 0o700}, b"")
+    assert told(docker(tmp_path / "one.tar", layer([root, *BASE])), ours) == []
     assert told(docker(tmp_path / "two.tar", layer(BASE[:4]), gzip.compress(layer(BASE[4:], 9))), ours) == []
     assert len(ours.entries) == len(BASE)
 
