@@ -245,7 +245,8 @@ class Writer:
     def _append(self, pair: RRPair) -> Path:
         path = self._root / LINES_FILE
         if self._lines is None:
-            self._lines = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            self._lines = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            _end_line(self._lines)
         start = os.fstat(self._lines).st_size
         try:
             _write_all(self._lines, jsonform.dumps_line(pair) + b"\n")
@@ -267,6 +268,13 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def _end_line(fd: int) -> None:
+    """End a line that a crash tore off: what is appended to it would be lost with it."""
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        _write_all(fd, b"\n")
 
 
 def _publish(temporary: str, final: str) -> bool:

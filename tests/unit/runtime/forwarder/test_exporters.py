@@ -168,3 +168,23 @@ async def test_a_hand_over_that_is_not_on_disk_is_not_done(tmp_path: Path, monke
     await exporter.close()
     assert flushed == [out, out]
     assert written(out) == ["/1"]
+
+
+@pytest.mark.exporter_faults("jsonl", "refusal")
+async def test_a_pair_that_cannot_be_written_down_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    original = recording.Writer.write
+
+    def failing(self: recording.Writer, given: RRPair) -> Path:
+        if given.doc["location"] == "/2":
+            raise ValueError("no form")
+        return original(self, given)
+
+    monkeypatch.setattr(recording.Writer, "write", failing)
+    exporter = FilesExporter(spec(out, "jsonl"), 0)
+    sent = await exporter.send(items(1, 2, 3))
+    await exporter.close()
+    assert (sent.exported, sent.events) == (2, {"rejected": 1})
+    assert written(out) == ["/1", "/3"]

@@ -163,6 +163,7 @@ def test_rows_go_in_by_parts_and_none_is_left_behind(tmp_path: Path, monkeypatch
     assert found(tmp_path) == [f"u{n}" for n in range(len(sizes))]
 
 
+@pytest.mark.exporter_faults("parquet", "refusal")
 async def test_what_does_not_fit_at_once_goes_in_parts_and_one_that_never_fits_costs_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,3 +193,23 @@ def test_a_row_for_which_there_is_no_memory_is_too_much(tmp_path: Path, monkeypa
     partitions.write("date=2026-01-02/hour=03", rows(2))
     partitions.close()
     assert found(tmp_path) == ["u2"]
+
+
+def test_damaged_files_are_named_and_neither_read_nor_merged(tmp_path: Path) -> None:
+    place = tmp_path / "date=2026-01-02" / "hour=03"
+    partitions = Partitions(tmp_path)
+    for n in range(3):
+        partitions.write("date=2026-01-02/hour=03", rows(n))
+    whole = next(place.glob("*.parquet")).read_bytes()
+    damage = {"part-short.parquet": whole[:-20], "part-empty.parquet": b""}
+    for name, data in damage.items():
+        (place / name).write_bytes(data)
+    assert partitions.uuids(0) >= {"u0", "u1", "u2"}
+    for n in range(3, 13):
+        partitions.write("date=2026-01-02/hour=03", rows(n))
+    assert partitions.compact("date=2026-01-02/hour=03") >= 12
+    for name, data in damage.items():
+        assert (place / name).read_bytes() == data
+        (place / name).unlink()
+    assert found(tmp_path) == sorted(f"u{n}" for n in range(13))
+    partitions.close()

@@ -269,6 +269,17 @@ def test_a_torn_line_is_taken_back(tmp_path: Path, make: Make, monkeypatch: pyte
     assert [e.pair for e in recording.read(tmp_path)] == [make()]
 
 
+def test_what_is_appended_to_a_torn_line_is_not_lost_with_it(tmp_path: Path, make: Make) -> None:
+    with Writer(tmp_path, "jsonl") as writer:
+        path = writer.write(make())
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:40])  # the machine went down in the middle of a line
+    for _ in range(2):
+        with Writer(tmp_path, "jsonl") as writer:
+            writer.write(make())
+    assert [e.pair for e in recording.read(tmp_path)] == [make(), None, make(), make()]
+
+
 def test_durable_files_are_synced_before_they_have_their_name_and_their_folder_after(
     tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

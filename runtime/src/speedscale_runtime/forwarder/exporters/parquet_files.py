@@ -18,10 +18,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import structlog
 
 from speedscale_runtime import durable
 
 from .parquet_rows import COLUMNS, TIMES, Row
+
+log = structlog.get_logger()
 
 _MEMORY = "256MB"
 _ROW_GROUP, _ROW_GROUP_BYTES = 8192, "16MB"  # whichever comes first; a group is held in memory
@@ -29,6 +32,10 @@ _INSERT_ROWS, _INSERT_BYTES = 1024, 1024 * 1024
 _SMALL_BYTES = 32 * 1024 * 1024
 _MANY = 12  # small files of a partition that are merged
 _MERGED_BYTES = 128 * 1024 * 1024
+
+
+_UNREADABLE = (duckdb.Error, UnicodeDecodeError)  # the latter where an error of the former cites what it read
+_OF_THE_DISK = (duckdb.IOException, duckdb.OutOfMemoryException)  # they say nothing about what is in a file
 
 
 class TooMuch(Exception):
@@ -41,6 +48,7 @@ class Partitions:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self._root = root
+        self._damaged: set[Path] = set()  # bounded by the files there are
         self._connection = duckdb.connect(
             ":memory:",
             config={
@@ -79,17 +87,40 @@ class Partitions:
 
     def uuids(self, since: float) -> set[str]:
         """Return the uuids in files that were written at `since` (Unix seconds) or later."""
-        recent = [str(f) for f in self._files(self._root) if _written(f) >= since]
-        if not recent:
+        recent = [f for f in self._files(self._root) if _written(f) >= since]
+        try:
+            return self._uuids(recent)
+        except _UNREADABLE as error:
+            if isinstance(error, _OF_THE_DISK):
+                raise
+            return self._uuids(self._whole(recent))
+
+    def _uuids(self, files: Sequence[Path]) -> set[str]:
+        if not files:
             return set()
-        found = self._connection.execute(
-            "SELECT uuid FROM read_parquet(?, hive_partitioning = false)", [recent]
-        ).fetchall()
-        return {str(row[0]) for row in found}
+        query = "SELECT uuid FROM read_parquet(?, hive_partitioning = false)"
+        return {str(row[0]) for row in self._connection.execute(query, [[str(f) for f in files]]).fetchall()}
+
+    def _whole(self, files: Sequence[Path]) -> list[Path]:
+        """Return the files that are Parquet; others are named once and left where they are, for who looks into it."""
+        whole = []
+        for file in files:
+            try:
+                query = "SELECT max(hash(COLUMNS(*))) FROM read_parquet(?, hive_partitioning = false)"
+                self._connection.execute(query, [str(file)]).fetchall()
+            except _UNREADABLE as error:
+                if isinstance(error, _OF_THE_DISK):
+                    raise
+                self._damaged.add(file)
+                log.warning("parquet_damaged", file=str(file.relative_to(self._root)))
+            else:
+                whole.append(file)
+        return whole
 
     def compact(self, partition: str) -> int:
         """Merge a partition's small files where there are many; return how many were."""
-        small = [f for f in self._files(self._root / partition) if f.stat().st_size < _SMALL_BYTES]
+        found = [f for f in self._files(self._root / partition) if f not in self._damaged]
+        small = [f for f in found if f.stat().st_size < _SMALL_BYTES]
         if len(small) < _MANY:
             return 0
         chosen: list[Path] = []
@@ -101,7 +132,12 @@ class Partitions:
             chosen.append(file)
         if len(chosen) < 2:
             return 0
-        self._merge(self._root / partition, chosen)
+        try:
+            self._merge(self._root / partition, chosen)
+        except _UNREADABLE as error:
+            if not isinstance(error, _OF_THE_DISK):
+                self._whole(chosen)  # the next time without those that are none
+            raise
         return len(chosen)
 
     def expire(self, before: date) -> list[str]:
