@@ -118,7 +118,7 @@ class Shop:
     name: str = "orders"
     environment: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=lambda: dict(CAPTURED))
-    since: str = field(default="", init=False)
+    since: str = ""
     """When it was opened: a namespace of this name may have been there before."""
 
     @property

@@ -1,21 +1,27 @@
 """Outbound only: nothing of ours waits for anybody outside, and everything works with the cluster's borders shut.
 
 With the backend in the cluster nothing has to go out at all: rules drop whatever enters or leaves by the node's only
-link to the world. With an exporter to the world, its address alone is let through. The controls are calls in both
-directions that go through before and do not afterwards.
+link to the world. With an exporter to the world, or with the backend there, its address alone is let through. The
+controls are calls in both directions that go through before and do not afterwards.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import go_tools
 import pytest
+import story
+from harness.certificates import Authority
 from harness.node import places
 from harness.node.cluster import Outside
 from shop import VISIT, Shop, condition, opened, told, visit
@@ -35,7 +41,9 @@ THEIRS = frozenset(
 )
 """Who listens in the node's own network: the cluster (names as the kernel cuts them)."""
 PORT = 8099
-OTLP = 4318
+OTLP, TLS = 4318, 443
+ROOTS = "backend-roots"
+CLOUD = "cloud.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -132,17 +140,113 @@ def test_what_is_listed_goes_out_and_nothing_else(
 ) -> None:
     web = tmp_path / "web"
     web.mkdir()
+    shop.whole.until(lambda: lag(shop.whole, "world") == 0, "what was in the spool before is outside", 120.0)
+    before = collector.stat().st_size
     with shut(shop, outside, web, OTLP):
         assert not goes_out(shop, outside), "the block bites: nothing else goes out"
         assert not comes_in(shop, outside), "the block bites: nothing comes in"
         assert shop.ask(visit(shop.url, "listed")).split() == VISIT
         shop.settled()
-        shop.whole.until(
-            lambda: collector.exists() and b"/api/customers/listed" in collector.read_bytes(), "it is outside", 120.0
-        )
-    outside_now = collector.read_bytes()
+        shop.whole.until(lambda: b"/api/customers/listed" in collector.read_bytes()[before:], "it is outside", 120.0)
+    outside_now = collector.read_bytes()[before:]
     assert find_leaks(outside_now, ["listed@mail.example.net", "4111111111111111"]) == []
     assert b"REDACTED-EMAIL" in outside_now
+
+
+@dataclass
+class Away(Whole):
+    """The installation, with its backend in the world: on port 443 of `CLOUD`, with a certificate of a private CA."""
+
+    def backend(self) -> tuple[str, str, Path]:
+        """Where it is; only the root of its certificate is known."""
+        return CLOUD, places.OUTSIDE_IP, self.folder / "world.crt"
+
+    def cloud_text(self, path: str, *, body: object = None, method: str = "") -> str:
+        """Ask it, from the world."""
+        command, stdin = self.asking(*self.backend(), path, body, method)
+        return self.node.outside().run(*command, stdin=stdin)
+
+    def speedctl(self, *words: str) -> str:
+        """Run speedctl in the world: it knows the backend, and no cluster."""
+        told = {
+            "SPEEDSCALE_APP_URL": f"https://{places.OUTSIDE_IP}",
+            "SPEEDSCALE_API_KEY": self.key,
+            "BACKEND_CA_FILE": str(self.backend()[2]),
+            "HOME": str(self.folder),
+            "KUBECONFIG": "/nonexistent",
+        }
+        program = str(Path(sys.executable).parent / "speedctl")
+        return self.node.outside().run("env", *(f"{name}={value}" for name, value in told.items()), program, *words)
+
+
+@pytest.fixture
+def away(shop: Shop, outside: Outside, tmp_path: Path) -> Iterator[Shop]:
+    """The shop, after a commit that names a backend in the world; its process and certificate, and a way back."""
+    whole = shop.whole
+    authority = Authority(tmp_path, "world")
+    pair = authority.issue("cloud", "cloud", hosts=[CLOUD, outside.address])
+    made = Away(**{field.name: getattr(whole, field.name) for field in dataclasses.fields(whole)})
+    made.folder = tmp_path
+    environment = {
+        **os.environ,
+        "CLOUD_HOST": outside.address,
+        "CLOUD_PORT": str(TLS),
+        "CLOUD_TLS_CERT_FILE": str(pair.certificate),
+        "CLOUD_TLS_KEY_FILE": str(pair.key),
+        "DATA_DIR": str(tmp_path / "data"),
+        "METRICS_HTTP_PORT": "0",
+        "SPEEDSCALE_API_KEY": whole.key,
+    }
+    running = outside.start("cloud", sys.executable, "-m", "speedscale_runtime.backend", environment=environment)
+    whole.node.resolve(CLOUD, outside.address)
+    roots = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": ROOTS, "namespace": NAMESPACE}}
+    whole.kube.apply({**roots, "data": {"ca.crt": authority.pair.certificate.read_text()}}, "tests")
+    whole.upgrade("The backend is in the world", f"appUrl: {CLOUD}\nappRoots: {ROOTS}\n")
+    yield dataclasses.replace(shop, whole=made, since=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    whole.upgrade("The backend is in the cluster", "")
+    whole.kube.delete(whole.kube.ref(roots))
+    running.stop()
+
+
+def test_the_backend_may_be_what_is_listed(shop: Shop, away: Shop, outside: Outside, tmp_path: Path) -> None:
+    """Forwarder, inspector, operator and collector reach it; who replays knows the backend alone."""
+    web = tmp_path / "web"
+    web.mkdir()
+    made, there = away.whole, ("--via", "cloud", "-n", shop.namespace)
+    assert isinstance(made, Away)
+    with shut(shop, outside, web, TLS):
+        assert not goes_out(shop, outside), "the block bites: nothing else goes out"
+        assert not comes_in(shop, outside), "the block bites: nothing comes in"
+        made.until(lambda: connected(made), "the inspector has called the backend", 120.0)
+        snapshot = away.recorded(8)
+        what = ("--snapshot-id", snapshot, "--workload", f"deployment/{shop.name}", "--name", "from-afar")
+        made.speedctl("infra", "replay", "start", *there, *what)
+        which = Ref("speedscale.com/v1", "TrafficReplay", shop.namespace, "from-afar")
+        try:
+            ended = shop.ended(which)
+            assert condition(ended, "Ready")["reason"] == "TestSucceeded", told(ended)
+            assert "from-afar" in made.speedctl("infra", "replay", "list", *there)
+            report = made.cloud(f"/v1/reports/{ended['status']['reportID']}?format=json")
+            assert (report["status"], report["mocks"]["byTests"]["missed"]) == ("Passed", 0)
+            assert report["mocks"]["byTests"]["matched"] == 8
+        finally:
+            shop.whole.kube.delete(which)
+            shop.whole.until(lambda: shop.whole.kube.find(which) is None, "the replay is gone", 120.0)
+    stored = json.dumps([story.pair(made, one) for one in away.stored()[:8]])
+    assert "REDACTED-" in stored
+    assert find_leaks(stored.encode(), ["c-0@mail.example.net", "4111111111111111"]) == []
+
+
+def connected(whole: Whole) -> bool:
+    """Whether the inspector of the cluster has a channel to the backend."""
+    return any(one["name"] == "e2e" and one.get("connected", True) for one in whole.cloud("/v1/clusters")["items"])
+
+
+def lag(whole: Whole, exporter: str) -> float:
+    """How many pairs of the forwarder's spool an exporter has not sent yet."""
+    (pod,) = whole.pods(labels="app=speedscale-forwarder")
+    counts = whole.metrics(pod["metadata"]["name"])
+    return counts[f'speedscale_forwarder_exporter_lag_pairs{{exporter="{exporter}"}}']
 
 
 def test_nothing_of_ours_listens_for_the_outside(shop: Shop) -> None:

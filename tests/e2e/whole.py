@@ -142,20 +142,29 @@ class Whole:
 
     def cloud_text(self, path: str, *, body: Any = None, method: str = "") -> str:
         """Ask the backend; return its answer as it is."""
+        command, stdin = self.asking(*self.backend(), path, body, method)
+        return self.node.run_in(*command, stdin=stdin)
+
+    def backend(self) -> tuple[str, str, Path]:
+        """Return the backend's name, its address, and the file with the root of its certificate."""
         address = self.kube.get(Ref("v1", "Service", NAMESPACE, "speedscale-cloud"))["spec"]["clusterIP"]
         ca = self.folder / "cloud-ca.crt"
         if not ca.exists():
             data = self.kube.get(Ref("v1", "Secret", NAMESPACE, "speedscale-cloud-certs"))["data"]["ca.crt"]
             ca.write_bytes(base64.b64decode(data))
+        return CLOUD, address, ca
+
+    def asking(self, name: str, address: str, ca: Path, path: str, body: Any, method: str) -> tuple[list[str], str]:
+        """Return curl's command line for a question to a backend, and what it reads."""
         sends = ["--data", "@-", "--header", "Content-Type: application/json"] if body is not None else []
-        return self.node.run_in(
+        command = [
             *("curl", "--silent", "--show-error", "--max-time", "60", "--fail-with-body", "--cacert", str(ca)),
-            *("--resolve", f"{CLOUD}:443:{address}", "--header", f"Authorization: Bearer {self.key}"),
+            *("--resolve", f"{name}:443:{address}", "--header", f"Authorization: Bearer {self.key}"),
             *(["--request", method] if method else []),
             *sends,
-            f"https://{CLOUD}{path}",
-            stdin=json.dumps(body) if body is not None else "",
-        )
+            f"https://{name}{path}",
+        ]
+        return command, json.dumps(body) if body is not None else ""
 
     def metrics(self, pod: str, namespace: str = NAMESPACE, port: int = 4145) -> dict[str, float]:
         """Return a pod's metrics by name and labels, as its Prometheus page has them."""
