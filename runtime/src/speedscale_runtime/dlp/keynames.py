@@ -113,7 +113,8 @@ def prefilter(rules: Sequence[KeyRule]) -> tuple[str, ...]:
     anywhere = {n for rule in chosen for n in rule.names}
     alone = {n for rule in chosen for n in rule.exact}
     short = {n for n in anywhere if len(words(n)) == 1 and len(n) <= _SHORT and n.isascii()}
-    found = [_spelt(n) for n in anywhere - short]
+    spelt = {_spelt(n) for n in anywhere - short}
+    found = [s for s in spelt if not any(s[i:] in spelt for i in range(1, len(s)))]  # its end fires at the same byte
     found += [_bounded(words(n)[0]) for n in short]
     found += [f"(?:^|[^A-Za-z0-9]){_spelt(n)}(?:[^A-Za-z0-9]|$)" for n in alone]
     found += [WITHIN_PATTERN] if len(chosen) < len(rules) else []

@@ -13,10 +13,9 @@ import contextlib
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
-
-import structlog
 
 KEPT = 16
 MOST_BYTES = 32 * 1024 * 1024
@@ -25,8 +24,6 @@ _MAGIC = b"speedscale compiled patterns 1\n"
 _DIGEST_BYTES = 32
 _HEAD_BYTES = len(_MAGIC) + 2 * _DIGEST_BYTES
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
-
-_log = structlog.get_logger(__name__)
 
 
 class Store:
@@ -139,5 +136,10 @@ def _reason(error: OSError) -> str:
 
 
 def _tell(event: str, why: str) -> None:
-    if structlog.is_configured():  # else it would print everything, to where a verb's answer goes
-        _log.debug(event, reason=why)
+    """Log at debug level where logs are set up: else structlog prints everything, to where a verb's answer goes."""
+    if "structlog" not in sys.modules:  # nobody has set it up, and loading it takes longer than reading a file
+        return
+    import structlog
+
+    if structlog.is_configured():
+        structlog.get_logger(__name__).debug(event, reason=why)

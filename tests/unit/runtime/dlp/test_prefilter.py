@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from speedscale_runtime.dlp import prefilter
+from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.keynames import prefilter as key_patterns
 from speedscale_runtime.dlp.memory import Memory
 from speedscale_runtime.dlp.prefilter import FIRST, KEY, Pattern, Prefilter
 from speedscale_runtime.dlp.store import Store
@@ -103,3 +105,15 @@ def test_a_pattern_that_does_not_compile_is_named_and_nothing_is_kept(tmp_path: 
     with pytest.raises(ConfigError, match=r"rule x: pattern 'a\(\?=b\)'"):
         anew([Pattern(FIRST, "a(?=b)", False, "rule x")], tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_name_that_ends_in_another_fires_by_it_where_it_always_did() -> None:
+    def patterns(*names: str) -> set[str]:
+        return set(key_patterns([KeyRule("test", "NAME", names, lambda value: "", (), ())]))
+
+    longer, both = patterns("address", "home address", "lieferadresse", "adresse"), patterns("address", "adresse")
+    assert longer == both
+    alone = patterns("home address") | patterns("lieferadresse") | both
+    text = b'{"homeAddress": 1, "home_address": 2, "Home Address": 3, "LieferAdresse": 4, "addresses": 5}'
+    fewer, all_ = (anew([Pattern(KEY, p, True, "names") for p in sorted(s)], None) for s in (longer, alone))
+    assert set(fewer.scan(text)) == set(all_.scan(text)) != set()
