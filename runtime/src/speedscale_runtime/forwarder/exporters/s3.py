@@ -22,7 +22,6 @@ from urllib.parse import quote
 import structlog
 
 from speedscale_runtime.forwarder.exporter_specs import Bucket, ExporterSpec
-from speedscale_schemas.errors import TransientError
 
 from . import aws, layout, logjson
 from .base import Handover, Item, Sent, encoded
@@ -109,20 +108,18 @@ class S3Exporter:
             self._sent = Sent(0, Counter())
             self._pending = list(self._uploads(items))
         while self._pending:
-            upload = self._pending.pop(0)
+            upload = self._pending[0]  # there until it is known what became of it, whatever is raised
             try:
                 self._put(upload.key, upload.data(), "application/json", "gzip")
             except Unacceptable:
                 if len(upload.lines) > 1:
-                    self._pending[:0] = upload.halves()
-                else:
-                    self._sent.events["rejected"] += 1
-            except TransientError:
-                self._pending.insert(0, upload)
-                raise
+                    self._pending[:1] = upload.halves()
+                    continue
+                self._sent.events["rejected"] += 1
             else:
                 self._sent.events["cut"] += sum(line.cut for line in upload.lines)
                 self._sent = Sent(self._sent.exported + len(upload.lines), self._sent.events)
+            self._pending.pop(0)
         self._describe()
         sent, self._pending = self._sent, None
         return sent
