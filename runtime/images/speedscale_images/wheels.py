@@ -66,7 +66,7 @@ def install(requirements: Path, architecture: str, unwanted: Callable[[str], boo
 
 def _fetch(requirements: Path, architecture: str, target: Path, *, fresh: bool = False) -> None:
     command = [
-        *_installer(architecture),
+        *installer(architecture),
         *("--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
         *("--target", str(target), "--requirement", str(requirements)),
     ]
@@ -93,7 +93,7 @@ def _rows(record: Path) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in csv.reader(file) if len(row) > 1]
 
 
-def _installer(architecture: str) -> tuple[str, ...]:
+def installer(architecture: str) -> tuple[str, ...]:
     """Return uv's command, for any architecture, or where it is missing pip's, which is for this machine's alone."""
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.is_file() else shutil.which("uv")

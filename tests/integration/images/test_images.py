@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from speedscale_images import __main__ as program
-from speedscale_images import base, build, cache, catalogue, closure, debian, requirements, wheels
+from speedscale_images import base, build, cache, catalogue, closure, debian, native, requirements, wheels
 from speedscale_images.tree import Tree
 
 pytestmark = [
@@ -160,6 +160,39 @@ def test_built_twice_an_image_is_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "out-first" / "goproxy.tar").read_bytes() == (
         tmp_path / "out-second" / "goproxy.tar"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("architecture", sorted(wheels.PLATFORMS))
+def test_every_distribution_has_a_wheel_with_a_hash_of_the_lock(tmp_path: Path, architecture: str) -> None:
+    """Asks the index, downloads nothing: a new dependency without a wheel for arm64 shows here."""
+    lock: dict[str, str] = {}
+    for image in PYTHON:
+        lock |= requirements.blocks((TABLE.folder(image) / "requirements.txt").read_text("utf-8"))
+    (tmp_path / "all.txt").write_text("".join(lock.values()))
+    command = [*wheels.installer(architecture), "--dry-run", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    command += ["--target", str(tmp_path / "target"), "--requirement", str(tmp_path / "all.txt")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert sum(line.startswith(" + ") for line in ran.stderr.splitlines()) == len(lock)
+
+
+FOREIGN = {"amd64": "arm64", "arm64": "amd64"}.get(debian.machine(), "")
+CROSS = f"{native.MACHINES.get(FOREIGN, '')}-linux-gnu-gcc"
+
+
+@pytest.mark.skipif(not shutil.which(CROSS) or not shutil.which("clang-14"), reason=f"needs {CROSS} and clang-14")
+def test_capture_is_built_for_the_other_architecture(tmp_path: Path) -> None:
+    assert program.main(["nettap", "--arch", FOREIGN, "--root", str(tmp_path)]) == 0
+    made = (tmp_path / "usr/local/bin/speedscale-nettap-capture").read_bytes()
+    assert made[18:20] == {"arm64": b"\xb7\x00", "amd64": b"\x3e\x00"}[FOREIGN], "the machine of its ELF header"
+    assert str(TABLE.root).encode() not in made, "no path of the build is in it"
+    assert (tmp_path / "usr/share/speedscale/sbom.cdx.json").read_text().count(f"arch={FOREIGN}") > 5
+
+
+def test_an_image_compared_with_itself_is_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["redis", "--out", str(tmp_path)]) == 0
+    assert program.main(["redis", "--compare", str(tmp_path / "redis.tar")]) == 0
+    assert "redis: the same, " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("member", sorted(TABLE.projects))
