@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from speedscale_runtime.collector import asking
 from speedscale_runtime.collector.asking import Desk, Question
 from speedscale_runtime.collector.metrics import Kind, Metrics
 from speedscale_runtime.collector.store import Part
@@ -40,7 +39,7 @@ class Playing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.shelf, self.go = 100.0, Shelf(), threading.Event()
         self.cases: list[Any] = []
-        monkeypatch.setattr(asking.analysis, "make", self._make)
+        monkeypatch.setattr("speedscale_runtime.collector.analysis.make", self._make)
         settings: Any = SimpleNamespace(wait_s=WAIT_S, backend=None, report_id="r-1")
         store: Any = self.shelf
         other: Any = None
