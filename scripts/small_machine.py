@@ -23,7 +23,12 @@ import nettap_build
 
 PACKAGES = ("qemu-system-x86", "linux-image-cloud-amd64", "seabios")
 MEMORY_MIB = 768
-_FOLDER = "small-machine-bookworm-1"
+MODULES = (
+    *("kernel/crypto/gf128mul.ko", "kernel/crypto/ghash-generic.ko", "kernel/crypto/ctr.ko", "kernel/crypto/gcm.ko"),
+    "kernel/net/tls/tls.ko",
+)
+"""What is kept of the kernel's modules, in the order in which they can be loaded: TLS in the kernel, by AES-GCM."""
+_FOLDER = "small-machine-bookworm-2"
 _CONSOLE = "console=ttyS0 panic=-1 quiet loglevel=3 mitigations=off"
 
 
@@ -41,6 +46,11 @@ class Machine:
     def kernel(self) -> Path:
         """Return the newest kernel."""
         return sorted((self.root / "boot").glob("vmlinuz-*-cloud-amd64"))[-1]
+
+    def modules(self) -> dict[str, Path]:
+        """Return MODULES of the newest kernel by paths below `modules/`, whose order is theirs."""
+        folder = self.root / "lib/modules" / self.kernel.name.removeprefix("vmlinuz-")
+        return {f"modules/{number}.ko": folder / name for number, name in enumerate(MODULES)}
 
     def boot(self, files: Mapping[str, Path | str], folder: Path, *, arguments: str = "", within_s: float = 240) -> str:
         """Run a machine whose file system is these files until it ends, and return what its console said.
@@ -94,7 +104,11 @@ def _unpack(folder: Path) -> None:
             raise Unavailable(f"apt-get cannot download {', '.join(PACKAGES)}; root and Debian's sources are needed")
     for package in sorted(packages.glob("*.deb")):
         subprocess.run(["dpkg-deb", "--extract", str(package), str(root)], check=True)
-    for part in ("lib/modules", "usr/share/doc", "usr/share/locale"):
+    kept = {module for name in MODULES for module in root.glob(f"lib/modules/*/{name}")}
+    for module in root.glob("lib/modules/**/*.ko"):
+        if module not in kept:
+            module.unlink()
+    for part in ("usr/share/doc", "usr/share/locale"):
         shutil.rmtree(root / part, ignore_errors=True)
 
 

@@ -2,8 +2,9 @@
  *
  *     tap SOCKET POD_UID FOLDER
  *
- * A file is called LOCALPORT-REMOTEPORT-sent or -received, as the process sees it; bytes lie at their offsets. A gap is
- * a line in FOLDER/gaps. FOLDER/captured exists once the pod's cgroup is captured, FOLDER/hello is what capture said of
+ * A file is called LOCALPORT-REMOTEPORT-sent or -received, as the process sees it, with -plain behind it for what was said
+ * inside TLS; bytes lie at their offsets. A gap is a line in FOLDER/gaps. FOLDER/attached-NAME exists once the TLS of a
+ * process of that name is seen, FOLDER/refused-NAME once it is known that it cannot be. FOLDER/captured exists once the pod's cgroup is captured, FOLDER/hello is what capture said of
  * itself, FOLDER/quiet once nothing came for two seconds after traffic.
  */
 #include <fcntl.h>
@@ -95,7 +96,8 @@ static void take_chunk(const char *bytes, size_t length)
 	const char *direction = chunk->direction == NETTAP_SENT ? "sent" : "received";
 	char name[64], text[160];
 
-	snprintf(name, sizeof(name), "%u-%u-%s", chunk->local_port, chunk->remote_port, direction);
+	snprintf(name, sizeof(name), "%u-%u-%s%s", chunk->local_port, chunk->remote_port, direction,
+		 chunk->flags & NETTAP_PLAINTEXT ? "-plain" : "");
 	if (chunk->flags & NETTAP_GAP) {
 		snprintf(text, sizeof(text), "%s %llu %u %u", name, (unsigned long long)chunk->offset, chunk->length,
 			 chunk->gap_reason);
@@ -105,6 +107,16 @@ static void take_chunk(const char *bytes, size_t length)
 	}
 	snprintf(text, sizeof(text), "%u", chunk->source);
 	put("source", text, strlen(text), 0);
+}
+
+static void take_process(const struct nettap_process *process)
+{
+	char name[64];
+
+	if (!process->plaintext && !process->refused)
+		return;
+	snprintf(name, sizeof(name), "%s-%.16s", process->plaintext ? "attached" : "refused", process->comm);
+	note(name, "yes");
 }
 
 static void take_frame(int line)
@@ -121,6 +133,8 @@ static void take_frame(int line)
 		put(head.type == NETTAP_HELLO ? "hello" : "stats", body, head.length, 0);
 	if (head.type == NETTAP_CGROUP && ((struct nettap_cgroup *)body)->event == 1)
 		note("captured", "yes");
+	if (head.type == NETTAP_PROCESS)
+		take_process((struct nettap_process *)body);
 	if (head.type == NETTAP_CHUNK)
 		take_chunk(body, head.length);
 }

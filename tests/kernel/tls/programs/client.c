@@ -77,7 +77,7 @@ static void ask(SSL *ssl, long size)
 	char *data = calloc(1, (size_t)size + 1);
 	char head[256];
 	size_t wrote = 0;
-	int length = snprintf(head, sizeof(head), "POST /%ld HTTP/1.1\r\nContent-Length: %ld\r\n\r\n", size, size);
+	int length = snprintf(head, sizeof(head), "POST /%ld HTTP/1.1\r\nHost: localhost\r\nContent-Length: %ld\r\n\r\n", size, size);
 
 	must(SSL_write(ssl, head, length) == length, "SSL_write");
 	for (long i = 0; i < size; i++)
