@@ -118,9 +118,11 @@ def _pairs_text(data: dict[str, Any]) -> str:
 
 
 def _text(args: argparse.Namespace, redactor: Any) -> int:
+    from speedscale_runtime.dlp.explain import explain
+
     data = _input(args.text)
     redacted, findings = redactor.redact_text(data)
-    candidates = redactor.explain(data)
+    candidates = explain(redactor.engine, data)
     rows = [dataclasses.asdict(c) for c in candidates]
     text = [_candidate(c) for c in candidates] or ["no candidate"]
     shown = redacted.decode("utf-8", "replace")

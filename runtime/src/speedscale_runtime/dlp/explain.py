@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from speedscale_runtime.rrpair.model import RRPair
 from speedscale_runtime.rrpair.unpacking import unpack
@@ -19,11 +19,9 @@ from speedscale_runtime.rrpair.unpacking import unpack
 from .detectors import Detector
 from .engine import Engine
 from .fields import Field, fields, pattern, place
+from .findings import Finding
+from .redactor import Redactor
 from .traverse import entities, escapes, percent, runs
-
-if TYPE_CHECKING:
-    from .findings import Finding
-    from .redactor import Redactor
 
 LEFT_MAX = 1_000
 _KEPT = "not at this place: the rule limits the detector to others, or the name says that it is something else"

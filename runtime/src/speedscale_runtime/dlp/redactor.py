@@ -20,7 +20,6 @@ from . import echoes, rules
 from .chains import Chains, CompileFilter
 from .edits import Edit, Edits, Note, apply, join, merge
 from .engine import UNDECODABLE, Engine
-from .explain import Candidate, explain
 from .findings import Finding, Found, Later, Outcome, with_content
 from .heads import HeadView, ParsedHead, ShapedHead, dump
 from .keynames import KeyNames
@@ -133,10 +132,6 @@ class Redactor:
             return data, ()
         edits = self._scope.filter(json_spots.resolve(found, data), "")
         return apply(data, edits), tuple(Finding((*n[:6], None), self._settle) for e in edits for n in e.notes)
-
-    def explain(self, data: bytes) -> list[Candidate]:
-        """Return why each candidate of a text is taken or left."""
-        return explain(self.engine, data)
 
     def _bodies(self, view: HeadView, bodies: Bodies, notes: list[Note]) -> list[Found]:
         """Redact bodies in place; return what is said outside of the notes so far and of theirs, which are added."""

@@ -15,6 +15,7 @@ import pytest
 
 from speedscale_runtime.demo.leaks import find_leaks
 from speedscale_runtime.dlp import KeyRing, Redactor, builtin, compile_rule
+from speedscale_runtime.dlp.explain import explain
 from speedscale_runtime.dlp.prefilter import Prefilter
 from speedscale_runtime.dlp.traverse import json_spots, json_text
 from speedscale_runtime.rrpair import RRPair, recording
@@ -224,7 +225,7 @@ def test_compiling_scans_with_one_database(standard: Redactor) -> None:
 
 def test_explanations_name_the_reason_of_each_candidate(standard: Redactor) -> None:
     text = b"card 4111 1111 1111 1111 or 4111111111111112, ssn 000-12-3456, password=hunter2"
-    verdicts = {(c.detector, c.taken, c.why) for c in standard.explain(text)}
+    verdicts = {(c.detector, c.taken, c.why) for c in explain(standard.engine, text)}
     assert ("card", True, "issuer prefix and length, Luhn") in verdicts
     assert ("card", False, "fails the Luhn check") in verdicts
     assert ("ssn", False, "area 000 is never issued") in verdicts
