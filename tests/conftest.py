@@ -11,11 +11,21 @@ from typing import Any
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 _COMMON = {"deadline": None, "derandomize": True, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("default", max_examples=60, **_COMMON)
 settings.register_profile("ci", max_examples=200, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def _no_constants() -> Constants:
+    """Constants of modules that happen to be loaded are no examples: they differ with the tests that a worker ran."""
+    return Constants()
+
+
+providers._get_local_constants = _no_constants  # there is no setting for it
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,11 +26,12 @@ from speedscale_runtime.inspector.server import BackOff, Inspector
 from speedscale_schemas.validation import check
 
 from .cluster import Cluster
+from .reached import PATIENCE
 
 NAME = "speedscale-inspector"
 KEY = "key-of-the-inspector"
 ACTOR = {"name": "ci-checkout", "labels": {"env": "test"}}
-DEADLINE_S = 30.0
+DEADLINE_S = 30.0 * PATIENCE
 _ids = itertools.count(1)
 Manifest = dict[str, Any]
 ROLLOUTS: Manifest = {

@@ -182,7 +182,7 @@ def test_a_workload_that_is_updated_keeps_what_its_user_changed(
     assert SIDECAR in containers(after)
     before = copy.deepcopy(after)
     again = kube.patch(which, change, "user", kind="json")
-    assert again["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    assert again["metadata"]["generation"] == before["metadata"]["generation"]  # its version, its controllers change
 
 
 def test_taking_the_annotation_off_gives_back_the_original(

@@ -26,6 +26,7 @@ from harness.workloads import INJECT, SIDECAR, containers, deployment
 from speedscale_controller.bundle import Bundle
 from speedscale_kube import Client, Object, Ref
 from speedscale_manifests.bundle import bundle
+from speedscale_manifests.components.inventory import inventory
 
 pytestmark = pytest.mark.integration
 QUIET_S = float(os.environ.get("QUIET_S", "60"))
@@ -36,7 +37,13 @@ GIT, HPA = "argocd-controller", "kube-controller-manager"
 def git(installation: Installation, namespace: str) -> list[Object]:
     """Return what a GitOps tool has: installation, components, a workload of each kind with a sidecar."""
     made = Bundle.read(bundle(installation.values))
-    components = [dict(one) for part in ("forwarder", "inspector", "demo") for one in made.managed(part)]
+    parts = ("forwarder", "inspector", "demo")
+    components = [dict(one) for part in parts for one in made.managed(part)]
+    accounts = [
+        item.manifest
+        for item in inventory(installation.values)
+        if item.component in parts and item.manifest["kind"] == "ServiceAccount"
+    ]
     workloads = [
         {**deployment(kind.lower(), namespace, **INJECT), "kind": kind} for kind in ("Deployment", "StatefulSet")
     ]
@@ -47,7 +54,7 @@ def git(installation: Installation, namespace: str) -> list[Object]:
     plain = deployment("plain", namespace)
     definition = ("CustomResourceDefinition",)
     own = [one for one in installation.objects() if one["kind"] not in definition]
-    return copy.deepcopy([*own, *components, *workloads, daemons, scaled, plain])
+    return copy.deepcopy([*own, *accounts, *components, *workloads, daemons, scaled, plain])
 
 
 def counted(asks: list[Asked]) -> dict[tuple[str, str], int]:
@@ -98,6 +105,10 @@ def test_nothing_is_written_without_cause(
     leads = "speedscale_operator_leader_state"
     installation.until(lambda: replica.metric(leads, process="controller") == 1, "it leads")
     come_up(installation)
+    claims = [which for which in refs if which.kind == "PersistentVolumeClaim"]
+    installation.until(
+        lambda: all(kube.get(one)["status"].get("phase") == "Bound" for one in claims), "claims are bound"
+    )
     rest(way)
     setting_up = counted(way.writes())
     assert any("secrets" in about for about, _ in setting_up), "the interposer sees what is written"
