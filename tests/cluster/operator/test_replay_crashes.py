@@ -73,9 +73,7 @@ def test_a_replay_survives_its_operator_at_every_write(kube: Client, shop: Shop,
     jobs = sum(write == "create Job" for write in writes)
     for at in range(1, len(writes) + 1):
         done = survive(kube, shop, f"killed-{at}", at, mode)
-        if (
-            len(done) < at
-        ):  # on a slow machine one look sees what took two, and one status is written in the place of two
+        if len(done) < at:  # on a slow machine one look sees what took two: a status less is written
             assert at > len(writes) - 5, f"ended after {len(done)} of {len(writes)} writes"
             break
         assert shop.inventory() == [], f"left after being killed at {at}: {done[-1]}"
