@@ -72,6 +72,7 @@ class Connection:
         "_end_ts",
         "_host",
         "_joined_ts",
+        "_known_to",
         "_ready",
         "asks",
         "directions",
@@ -92,6 +93,10 @@ class Connection:
         self._decided = False
         self._joined_ts = 0
         self._ready: tuple[deque[Piece], deque[Piece]] = (deque(), deque())
+        self._known_to = [
+            0,
+            0,
+        ]  # in order until then, once read no more: what is missing behind is counted
         self._end_ts = [0, 0]  # when a direction ended, until the observer was told; then -1
         self.facts = facts
         self.asks = asks
@@ -113,7 +118,8 @@ class Connection:
     def take(self, direction: int, offset: int, piece: Piece) -> None:
         """Take bytes or a gap of one direction, of at least one byte."""
         found = self.directions[direction]
-        if piece.missing is not None and offset + piece.size > found.expected:
+        known = found.expected if self.observer is not None else self._known_to[direction]
+        if piece.missing is not None and offset + piece.size > known:
             self._miss(piece)
         if self.observer is None:
             found.expected = max(found.expected, offset + piece.size)
@@ -355,6 +361,8 @@ class Connection:
 
     def _forget(self) -> None:
         """Give back the memory of a connection that is not read; count what came in all."""
+        if self.observer is not None:
+            self._known_to = [found.expected for found in self.directions]
         self.observer = None
         for queue, found in zip(self._ready, self.directions, strict=True):
             queue.clear()

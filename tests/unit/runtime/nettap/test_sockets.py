@@ -107,6 +107,13 @@ def test_requests_that_were_whole_before_a_gap_still_get_their_answers(tap: Any,
     assert rest["tags"]["captureUnread"] == "gap"
 
 
+def test_a_gap_that_is_told_late_is_counted_when_nothing_is_read_any_more(tap: Any, node: Any) -> None:
+    end = tap(role=wire.Role.SERVER)
+    first, late = end.gap(wire.Direction.RECEIVED, 60), end.gap(wire.Direction.RECEIVED, 40)
+    node.tell([*first, *end.received(GET), *late, *end.closed()])
+    assert sum(node.counters.gap_bytes.values()) == 100
+
+
 def test_bytes_that_nobody_tells_of_become_a_gap_once_patience_ends(tap: Any, node: Any) -> None:
     end = tap(role=wire.Role.SERVER)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
