@@ -32,6 +32,10 @@ def cgroup2() -> Path | None:
     return None
 
 
+ROOM = {"NETTAP_RING_BYTES": str(64 << 20)}
+"""Programs here write more at once than a busy reader in Python takes; `test_losses` has the small rings."""
+
+
 @dataclass
 class Stream:
     """One direction of one socket: pieces of bytes and gaps by their offsets."""
@@ -105,7 +109,7 @@ class Tap:
         self._listener.listen()
         self._log = (folder / "capture.log").open("ab")
         self.log = folder / "capture.log"
-        settings = {"NETTAP_SOCKET_PATH": str(self._path), "NETTAP_CGROUP_HIERARCHY": "unified", **environment}
+        settings = {"NETTAP_SOCKET_PATH": str(self._path), "NETTAP_CGROUP_HIERARCHY": "unified", **ROOM, **environment}
         self.process = subprocess.Popen(
             [str(program / "speedscale-nettap-capture")], env={**os.environ, **settings}, stderr=self._log
         )
