@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ RESULTS = ROOT / ".cache" / "tiers"
 CI = os.environ.get("CI", "").lower() == "true"
 AGAIN = 12  # more failures than this are no bad luck
 CI_S = 87 * 60.0  # CI ends a run after 90 minutes, and then nothing is told at all
+LAST_S = 5 * 60.0  # of that, for the tests that run when no further one is begun, and to tell of them
 BEGAN = time.monotonic()
 
 
@@ -146,9 +147,8 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
         return Row(tier.name, note="no tests yet") if tier.name in asked else None
     command = f"make test TIERS={tier.name}"
     programs = {name: package for name, package in tier.programs.items() if name != "go" or not tier.built}
-    left = CI_S - (time.monotonic() - BEGAN)
-    if CI and left < tier.takes_s:
-        minutes = f"{left / 60:.0f} minutes of CI are left, and it may take {tier.takes_s / 60:.0f}"
+    if CI and _left() < tier.takes_s:
+        minutes = f"{_left() / 60:.0f} minutes of CI are left, and it may take {tier.takes_s / 60:.0f}"
         return Row(tier.name, note=f"not run: {minutes}; {command}")
     if CI:
         tools.install({**programs, **tier.some})
@@ -173,11 +173,17 @@ def _consider(tier: Tier, asked: list[str]) -> Row | None:
     return row
 
 
+def _left() -> float:
+    """Return the seconds that CI has left."""
+    return CI_S - (time.monotonic() - BEGAN)
+
+
 def _run(tier: Tier) -> Row:
     print(f"\n── {tier.name} ──", flush=True)
     started = time.monotonic()
     how = ["-n", tier.workers, *(["--dist", "loadfile"] if tier.together else [])]
-    code, found = _pytest(tier.name, [tier.folder, *how])
+    ends = {"TESTS_END_AT": str(time.time() + _left() - LAST_S)} if CI and tier.takes_s else {}
+    code, found = _pytest(tier.name, [tier.folder, *how], ends)
     if found is None:
         note = f"pytest ended with {code} and left no result"
         return Row(tier.name, failed=1, seconds=time.monotonic() - started, note=note)
@@ -185,7 +191,7 @@ def _run(tier: Tier) -> Row:
     row.note = "; ".join(f"{n} × {reason}" for reason, n in found.reasons.most_common(3))
     if code not in (0, 1) or (code == 1 and not row.failed):
         row.failed, row.note = max(row.failed, 1), f"pytest ended with {code}"
-    elif tier.real and 0 < len(row.failures) <= AGAIN:
+    elif tier.real and 0 < len(row.failures) <= AGAIN and not (CI and _left() < LAST_S):
         _try_again(tier, row)
     row.seconds = time.monotonic() - started
     return row
@@ -204,10 +210,12 @@ def _try_again(tier: Tier, row: Row) -> None:
     row.passed += len(row.unsteady)
 
 
-def _pytest(name: str, arguments: list[str]) -> tuple[int, results.Results | None]:
+def _pytest(
+    name: str, arguments: list[str], variables: Mapping[str, str] | None = None
+) -> tuple[int, results.Results | None]:
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    environment = {**os.environ, "HYPOTHESIS_PROFILE": "ci" if CI else "default"}
+    environment = {**os.environ, "HYPOTHESIS_PROFILE": "ci" if CI else "default", **(variables or {})}
     command = [PYTHON, "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
     code = subprocess.call(command, cwd=ROOT, env=environment)
     return code, results.read(report)

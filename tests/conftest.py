@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,13 @@ def _no_constants() -> Constants:
 
 
 providers._get_local_constants = _no_constants  # there is no setting for it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no test once the time is over that CI has for its tier; the table tells how many were left out."""
+    if time.time() > float(os.environ.get("TESTS_END_AT", "inf")):
+        pytest.skip("no time is left in CI")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -88,3 +88,14 @@ def test_in_ci_a_long_tier_is_left_out_and_told_where_the_time_for_it_is_over(
     ran = tiers._consider(long, ["default"])
     assert ran is not None
     assert ran.passed > 0
+
+
+def test_in_ci_a_long_tier_begins_no_test_once_its_time_is_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiers, "CI", True)
+    monkeypatch.setattr(tiers, "BEGAN", time.monotonic() - tiers.CI_S + tiers.LAST_S - 1)
+    tests = Path(__file__).relative_to(ROOT).parent / "test_named_tests.py"
+    monkeypatch.setattr(tiers, "ROOT", ROOT)
+    row = tiers._run(tiers.Tier("some", str(tests), workers="0", takes_s=600.0))
+    assert (row.passed, row.failed) == (0, 0)
+    assert row.skipped > 0
+    assert "no time is left in CI" in row.note
