@@ -225,7 +225,7 @@ def test_what_is_written_parses_to_what_was_said_without_a_problem(settings: dic
     for name, value in settings.items():
         if isinstance(value, bool | int) and hasattr(parsed.sidecar, name) and not name.startswith("ignore_"):
             found = getattr(parsed.sidecar, name)
-            assert found == (str(value) if isinstance(found, str) else value)  # of quantities it is the words
+            assert found == (str(value).lower() if isinstance(found, str) else value)  # what is text there is its words
     variables = settings.get("extra_container_env_vars")
     if isinstance(variables, dict):
         assert dict(parsed.sidecar.extra_container_env_vars) == variables
