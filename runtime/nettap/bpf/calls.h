@@ -325,10 +325,17 @@ static __always_inline void tcp_call_end(struct call *call, __s64 result)
 	if (call->asked.direction == NETTAP_SENT)
 		call->head.ts = call->began; /* an answer that another thread has read is later for certain */
 	count(NETTAP_COUNT_RETURNS + hook_of(call->asked.shape, call->asked.direction), 1);
-	if (result > 0)
+	if (result > 0) {
+		/* Threads without a lock of their own: one is told of, the other's bytes become a gap, as when calls overlap. */
+		if (__sync_val_compare_and_swap(&half->busy, 0, 1)) {
+			count(NETTAP_COUNT_OVERLAPPED, 1);
+			return;
+		}
 		tell_bytes(call, sk, state, half, result);
-	else if (call->asked.direction == NETTAP_RECEIVED)
+		__sync_lock_test_and_set(&half->busy, 0);
+	} else if (call->asked.direction == NETTAP_RECEIVED) {
 		tell_end_of_received(call, sk, half);
+	}
 }
 
 #endif

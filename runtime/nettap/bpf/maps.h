@@ -60,7 +60,8 @@ struct half {
 	__u8 known;	/* `seq` counts */
 	__u8 midstream;
 	__u8 ended; /* CLOSE was told */
-	__u8 reserved[5];
+	__u8 reserved;
+	__u32 busy; /* a call is being told of by another CPU */
 };
 
 /* A TCP socket of a captured cgroup, by the address of its struct sock; removed when the kernel destroys it.
