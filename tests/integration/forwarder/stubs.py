@@ -22,16 +22,16 @@ class Answer(NamedTuple):
     data: bytes
 
 
-class Stub(ABC):
-    """Answers as `answer`, which a subclass says."""
+class Server(ABC):
+    """Answers as `respond`, which a subclass says."""
 
     def __init__(self) -> None:
-        stub = self
+        played = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-                status, headers, data = stub.respond(self.command, self.path, dict(self.headers), body)
+                status, headers, data = played.respond(self.command, self.path, dict(self.headers), body)
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(data))}.items():
                     self.send_header(name, value)
@@ -52,13 +52,9 @@ class Stub(ABC):
         """Where it listens."""
         return int(self._server.server_address[1])
 
-    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Return the answer to any request; the method is not asked unless a subclass does."""
-        return Answer(*self.answer(path, headers, body))
-
     @abstractmethod
-    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body for what was posted; called by several threads."""
+    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Return the answer to a request; called by several threads."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -70,7 +66,19 @@ class Stub(ABC):
         self._thread.join()
 
 
-class Interposed(Stub):
+class Stub(Server):
+    """Answers as `answer`, which a subclass says; the method makes no difference."""
+
+    def respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Ask `answer`."""
+        return Answer(*self.answer(path, headers, body))
+
+    @abstractmethod
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body for what was posted; called by several threads."""
+
+
+class Interposed(Server):
     """Stands in front of a real server at `target` and passes on what it does not answer itself.
 
     It looks at requests that write: POST and PUT. `script` holds the answers to give first, one a request; `refuses`
@@ -92,10 +100,6 @@ class Interposed(Stub):
             said = self.script.pop(0) if self.script else self.refuses(body)
             self.asked.append((time.monotonic(), said is None))
         return said or self._passed_on(method, path, headers, body)
-
-    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Not asked: `respond` is."""
-        raise NotImplementedError
 
     def _passed_on(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=60)

@@ -90,9 +90,9 @@ class Partitions:
         recent = [f for f in self._files(self._root) if _written(f) >= since]
         try:
             return self._uuids(recent)
-        except _UNREADABLE as error:
-            if isinstance(error, _OF_THE_DISK):
-                raise
+        except _OF_THE_DISK:
+            raise
+        except _UNREADABLE:
             return self._uuids(self._whole(recent))
 
     def _uuids(self, files: Sequence[Path]) -> set[str]:
@@ -108,9 +108,9 @@ class Partitions:
             try:
                 query = "SELECT max(hash(COLUMNS(*))) FROM read_parquet(?, hive_partitioning = false)"
                 self._connection.execute(query, [str(file)]).fetchall()
-            except _UNREADABLE as error:
-                if isinstance(error, _OF_THE_DISK):
-                    raise
+            except _OF_THE_DISK:
+                raise
+            except _UNREADABLE:
                 self._damaged.add(file)
                 log.warning("parquet_damaged", file=str(file.relative_to(self._root)))
             else:
@@ -134,9 +134,10 @@ class Partitions:
             return 0
         try:
             self._merge(self._root / partition, chosen)
-        except _UNREADABLE as error:
-            if not isinstance(error, _OF_THE_DISK):
-                self._whole(chosen)  # the next time without those that are none
+        except _OF_THE_DISK:
+            raise
+        except _UNREADABLE:
+            self._whole(chosen)  # the next time without those that are none
             raise
         return len(chosen)
 
