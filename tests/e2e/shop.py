@@ -153,14 +153,16 @@ class Shop:
         self.rolled_out(manifest["metadata"]["name"])
 
     def rolled_out(self, name: str) -> None:
-        """Wait until a Deployment's pods are those of its newest template, and ready."""
+        """Wait until a Deployment's pods are those of its newest template, ready, and those of before have ended."""
         which = Ref("apps/v1", "Deployment", self.namespace, name)
 
         def done() -> bool:
             found = self.whole.kube.get(which)
             status, wanted = found.get("status") or {}, found["spec"]["replicas"]
             counts = [status.get(key, 0) for key in ("updatedReplicas", "readyReplicas", "replicas")]
-            return status.get("observedGeneration") == found["metadata"]["generation"] and counts == [wanted] * 3
+            if status.get("observedGeneration") != found["metadata"]["generation"] or counts != [wanted] * 3:
+                return False
+            return len(self.whole.node.pods(self.namespace, f"app={name}")) == int(wanted)
 
         self.whole.until(done, f"{name} is rolled out", 120.0)
 

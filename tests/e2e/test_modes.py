@@ -65,6 +65,12 @@ def spec(shop: Shop) -> Any:
     return copy.deepcopy(shop.whole.kube.get(shop.ref)["spec"])
 
 
+def restored(shop: Shop, before: Any) -> None:
+    """Wait until the workload is as before a replay, and none of the replay's pods is called any more."""
+    shop.whole.until(lambda: spec(shop) == before, "the workload is as before", 120.0)
+    shop.rolled_out(shop.name)
+
+
 def workloads(shop: Shop, **more: Any) -> list[Object]:
     return [{"ref": {"kind": "Deployment", "name": shop.name}, "mocks": ["*"], **more}]
 
@@ -79,7 +85,7 @@ def test_mocks_alone_stay_until_the_replay_is_deleted(shop: Shop, snapshot: str,
         assert status(shop.condition(which, "Ready")) != "True", "it goes on"
     finally:
         gone(shop, which)
-    shop.whole.until(lambda: spec(shop) == before, "the workload is as before", 120.0)
+    restored(shop, before)
 
 
 def test_tests_alone_leave_the_workload_untouched(shop: Shop, snapshot: str) -> None:
@@ -110,7 +116,7 @@ def test_routes_lead_to_the_mocks_by_address_translation(shop: Shop, snapshot: s
         assert report
     finally:
         gone(shop, which)
-    shop.whole.until(lambda: spec(shop) == before, "the workload is as before", 120.0)
+    restored(shop, before)
 
 
 def test_a_secret_is_put_into_what_is_sent(shop: Shop, snapshot: str) -> None:
@@ -189,7 +195,7 @@ def test_a_driver_of_ones_own_runs_among_mocks(shop: Shop, snapshot: str, alone:
     assert done.returncode == 0, output
     assert "201\n201\n200\n204\n" in output
     assert shop.whole.kube.find(Ref("speedscale.com/v1", "TrafficReplay", shop.namespace, "mocks")) is None
-    shop.whole.until(lambda: spec(shop) == before, "the workload is as before", 60.0)
+    restored(shop, before)
 
 
 def test_a_driver_that_is_terminated_leaves_no_mocks(shop: Shop, snapshot: str, tmp_path: Path) -> None:
@@ -202,4 +208,4 @@ def test_a_driver_that_is_terminated_leaves_no_mocks(shop: Shop, snapshot: str, 
     output, _ = running.communicate(timeout=240)
     assert running.returncode == 143, output
     assert shop.whole.kube.find(Ref("speedscale.com/v1", "TrafficReplay", shop.namespace, "mocks")) is None
-    shop.whole.until(lambda: spec(shop) == before, "the workload is as before", 60.0)
+    restored(shop, before)

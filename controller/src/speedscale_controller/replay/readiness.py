@@ -6,12 +6,17 @@ sentence that a user needs: image, crash with its last lines, probe, quota, sche
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from .status import elapsed_s
+
 _LOG_LINES: Final = 5
+ENDING_S: Final = 60.0
+"""How long pods of before are waited for: nodes learn within seconds that a pod ends, which may take it hours."""
 _SHOWN: Final = 400
 
 
@@ -29,6 +34,7 @@ class Why(StrEnum):
     VOLUME = "volume"
     REFUSED = "refused"
     STARTING = "starting"
+    ENDING = "ending"
     NO_PODS = "no_pods"
     UNKNOWN = "unknown"
 
@@ -82,10 +88,30 @@ def rolled_out(obj: Mapping[str, Any]) -> tuple[bool, str]:
     return True, ""
 
 
-def readiness(obj: Mapping[str, Any], pods: Pods = Pods()) -> Readiness:
-    """Return whether a workload is ready, with the cause if it is not."""
+def ending(pods: Iterable[Mapping[str, Any]], now: datetime) -> list[str]:
+    """Return the names of the pods that were told to end less than `ENDING_S` ago and are still there.
+
+    Until a node has learned of it, calls of a Service go to such a pod as well, and it serves on for them (Kubernetes,
+    "Termination of Pods"). deletionTimestamp is when the grace period ends, not when it began.
+    """
+    found = []
+    for pod in pods:
+        meta = pod["metadata"]
+        told_s = elapsed_s(str(meta.get("deletionTimestamp") or ""), now) + float(
+            meta.get("deletionGracePeriodSeconds") or 0
+        )
+        if meta.get("deletionTimestamp") and told_s < ENDING_S:
+            found.append(str(meta["name"]))
+    return sorted(found)
+
+
+def readiness(obj: Mapping[str, Any], pods: Pods = Pods(), still: Sequence[str] = ()) -> Readiness:
+    """Return whether a workload is ready, with the cause if it is not; `still` are its pods that are `ending`."""
     done, progress = rolled_out(obj)
     warnings = tuple(_probeless(obj))
+    if done and still:
+        said = f"{len(still)} pods of before are ending: {', '.join(still[:3])}"
+        return Readiness(False, said, Why.ENDING, warnings)
     if done:
         return Readiness(True, "", warnings=warnings)
     why, cause = cause_of(obj, pods)

@@ -18,12 +18,8 @@ _PODS, _EVENTS, _LOGS = 10, 50, 3
 def of(client: Client, obj: Mapping[str, Any]) -> Pods:
     """Return what is known of a workload's or Job's pods; what cannot be read is left out."""
     namespace = obj["metadata"]["namespace"]
-    selector = _selector(obj)
-    if not selector:
-        return Pods()
-    try:
-        pods = client.list("v1", "Pod", namespace, labels=selector)
-    except PermanentError:
+    pods = listed(client, obj)
+    if not pods:
         return Pods()
     pods.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
     pods = pods[:_PODS]
@@ -31,6 +27,17 @@ def of(client: Client, obj: Mapping[str, Any]) -> Pods:
     events = [event for name in names for event in _events(client, namespace, name)]
     logs = {p["metadata"]["name"]: _log(client, p) for p in [p for p in pods if _failing(p)][:_LOGS]}
     return Pods(tuple(pods), tuple(events[:_EVENTS]), logs)
+
+
+def listed(client: Client, obj: Mapping[str, Any]) -> list[Object]:
+    """Return a workload's or Job's pods; none where they cannot be read."""
+    selector = _selector(obj)
+    if not selector:
+        return []
+    try:
+        return client.list("v1", "Pod", obj["metadata"]["namespace"], labels=selector)
+    except PermanentError:
+        return []
 
 
 def _selector(obj: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from speedscale_controller.replay.holding import is_wanted, waits_for
 from speedscale_controller.replay.machine import is_over
 from speedscale_controller.replay.objects import Objects, Place, build, needed_secrets, service_name, spaces
 from speedscale_controller.replay.plan import Plan, Surroundings, plan
-from speedscale_controller.replay.readiness import Readiness, readiness, rolled_out
+from speedscale_controller.replay.readiness import Readiness, ending, readiness, rolled_out
 from speedscale_controller.replay.status import elapsed_s
 from speedscale_controller.settings import Settings
 from speedscale_controller.snapshots import (
@@ -98,7 +98,7 @@ class Eyes:
             return replace(
                 seen,
                 wanted=is_wanted(replay, others),
-                targets=self._targets(replay, {}),
+                targets=self._targets(replay, {}, now),
                 report_written=reported,
                 analysis=self._analysis(replay, there, canceled=True) if asked else None,
             )
@@ -149,14 +149,14 @@ class Eyes:
         try:
             planned, found, problems = self._planned(replay, live, settings, now)
         except BackendAwayError as error:  # what runs already goes on without it
-            targets = self._targets(replay, replay.memory.patches)
+            targets = self._targets(replay, replay.memory.patches, now)
             return replace(seen, not_yet=f"waiting for the backend: {error}", targets=targets)
         except SnapshotError as error:
             return replace(seen, problems=(error.detail,))
         except ConfigError as error:
             return replace(seen, problems=error.problems)
         if planned is None:
-            return replace(seen, problems=problems, targets=self._targets(replay, replay.memory.patches))
+            return replace(seen, problems=problems, targets=self._targets(replay, replay.memory.patches, now))
         suffixes = {n: self._suffix(replay, n, there) for n in planned.responders}
         memory = replace(replay.memory, snapshot=found.id, mode=planned.mode, suffixes=suffixes)
         seen = replace(seen, plan=planned, memory=memory)
@@ -173,8 +173,8 @@ class Eyes:
             foreign=self._foreign(objects, there),
             secrets_missing=() if replay.status.initialized else tuple(self._secrets(objects, settings)),
             patches=patches,
-            targets=self._targets(replay, patches or {}),
-            components={} if replay.status.initialized else self._components(objects, there),
+            targets=self._targets(replay, patches or {}, now),
+            components={} if replay.status.initialized else self._components(objects, there, now),
         )
 
     def _planned(
@@ -291,7 +291,7 @@ class Eyes:
             if missing:
                 yield f"Secret {namespace}/{name} has no key {', '.join(missing)}"
 
-    def _components(self, objects: Objects, there: Mapping[Ref, Object]) -> dict[str, Readiness]:
+    def _components(self, objects: Objects, there: Mapping[Ref, Object], now: datetime) -> dict[str, Readiness]:
         found: dict[str, Readiness] = {}
         groups = [*objects.responders.values(), *([objects.collector] if objects.collector_vital else [])]
         for manifests in groups:
@@ -301,12 +301,14 @@ class Eyes:
                 if manifest["kind"] != "Deployment" or live is None:
                     continue
                 component = str(manifest["metadata"]["labels"].get(names_.COMPONENT, "")).removeprefix("speedscale-")
-                found[f"{component} in {namespace}"] = self._readiness(live)
+                found[f"{component} in {namespace}"] = self._readiness(live, now)
         return found
 
-    def _readiness(self, live: Object) -> Readiness:
+    def _readiness(self, live: Object, now: datetime) -> Readiness:
         ready, _ = rolled_out(live)
-        return readiness(live) if ready else readiness(live, pods.of(self._client, live))
+        if ready:
+            return readiness(live, still=ending(pods.listed(self._client, live), now))
+        return readiness(live, pods.of(self._client, live))
 
     # What is there
 
@@ -323,7 +325,7 @@ class Eyes:
                     found[_ref(obj)] = obj
         return found
 
-    def _targets(self, replay: Replay, patches: Mapping[Ref, WorkloadPatch]) -> dict[Ref, Target]:
+    def _targets(self, replay: Replay, patches: Mapping[Ref, WorkloadPatch], now: datetime) -> dict[Ref, Target]:
         found: dict[Ref, Target] = {}
         for ref in dict.fromkeys((*replay.targets, *replay.memory.patches)):
             if not self._settings().watches(ref.namespace):
@@ -340,7 +342,7 @@ class Eyes:
                 exists=True,
                 in_place=wanted is None and not refused,
                 ours=marks.get(names_.REPORT_ID) == replay.report_id,
-                readiness=Readiness(True) if replay.status.initialized else self._readiness(live),
+                readiness=Readiness(True) if replay.status.initialized else self._readiness(live, now),
                 refused=refused,
             )
         return found

@@ -29,7 +29,7 @@ from speedscale_controller.replay import (
 from speedscale_controller.replay.holding import is_wanted, waits_for
 from speedscale_controller.replay.memory import Memory, WorkloadPatch
 from speedscale_controller.replay.plan import Surroundings
-from speedscale_controller.replay.readiness import Pods, Why, readiness
+from speedscale_controller.replay.readiness import Pods, Why, ending, readiness
 from speedscale_controller.replay.status import Condition, Status, Type
 from speedscale_kube import Ref
 from speedscale_schemas.validation import check
@@ -575,3 +575,29 @@ def test_rolled_out(kind: str, status: dict[str, int], ready: bool) -> None:
     assert readiness(made).ready == ready
     made["metadata"]["generation"] = 2
     assert not readiness(made).ready
+
+
+@pytest.mark.parametrize(
+    ("told", "grace", "waited"),
+    [
+        (None, None, False),
+        ("2026-01-02T03:04:35Z", 30, True),  # told just now
+        ("2026-01-02T04:04:05Z", 3600, True),  # told just now; it may take an hour
+        ("2026-01-02T04:02:00Z", 3600, False),  # told two minutes ago; every proxy knows by now
+        ("2026-01-02T03:00:00Z", 30, False),  # its node is gone
+        ("2026-01-02T03:04:05Z", 0, True),
+    ],
+)
+def test_pods_that_end_are_waited_for(told: str | None, grace: int | None, waited: bool) -> None:
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    meta = {"name": "checkout-1", "deletionTimestamp": told, "deletionGracePeriodSeconds": grace}
+    still = ending([{"metadata": {key: value for key, value in meta.items() if value is not None}}], now)
+    assert still == (["checkout-1"] if waited else [])
+    made = {
+        **workload(),
+        "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+    }
+    made["metadata"]["generation"] = 1
+    found = readiness(made, still=still)
+    assert found.ready != waited
+    assert not waited or (found.why == Why.ENDING and "1 pods of before are ending: checkout-1" in found.message)
