@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.transforms import Run
 
 from .causes import Cause
 from .load import arrivals, share, start_offset, stop_offset
 from .measure import Stats
 from .plan import Plan
-from .ports import Dial, Handle, Options, Sink, Timers
-from .runner import Runner, VUser
+from .ports import Dial, Handle, Options, Timers
+from .runner import Shared, Sink, VUser
 from .slots import Slots
 from .testconfig import Stage
 
@@ -30,15 +29,12 @@ class Engine:
         self, plan: Plan, stages: tuple[Stage, ...], options: Options, *, timers: Timers, dialer: Dial, sink: Sink,
         stats: Stats, make_run: Callable[[int], Run | None], process: int = 0, processes: int = 1,
     ) -> None:  # fmt: skip
-        self.plan, self.stages, self.options = plan, stages, options
-        self.timers, self.dialer, self.sink, self.stats = timers, dialer, sink, stats
+        self._plan, self._stages, self._stats = plan, stages, stats
+        self._timers = timers
+        self.shared = Shared(options, timers, dialer, sink)
         self._make_run = make_run
         self._process, self._processes = process, processes
-        self.in_flight: dict[Runner, None] = {}
-        self.slots: Slots | None = None
-        self.wires: dict[int, tuple[RRPair, bytes]] = {}
-        self.iterations = 0
-        self.dropped = 0
+        self._dropped = 0  # in the open stages that are over
         self.cancelled = False
         self.finished = False
         self.on_finished: Callable[[], None] = lambda: None
@@ -47,6 +43,17 @@ class Engine:
         self._stage = -1
         self._end_timer: Handle | None = None
         self._ending = False
+
+    @property
+    def iterations(self) -> int:
+        """How often a vUser went through all its sessions."""
+        return self.shared.iterations
+
+    @property
+    def dropped(self) -> int:
+        """How many requests were due in open stages and were not sent."""
+        slots = self.shared.slots
+        return self._dropped + (slots.dropped if slots is not None else 0)
 
     def start(self) -> None:
         """Begin with the first stage."""
@@ -58,54 +65,57 @@ class Engine:
             return
         self.cancelled = True
         self._begin_ending()
-        self.dialer.cancel()
-        for runner in list(self.in_flight):
+        self.shared.dialer.cancel()
+        for runner in list(self.shared.in_flight):
             if runner.connection is not None:
                 runner.connection.close()
             runner.failed(None, Cause.CANCELLED)
 
     def expire(self) -> None:
         """End requests whose answer took too long; to be called a few times a second."""
-        now = self.timers.now()
-        for runner in [r for r in self.in_flight if r.deadline < now]:
+        now = self._timers.now()
+        for runner in [r for r in self.shared.in_flight if r.deadline < now]:
             runner.expire()
 
-    def vuser_done(self, vuser: VUser) -> None:
+    def _rested(self, vuser: VUser) -> None:
         """A vUser rests; when all do, the stage (or the run) is over."""
         self._active.discard(vuser.number)
-        self.stats.at_work(len(self._active))
+        self._stats.at_work(len(self._active))
         if self._active:
             return
         if self._ending:
             self._finish()
-        elif self._end_timer is None or self.slots is None:
+        elif self._end_timer is None or self.shared.slots is None:
             self._next_stage()
 
     def _next_stage(self) -> None:
         if self._end_timer is not None:
             self._end_timer.cancel()
             self._end_timer = None
-        waiting = self.slots.close() if self.slots is not None else []
+        shared = self.shared
+        waiting = shared.slots.close(cancelled=self.cancelled) if shared.slots is not None else []
         self._stage += 1
-        if self._ending or self._stage >= len(self.stages):
+        if self._ending or self._stage >= len(self._stages):
             self._begin_ending()
             return
-        self.slots = None
-        stage = self.stages[self._stage]
-        before = self.stages[self._stage - 1] if self._stage else None
-        now = self.timers.now()
+        if shared.slots is not None:
+            self._dropped += shared.slots.dropped
+            shared.slots = None
+        stage = self._stages[self._stage]
+        before = self._stages[self._stage - 1] if self._stage else None
+        now = self._timers.now()
         if stage.rate is not None:
             previous = (before.rate or 0.0) if before else 0.0
             due = islice(arrivals(stage, previous), self._process, None, self._processes)
-            self.slots = Slots(self, due, now, stage.max_lag_s)
+            shared.slots = Slots(self._timers, due, now, stage.max_lag_s)
         self._level(stage, before.vusers if before else 0, now)
         if stage.duration_s:
-            self._end_timer = self.timers.at(now + stage.duration_s, self._stage_over)
+            self._end_timer = self._timers.at(now + stage.duration_s, self._stage_over)
         for runner in waiting:
             if runner.waits:
                 runner.resume()
-        if self.slots is not None:
-            self.slots.tick()
+        if shared.slots is not None:
+            shared.slots.tick()
 
     def _stage_over(self) -> None:
         self._end_timer = None
@@ -114,15 +124,15 @@ class Engine:
     def _level(self, stage: Stage, previous: int, now: float) -> None:
         for number in share(max(previous, stage.vusers), self._processes, self._process):
             if number >= stage.vusers:
-                self.timers.at(now + stop_offset(stage, previous, number), self._stop, number)
+                self._timers.at(now + stop_offset(stage, previous, number), self._stop, number)
             elif number in self._active:
                 self._vusers[number].change(stage.iterations, stage.pace)
             else:
                 self._active.add(number)
                 offset = start_offset(stage, previous, number) if stage.rate is None else 0.0
-                self.timers.at(now + offset, self._start, number, stage)
+                self._timers.at(now + offset, self._start, number, stage)
         if not self._active:
-            self.timers.at(now, self._nobody)
+            self._timers.at(now, self._nobody)
 
     def _nobody(self) -> None:
         if not self._active and not self.finished:
@@ -136,11 +146,11 @@ class Engine:
             return
         vuser = self._vusers.get(number)
         if vuser is None:
-            sessions = self.plan.sessions
-            if self.options.by_session:
+            sessions = self._plan.sessions
+            if self.shared.options.by_session:
                 sessions = (sessions[number % len(sessions)],)
-            vuser = self._vusers[number] = VUser(self, number, sessions, self._make_run(number))
-        self.stats.at_work(len(self._active))
+            vuser = self._vusers[number] = VUser(self.shared, number, sessions, self._make_run(number), self._rested)
+        self._stats.at_work(len(self._active))
         vuser.start(stage.iterations, stage.pace)
 
     def _stop(self, number: int) -> None:
@@ -153,8 +163,8 @@ class Engine:
         self._ending = True
         if self._end_timer is not None:
             self._end_timer.cancel()
-        if self.slots is not None:
-            self.slots.close()
+        if self.shared.slots is not None:
+            self.shared.slots.close(cancelled=self.cancelled)
         waiting = [n for n in self._active if n not in self._vusers]
         self._active.difference_update(waiting)
         for number in list(self._active):

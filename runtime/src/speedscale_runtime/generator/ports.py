@@ -1,20 +1,17 @@
-"""What the engine needs from outside: a clock with timers, connections, a sink for results. And its options.
+"""What the engine needs from outside: a clock with timers, and connections. And its options.
 
-Implemented by `worker` and `client` over asyncio, and by fakes in tests.
+Implemented by `worker` and `client` over asyncio, and by fakes in tests. What takes the results is `runner.Sink`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from .causes import Cause
 from .client import CountingConnection
 from .targets import Target
-
-if TYPE_CHECKING:
-    from .runner import Runner
 
 EARLY_S = 0.0005
 """Timers count whole milliseconds; asking half a millisecond early halves the worst lateness."""
@@ -51,14 +48,6 @@ class Dial(Protocol):
 
     def cancel(self) -> None:
         """Give up on connections that are being opened."""
-        ...
-
-
-class Sink(Protocol):
-    """Takes each finished request that is to be kept, and learns from answers."""
-
-    def ended(self, runner: Runner, connection: CountingConnection | None, end: float, cause: Cause | None) -> None:
-        """One request ended; its test, request, due and sent time stand on the runner."""
         ...
 
 

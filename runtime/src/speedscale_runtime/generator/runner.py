@@ -1,12 +1,15 @@
 """A vUser, and the sessions that it walks through: wait, transform, send, hear the answer, go on.
 
-Latency counts from when a request was due, service time from when it was sent. Called by `engine`.
+Latency counts from when a request was due, service time from when it was sent. Made by `engine`, which is told when
+a vUser rests; answers come from `client`.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.transforms import Run
@@ -15,14 +18,34 @@ from . import ports
 from .causes import CONNECT, Cause
 from .client import CountingConnection
 from .plan import Session, Test
-from .ports import Handle
+from .ports import Dial, Handle, Options, Timers
+from .slots import Slots
 from .wire import UnsendableError, encode
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 _REFUSED_PAUSE_S = 0.005
 _IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
+
+
+class Sink(Protocol):
+    """Takes each request that ended, and learns from answers."""
+
+    def ended(self, runner: Runner, connection: CountingConnection | None, end: float, cause: Cause | None) -> None:
+        """One request ended; its test, request, due and sent time stand on the runner."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """What all vUsers of a process share. `slots` is None in a closed stage; `wires` has what was encoded, by test."""
+
+    options: Options
+    timers: Timers
+    dialer: Dial
+    sink: Sink
+    in_flight: dict[Runner, None] = field(default_factory=dict)
+    wires: dict[int, tuple[RRPair, bytes]] = field(default_factory=dict)
+    slots: Slots | None = None
+    iterations: int = 0
 
 
 class Runner:
@@ -36,10 +59,10 @@ class Runner:
         "connection",
         "deadline",
         "due",
-        "engine",
         "request",
         "sent",
         "session",
+        "shared",
         "test",
         "vuser",
         "wire",
@@ -47,7 +70,7 @@ class Runner:
 
     def __init__(self, vuser: VUser, session: Session) -> None:
         self.vuser = vuser
-        self.engine = vuser.engine
+        self.shared = vuser.shared
         self.session = session
         self.test: Test = session.tests[0]
         self.request: RRPair = self.test.pair
@@ -82,10 +105,10 @@ class Runner:
 
     def resume(self) -> None:
         """The stage that it waited for is over; go on in the next one."""
-        if self.engine.slots is not None:
-            self.engine.slots.ready(self)
+        if self.shared.slots is not None:
+            self.shared.slots.ready(self)
         else:
-            self.grant(self.engine.timers.now())
+            self.grant(self.shared.timers.now())
 
     def grant(self, due: float) -> None:
         """Send now; an open stage calls this for a request that was due at `due`."""
@@ -94,24 +117,24 @@ class Runner:
 
     def answered(self, connection: CountingConnection, end: float) -> None:
         """The connection has the whole answer."""
-        engine = self.engine
-        engine.in_flight.pop(self, None)
-        engine.sink.ended(self, connection, end, None)
+        shared = self.shared
+        shared.in_flight.pop(self, None)
+        shared.sink.ended(self, connection, end, None)
         if not connection.alive:
             self.vuser.forget(self.test)
         self._advance(end)
 
     def failed(self, connection: CountingConnection | None, cause: Cause, *, untouched: bool = False) -> None:
         """There is no answer. A request on a kept connection that was already gone is sent again, once."""
-        engine = self.engine
+        shared = self.shared
         self.vuser.forget(self.test)
         if untouched and not self._retried and self.test.method in _IDEMPOTENT:
             self._retried = True
             self._dial()
             return
-        engine.in_flight.pop(self, None)
-        now = engine.timers.now()
-        engine.sink.ended(self, None, now, cause)
+        shared.in_flight.pop(self, None)
+        now = shared.timers.now()
+        shared.sink.ended(self, None, now, cause)
         self._advance(now + _REFUSED_PAUSE_S if cause in CONNECT else now, soon=True)
 
     def expire(self) -> None:
@@ -128,21 +151,21 @@ class Runner:
             vuser.session_done()
             return
         self.test = self.session.tests[self._pos]
-        engine = self.engine
-        if engine.slots is not None:
+        shared = self.shared
+        if shared.slots is not None:
             self._waiting = True
-            engine.slots.ready(self)
+            shared.slots.ready(self)
             return
         due = end if first else end + self.test.gap_s * vuser.pace
-        if soon or due - end > ports.EARLY_S or (first and due > engine.timers.now()):
-            self._timer = engine.timers.at(due - ports.EARLY_S, self._fire, due)
+        if soon or due - end > ports.EARLY_S or (first and due > shared.timers.now()):
+            self._timer = shared.timers.at(due - ports.EARLY_S, self._fire, due)
         else:
             self._fire(due)
 
     def _fire(self, due: float) -> None:
         self._timer = None
-        engine, vuser, test = self.engine, self.vuser, self.test
-        now = engine.timers.now()
+        shared, vuser, test = self.shared, self.vuser, self.test
+        now = shared.timers.now()
         self.due = min(due, now)
         self.sent = None
         self._retried = False
@@ -152,18 +175,18 @@ class Runner:
             self.wire = test.wire
             self.request = vuser.run.request(test.pair, test.index)
             if self.request is not test.pair:
-                written = engine.wires.get(test.index)
+                written = shared.wires.get(test.index)
                 if written is not None and written[0] is self.request:
                     self.wire = written[1]
                 elif not self._encode(test):
                     self._unsendable(now)
                     return
                 if vuser.run.delay_ms:
-                    self._timer = engine.timers.at(now + vuser.run.delay_ms / 1000, self._go)
+                    self._timer = shared.timers.at(now + vuser.run.delay_ms / 1000, self._go)
                     self.due = now + vuser.run.delay_ms / 1000
                     return
-        self.deadline = now + engine.options.timeout_s
-        engine.in_flight[self] = None
+        self.deadline = now + shared.options.timeout_s
+        shared.in_flight[self] = None
         kept = vuser.connections.get(test.slot)
         if kept is None or not kept.alive or kept.owner is not None:
             self._dial()
@@ -172,21 +195,21 @@ class Runner:
             self.sent = kept.send(self.wire, self, test.head_only)
 
     def _encode(self, test: Test) -> bool:
-        engine = self.engine
+        shared = self.shared
         try:
-            options = engine.options
+            options = shared.options
             authority = test.target.authority
             self.wire = encode(self.request, authority, rewrite_host=options.rewrite_host, mark=options.mark)
         except UnsendableError:
             return False
-        engine.wires[test.index] = (self.request, self.wire)
+        shared.wires[test.index] = (self.request, self.wire)
         return True
 
     def _go(self) -> None:
         self._timer = None
-        engine = self.engine
-        self.deadline = engine.timers.now() + engine.options.timeout_s
-        engine.in_flight[self] = None
+        shared = self.shared
+        self.deadline = shared.timers.now() + shared.options.timeout_s
+        shared.in_flight[self] = None
         kept = self.vuser.connections.get(self.test.slot)
         if kept is None or not kept.alive or kept.owner is not None:
             self._dial()
@@ -201,21 +224,21 @@ class Runner:
         attempt = (self.vuser.iteration, self._pos)
 
         def opened(connection: CountingConnection) -> None:
-            if self not in self.engine.in_flight or attempt != (self.vuser.iteration, self._pos):
+            if self not in self.shared.in_flight or attempt != (self.vuser.iteration, self._pos):
                 connection.close()
                 return
             self.vuser.keep(self.test, connection)
             self._send(connection)
 
         def failed(cause: Cause) -> None:
-            if self in self.engine.in_flight and attempt == (self.vuser.iteration, self._pos):
+            if self in self.shared.in_flight and attempt == (self.vuser.iteration, self._pos):
                 self.failed(None, cause)
 
         self.connection = None
-        self.engine.dialer.dial(self.test.target, opened, failed)
+        self.shared.dialer.dial(self.test.target, opened, failed)
 
     def _unsendable(self, now: float) -> None:
-        self.engine.sink.ended(self, None, now, Cause.TRANSFORM)
+        self.shared.sink.ended(self, None, now, Cause.TRANSFORM)
         self._advance(now, soon=True)
 
 
@@ -225,18 +248,24 @@ class VUser:
     __slots__ = (
         "_at_work",
         "_left",
+        "_rested",
         "connections",
-        "engine",
         "iteration",
         "number",
         "pace",
         "run",
         "runners",
+        "shared",
         "stopping",
     )
 
-    def __init__(self, engine: Engine, number: int, sessions: tuple[Session, ...], run: Run | None) -> None:
-        self.engine = engine
+    def __init__(
+        self, shared: Shared, number: int, sessions: tuple[Session, ...], run: Run | None,
+        rested: Callable[[VUser], None],
+    ) -> None:  # fmt: skip
+        """`rested` is called each time that it has done what a stage asked of it, or was stopped."""
+        self.shared = shared
+        self._rested = rested
         self.number = number
         self.run = run
         self.runners = [Runner(self, session) for session in sessions]
@@ -273,17 +302,17 @@ class VUser:
         if self._at_work:
             return
         if not self.stopping:
-            self.engine.iterations += 1
+            self.shared.iterations += 1
             self._left -= 1
         if self.stopping or self._left == 0:
-            self.engine.vuser_done(self)
+            self._rested(self)
         else:
-            self.engine.timers.at(0.0, self._iterate)
+            self.shared.timers.at(0.0, self._iterate)
 
     def keep(self, test: Test, connection: CountingConnection) -> None:
         """Keep a connection for the recorded one it stands for; the oldest idle one goes when there are too many."""
         self.connections[test.slot] = connection
-        if len(self.connections) > self.engine.options.connections_max:
+        if len(self.connections) > self.shared.options.connections_max:
             for key, old in self.connections.items():
                 if old.owner is None and old is not connection:
                     old.close()
@@ -302,10 +331,10 @@ class VUser:
 
     def _iterate(self) -> None:
         if self.stopping:
-            self.engine.vuser_done(self)
+            self._rested(self)
             return
         self.iteration += 1
         self._at_work = len(self.runners)
-        now = self.engine.timers.now()
+        now = self.shared.timers.now()
         for runner in list(self.runners):
             runner.begin(now + runner.session.offset_s * self.pace)

@@ -5,8 +5,9 @@ the responder. Files and secrets come through `Sources`, redaction and filters b
 """
 
 from .compiled import Chain, TransformSet, compile_set
+from .errors import TransformError
 from .links import Links, find_links
-from .model import Scope, TransformError
+from .model import Scope
 from .run import Run
 from .smart import SmartTable
 from .sources import Sources

@@ -18,7 +18,8 @@ from speedscale_schemas.validation import nearest
 
 from . import extractors, steps
 from .config import Config
-from .model import Extractor, Scope, Side, Step, TransformError
+from .errors import TransformError
+from .model import Extractor, Scope, Side, Step
 
 _T = TypeVar("_T")
 _EVENTS_MAX = 32

@@ -8,7 +8,8 @@ from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.rrpair.decoding import decoded, encoded
 from speedscale_schemas.errors import PeerError
 
-from .model import Side, TransformError, raw, text
+from .errors import TransformError
+from .model import Side, raw, text
 
 
 def part(pair: RRPair, side: Side) -> dict[str, Any] | None:

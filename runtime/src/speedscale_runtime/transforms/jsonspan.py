@@ -11,7 +11,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from .model import TransformError
+from .errors import TransformError
 
 Path = tuple[str | int, ...]
 

@@ -17,8 +17,9 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 from speedscale_runtime.rrpair import RRPair
 
 from . import http
+from .errors import TransformError
 from .extractors.url import uri
-from .model import Side, TransformError
+from .model import Side
 from .smart import Kind, SmartTable, is_jwt, worth
 
 Path = tuple[str | int, ...]

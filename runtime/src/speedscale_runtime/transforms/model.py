@@ -11,20 +11,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from speedscale_runtime.rrpair import RRPair
 
-if TYPE_CHECKING:
-    from .smart import SmartTable
-    from .sources import Sources
+from .smart import SmartTable
+from .sources import Sources
 
 Side = Literal["request", "response"]
 Service = Literal["generator", "responder"]
-
-
-class TransformError(Exception):
-    """A chain that cannot go on with this pair. The message says why and holds no value of the traffic."""
 
 
 @dataclass(slots=True)

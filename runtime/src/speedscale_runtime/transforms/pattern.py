@@ -13,7 +13,7 @@ from re import _constants as _c  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
-from .model import TransformError
+from .errors import TransformError
 
 _UNBOUNDED = 16
 _MAX_LENGTH = 65_536

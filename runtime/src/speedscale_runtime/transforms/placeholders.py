@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from . import pattern
-from .model import Scope, TransformError
+from .errors import TransformError
+from .model import Scope
 
 _INNERMOST = re.compile(r"\$\{\{((?:(?!\$\{\{|\}\}).)*)\}\}", re.DOTALL)
 _PASSES = 8

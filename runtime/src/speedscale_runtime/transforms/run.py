@@ -16,9 +16,10 @@ from speedscale_runtime.rrpair import RRPair
 from . import http
 from .compiled import Chain, TransformSet
 from .copying import writable
+from .errors import TransformError
 from .extractors.url import set_uri, uri
 from .links import Links
-from .model import Scope, Service, Side, TransformError
+from .model import Scope, Service, Side
 from .smart import SmartTable, form_encoded, json_escaped, percent, plain
 from .sources import Sources
 

@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .model import TransformError
+from .errors import TransformError
 
 _MAX_BYTES = 64 * 1024 * 1024
 

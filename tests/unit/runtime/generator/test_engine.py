@@ -316,7 +316,7 @@ def test_a_kept_connection_that_was_gone_is_replaced_once() -> None:
     world = World(THREE, Stage(1, pace=0), delay=lambda n: None if n == 1 else 0.1)
     world.engine.start()
     world.clock.run(0.2)
-    (runner,) = world.engine.in_flight
+    (runner,) = world.engine.shared.in_flight
     runner.failed(None, Cause.CLOSED, untouched=True)
     world.clock.run()
     assert [row[4] for row in world.sink.rows] == ["", "", ""]

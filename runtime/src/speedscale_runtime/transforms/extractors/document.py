@@ -13,7 +13,8 @@ from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.rrpair.paths import find, put
 from speedscale_runtime.transforms import http, jsonspan
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Extractor, Scope, Side, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Extractor, Scope, Side
 
 _BODY = re.compile(r"http\.(req|res)\.body(?:\.|(?=\[)|$)")
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")

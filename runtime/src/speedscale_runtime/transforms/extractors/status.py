@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Extractor, Scope, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Extractor, Scope
 
 
 class StatusCode(Extractor):

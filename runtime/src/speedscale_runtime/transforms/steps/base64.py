@@ -6,7 +6,8 @@ import base64
 import binascii
 
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError, raw, text
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step, raw, text
 
 
 class Base64(Step):

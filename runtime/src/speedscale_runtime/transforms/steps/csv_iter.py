@@ -6,7 +6,8 @@ import csv
 import io
 
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step
 from speedscale_runtime.transforms.placeholders import resolve
 
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from speedscale_runtime.rrpair import RRPair
 from speedscale_runtime.transforms import golang
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step
 from speedscale_runtime.transforms.placeholders import resolve
 
 _PATTERN = re.compile(r"\{speedscale_date\((-?[0-9hms.]+)\)\}")

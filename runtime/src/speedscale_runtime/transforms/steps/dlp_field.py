@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step
 
 
 class DlpField(Step):

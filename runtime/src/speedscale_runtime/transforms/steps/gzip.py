@@ -6,7 +6,8 @@ import gzip
 import zlib
 
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError, raw, text
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step, raw, text
 
 _MAX_BYTES = 64 * 1024 * 1024
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from speedscale_runtime.transforms import jsonspan
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError, raw, text
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step, raw, text
 from speedscale_runtime.transforms.placeholders import resolve
 from speedscale_runtime.transforms.smart import form_encoded
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from speedscale_runtime.rrpair.paths import put
 from speedscale_runtime.transforms import jsonspan
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step
 from speedscale_runtime.transforms.placeholders import resolve
 
 

@@ -11,7 +11,8 @@ import json
 from typing import Any
 
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError, raw
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step, raw
 from speedscale_runtime.transforms.placeholders import resolve
 
 _TWO_DAYS = 2 * 86_400

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step
 
 
 class Regex(Step):

@@ -7,7 +7,8 @@ from typing import Any
 
 from speedscale_runtime.transforms import golang, jsonspan
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step
 
 
 class ScrubDate(Step):

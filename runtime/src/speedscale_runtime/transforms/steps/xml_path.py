@@ -10,7 +10,8 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr, unescape
 
 from speedscale_runtime.transforms.config import Config
-from speedscale_runtime.transforms.model import Scope, Step, TransformError, raw, text
+from speedscale_runtime.transforms.errors import TransformError
+from speedscale_runtime.transforms.model import Scope, Step, raw, text
 
 _STEP = re.compile(r"(//?)((?:[\w.-]+:)?[\w.-]+|\*)(?:\[(\d+)\])?")
 _ENTITIES = {"&quot;": '"', "&apos;": "'"}
