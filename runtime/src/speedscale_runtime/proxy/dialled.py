@@ -1,14 +1,11 @@
-"""A connection whose destination is known: dial it at once, then find out what it speaks.
+"""A connection whose destination is known: dial it at once, keep what the client says meanwhile, name it.
 
-What `inbound` and `outbound` have in common. Stages, each a method that takes the bytes that come meanwhile:
+What it speaks is found out by `sniffed`, on which `inbound` and `outbound` build; `intercept` acts on it. A stage is a
+method that takes the bytes that come meanwhile; the one here is `_keep`, while the destination is dialled.
 
-    dial ──► relay                 TLS is not to be taken off in this direction
-      └────► sniff ──► relay | TLS   whoever speaks first decides
-
-Nothing is waited for: the destination is connected before the client has said anything, and a server that speaks
-first is passed on at once. In transparent mode the kernel names the destination (`destination`), as an address; what
-it is called is learnt from Host or SNI, else from the reverse DNS, and only what is recorded depends on that. TLS
-itself is in `intercept`.
+Nothing is waited for: the destination is connected before the client has said anything. In transparent mode the
+kernel names the destination (`destination`), as an address; what it is called is learnt from Host or SNI, else from
+the reverse DNS, and only what is recorded depends on that.
 """
 
 from __future__ import annotations
@@ -27,22 +24,19 @@ from .hub import Hub
 from .relay import End, Flow
 
 if TYPE_CHECKING:
-    from .intercept import Key
+    from .interceptor import Key
 
 EARLY_MAX = 65536
-_TLS_HANDSHAKE = 0x16
 _HOST_MAX = 260  # a name and a port; what is longer is none
 
 
 class DialledFlow(Flow):
     """A client's connection and the one to its destination."""
 
-    __slots__ = ("_early", "_host_field", "_own", "_stage", "_target", "_task", "_unwrap", "shaking")
+    __slots__ = ("_early", "_host_field", "_own", "_stage", "_target", "_task", "shaking")
 
-    def __init__(self, hub: Hub, side: Side, *, unwrap: bool) -> None:
-        """`unwrap`: TLS is to be taken off where that is possible."""
+    def __init__(self, hub: Hub, side: Side) -> None:
         super().__init__(hub, side)
-        self._unwrap = unwrap
         self._stage: Callable[[End, bytes], None] = self._keep
         self._early = b""
         self._task: asyncio.Task[None] | None = None
@@ -117,54 +111,13 @@ class DialledFlow(Flow):
         return b""
 
     def _connected(self, server: End) -> None:
-        self.server = server
-        if not self._unwrap or self.server_first:
-            self.relay(server, self.take_early())
-            return
-        self._stage = self._sniff
-        first = self.take_early()
-        if first:
-            self._sniff(self.client, first)
-        else:
-            self.resume(self.client)
+        """Go on with the destination connected; subclasses do."""
+        raise NotImplementedError
 
     def relay(self, server: End, first: bytes) -> None:
         """From here on bytes pass directly, and are looked at as HTTP/1."""
         self.observe()
         self.join(server, first)
-
-    # -- sniff: TLS or not?
-
-    def _sniff(self, end: End, data: bytes) -> None:
-        assert self.server is not None
-        if end is not self.client:  # a server that speaks first does not speak TLS
-            self.server_first += data
-            self.relay(self.server, self.take_early())
-            return
-        self._early += data
-        if self._early[0] != _TLS_HANDSHAKE:
-            self.relay(self.server, self.take_early())
-            return
-        self._hello()
-
-    def _hello(self) -> None:
-        from speedscale_runtime.protocols import clienthello
-        from speedscale_schemas.errors import PeerError
-
-        try:
-            hello = clienthello.parse(self._early)
-        except clienthello.NeedMore:
-            self.resume(self.client)
-            return
-        except PeerError:
-            self.splice(Opaque.BAD_CLIENT_HELLO)
-            return
-        self.facts.sni = hello.sni
-        self._stage = self._keep
-        self.client.transport.pause_reading()
-        from .intercept import intercept
-
-        self._task = self.hub.loop.create_task(intercept(self, hello))
 
     @property
     def target(self) -> Address:
@@ -227,9 +180,7 @@ class DialledFlow(Flow):
     # -- ends
 
     def on_eof(self, end: End) -> None:
-        """Pass an end of stream on; what was kept to look at goes before it."""
-        if end is self.client and self._stage == self._sniff and self._early and self.server is not None:
-            self.relay(self.server, self.take_early())
+        """Pass an end of stream on."""
         self._suspect(end)
         super().on_eof(end)
 

@@ -2,18 +2,20 @@
 
 Made by `server`; connections (`relay`) note a copy of what went on, and what was noted is looked at together, up to
 `LOOK_S` later: looking delays hardly any bytes, and costs less than between them. What is noted is bounded:
-`NOTES_MAX` pieces, none over `NOTE_BYTES`; beyond that it is looked at in place, as nothing may be lost.
+`NOTES_MAX` pieces, none over `NOTE_BYTES`; beyond that it is looked at in place, as nothing may be lost. What the hub
+asks of a connection is `Connection`; how bytes travel is not its business.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from speedscale_runtime.protocols.http1 import Known
+from speedscale_runtime.protocols.http1 import Known, Observer
+from speedscale_runtime.recording.capture import Facts
 from speedscale_runtime.recording.causes import Side
 from speedscale_runtime.recording.ledger import Ledger
 from speedscale_runtime.recording.outbox import Outbox
@@ -24,8 +26,7 @@ from .reverse_names import ReverseNames
 
 if TYPE_CHECKING:
     from .diagnostics import Diary
-    from .intercept import Interceptor
-    from .relay import End, Flow
+    from .interceptor import Interceptor
 
 NOTES_MAX = 64
 LOOK_S = 0.001
@@ -37,6 +38,55 @@ _time_ns = time.time_ns
 log = structlog.get_logger()
 
 
+class Connection(Protocol):
+    """A connection of a client with its server, to be looked at and to be ended."""
+
+    @property
+    def client(self) -> Source:
+        """The end towards the client."""
+        ...
+
+    @property
+    def observer(self) -> Observer | None:
+        """What looks at it; None: nobody does, or does any more."""
+        ...
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of it."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is between two exchanges."""
+        ...
+
+    def stop_looking(self, data: bytes, *, from_client: bool) -> None:
+        """The observer understands no more; `data` is what it saw last."""
+        ...
+
+    def on_fault(self, error: Exception) -> None:
+        """Looking failed by a bug of ours."""
+        ...
+
+    def close(self) -> None:
+        """End it after what is buffered was written."""
+        ...
+
+    def abort(self) -> None:
+        """End it now."""
+        ...
+
+
+class Source(Protocol):
+    """One end of a connection: where a piece came from."""
+
+    @property
+    def flow(self) -> Connection:
+        """The connection."""
+        ...
+
+
 class Hub:
     """Settings, counters, outbox, and the set of open connections."""
 
@@ -45,9 +95,9 @@ class Hub:
         self.cells = ledger.cells
         self.outbox = outbox
         self.loop = loop
-        self.flows: set[Flow] = set()
+        self.flows: set[Connection] = set()
         self.known = Known()
-        self._notes: list[tuple[End, bytes, int]] = []
+        self._notes: list[tuple[Source, bytes, int]] = []
         self.own_ports: frozenset[int] = frozenset()
         self.on_idle: Callable[[], None] = lambda: None
         self._number = 0
@@ -67,7 +117,7 @@ class Hub:
         self._number += 1
         return self._number
 
-    def note(self, end: End, data: bytes) -> None:
+    def note(self, end: Source, data: bytes) -> None:
         """Keep a copy of what came from `end`, with the time, for a short while."""
         notes = self._notes
         notes.append((end, data, _time_ns()))
@@ -99,7 +149,7 @@ class Hub:
                 flow.on_fault(error)
                 continue
             if not observer.active:
-                flow.stop_looking(end, data)
+                flow.stop_looking(data, from_client=end is flow.client)
 
     def on_flow_ended(self) -> None:
         """A connection closed."""
@@ -120,7 +170,7 @@ class Hub:
         """Return a direction's TLS interceptor; its libraries are loaded here, at the first TLS connection."""
         found = self._interceptors.get(side)
         if found is None:
-            from .intercept import Interceptor
+            from .interceptor import Interceptor
 
             found = self._interceptors[side] = Interceptor(self.settings, side)
         return found

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from speedscale_runtime.recording.causes import Side
 
-from .dialled import DialledFlow
 from .hub import Hub
+from .sniffed import SniffedFlow
 
 
-class InboundFlow(DialledFlow):
+class InboundFlow(SniffedFlow):
     """A client's connection to the application."""
 
     __slots__ = ()

@@ -1,73 +1,30 @@
 """TLS interception: with the server first, and only where the client would have come through to it as well.
 
-Called by `dialled` when a client's first bytes are a ClientHello; this module and what it needs are loaded at that
+Called by `sniffed` when a client's first bytes are a ClientHello; this module and what it needs are loaded at that
 moment. Outbound, the server's chain is verified as the application would: an application must not see a good
 certificate of ours where its own check would have failed. Whatever does not work is spliced: the connection then
-passes untouched and is counted by cause, and remembered for a while so that the next one does not pay for the attempt.
+passes untouched and is counted by cause, and remembered (`interceptor`) so that the next one does not pay for the
+attempt.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import time
-from collections import OrderedDict
-from typing import TYPE_CHECKING
 
 import structlog
 
 from speedscale_runtime.protocols.clienthello import ClientHello
 from speedscale_runtime.recording import ledger as slots
-from speedscale_runtime.recording.causes import Opaque, Side
+from speedscale_runtime.recording.causes import Opaque
 from speedscale_schemas.errors import PeerError
 
-from .config import Settings
-from .contexts import Contexts, Inward, Outward, was_asked
+from .contexts import was_asked
+from .dialled import DialledFlow
+from .interceptor import REMEMBER_REJECTED_S, REMEMBER_S, Interceptor
 from .tls_end import TlsEnd
 
-if TYPE_CHECKING:
-    from .dialled import DialledFlow
-
-REMEMBER_MAX = 1024
-REMEMBER_S = 300.0
-REMEMBER_REJECTED_S = 3600.0
-
-Key = tuple[str, int, str, str]
-
 log = structlog.get_logger()
-
-
-class Interceptor:
-    """One direction's contexts, and the memory of what is better left alone."""
-
-    def __init__(self, settings: Settings, side: Side) -> None:
-        """Load (or make) what is needed; ConfigError when that fails."""
-        self.contexts: Contexts = Outward(settings) if side is Side.OUT else Inward(settings)
-        self._left_alone: OrderedDict[Key, tuple[Opaque, float]] = OrderedDict()
-
-    def why_not(self, key: Key, hello: ClientHello) -> Opaque | None:
-        """Return why a connection is to be spliced at once, None when interception is to be tried."""
-        cause = self.contexts.why_not((key[0], key[1]), hello)
-        if cause is not None:
-            return cause
-        found = self._left_alone.get(key)
-        if found is None:
-            return None
-        if found[1] < time.monotonic():
-            del self._left_alone[key]
-            return None
-        return found[0]
-
-    def leave_alone(self, key: Key, cause: Opaque, seconds: float) -> None:
-        """Splice connections with this key for a while."""
-        self._left_alone[key] = (cause, time.monotonic() + seconds)
-        self._left_alone.move_to_end(key)
-        if len(self._left_alone) > REMEMBER_MAX:
-            self._left_alone.popitem(last=False)
-
-    def needs_client_certificate(self, key: Key) -> None:
-        """Splice what asks for a certificate that only the application has."""
-        self.leave_alone(key, Opaque.CLIENT_CERTIFICATE, REMEMBER_S)
 
 
 async def intercept(flow: DialledFlow, hello: ClientHello) -> None:

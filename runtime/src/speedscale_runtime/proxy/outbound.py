@@ -1,7 +1,7 @@
 """Outbound connections: in transparent mode the kernel, else the client says where it wants to go (CONNECT,
 absolute-form, SOCKS4/4a/5).
 
-Made by `server`'s outbound listener. Stages before and beside those of `dialled`:
+Made by `server`'s outbound listener. Stages before and beside those of `sniffed`:
 
     gate ──► dial ──► …            CONNECT, SOCKS
                └────► requests     absolute-form: each request names its own target
@@ -19,12 +19,13 @@ from speedscale_runtime.recording import ledger as slots
 from speedscale_runtime.recording.capture import Facts
 from speedscale_runtime.recording.causes import Refuse, Side
 
-from .dialled import EARLY_MAX, DialledFlow
+from .dialled import EARLY_MAX
 from .hub import Hub
 from .relay import End
+from .sniffed import SniffedFlow
 
 
-class OutboundFlow(DialledFlow):
+class OutboundFlow(SniffedFlow):
     """A connection of the application to one of its dependencies (or, absolute-form, to one after the other)."""
 
     __slots__ = ("_open_requests", "_preamble", "_queue", "_result", "_rewriter")

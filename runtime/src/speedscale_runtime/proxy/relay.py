@@ -8,7 +8,8 @@ the kernel does not take goes through the loop's buffer, whose high-water mark p
 the hub for a quiet moment. Whatever goes wrong in looking at bytes is counted and
 ends the looking, never the connection.
 
-What decides where a connection goes is in `inbound` and `outbound`; TLS is in `intercept`.
+What decides where a connection goes is in `inbound` and `outbound`, what both share in `dialled` and `sniffed`; TLS is
+in `intercept`.
 """
 
 from __future__ import annotations
@@ -374,7 +375,7 @@ class Flow:
         except Exception as error:
             self.on_fault(error)
 
-    def stop_looking(self, end: End, data: bytes) -> None:
+    def stop_looking(self, data: bytes, *, from_client: bool) -> None:
         """The observer understands no more: count why, name the protocol if possible, pass bytes on unseen."""
         observer = self.observer
         if observer is None:
@@ -384,7 +385,7 @@ class Flow:
         elif self.exchanges:
             cause = Opaque.PARSE_ERROR
         else:
-            self._detect(data, end is self.client)
+            self._detect(data, from_client)
             cause = Opaque.TLS_NOT_INTERCEPTED if self.facts.detected == "tls" else Opaque.NOT_HTTP
         self.become_opaque(cause)
 
