@@ -34,7 +34,7 @@ from speedscale_runtime.recording.forwarder_client import ForwarderClient, token
 from speedscale_runtime.recording.ledger import Ledger
 from speedscale_runtime.recording.outbox import Outbox
 from speedscale_runtime.recording.sender import Sender
-from speedscale_runtime.telemetry import program, statusfile
+from speedscale_runtime.telemetry import handover, program, statusfile
 from speedscale_runtime.telemetry.endpoints import Endpoints
 from speedscale_schemas.errors import ConfigError
 
@@ -48,7 +48,6 @@ from .names import Names, NotDns
 from .roster import Roster
 from .sockets import Limits, Sockets
 
-SETTINGS: Final = "SPEEDSCALE_NETTAP_INGEST_SETTINGS"
 TICK_S: Final = 0.1
 _LATE_S: Final = 0.5
 _DOZE_TICKS: Final = 100
@@ -368,8 +367,8 @@ def main() -> int:
 
 
 def _settings(_: Mapping[str, str]) -> Settings:
-    """Return what `__main__` has parsed; no child of ours is to inherit it."""
-    return Settings.from_json(os.environ.pop(SETTINGS))
+    """Return what `__main__` has parsed."""
+    return Settings.from_json(handover.settings(SERVICE))
 
 
 async def _serve(settings: Settings) -> None:

@@ -1,22 +1,12 @@
-"""Entry point of `speedscale-goproxy`: check the settings, then become the supervisor.
-
-The check needs libraries that cost more memory than the supervisor may have, so this process replaces itself by a
-fresh interpreter once it is done (same pid).
-"""
+"""Entry point of `speedscale-goproxy`: check the settings, then become the supervisor."""
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import NoReturn
 
-from speedscale_schemas.errors import ConfigError
+from speedscale_runtime.telemetry import handover
 
 from . import config
-
-# Not by -m: runpy stays in memory. -P: nothing is imported from the folder we happen to be in.
-_SUPERVISOR = ("-P", "-c", "from speedscale_runtime.proxy.supervisor import main; raise SystemExit(main())")
-_SETTINGS = "SPEEDSCALE_GOPROXY_SETTINGS"  # supervisor.SETTINGS
 
 
 def main() -> int:
@@ -28,19 +18,7 @@ def main() -> int:
         from . import hold
 
         return hold.main()
-    try:
-        settings = config.parse(os.environ)
-    except ConfigError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"speedscale-goproxy: {problem}\n")
-        return 2
-    return _become_supervisor(settings)
-
-
-def _become_supervisor(settings: config.Settings) -> NoReturn:
-    sys.stderr.flush()
-    environment = {**os.environ, _SETTINGS: settings.to_json()}
-    os.execve(sys.executable, [sys.executable, *_SUPERVISOR], environment)
+    return handover.start("goproxy", "speedscale_runtime.proxy.supervisor", config.parse)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import time
 
 from speedscale_runtime.recording.causes import Side
 from speedscale_runtime.recording.ledger import HEARTBEAT, SLOTS, Ledger
-from speedscale_runtime.telemetry import statusfile
+from speedscale_runtime.telemetry import handover, statusfile
 from speedscale_runtime.telemetry.lines import Lines
 
 from .child import Child
@@ -42,7 +42,6 @@ TYPE_CHECKING = False  # the typing module costs a megabyte
 if TYPE_CHECKING:
     from typing import Any
 
-SETTINGS = "SPEEDSCALE_GOPROXY_SETTINGS"
 FIRST_START_S = 5.0
 BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 HEALTHY_S = 60.0
@@ -396,7 +395,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def main() -> int:
     """Run the supervisor with the settings that `__main__` parsed; return the exit code."""
-    supervisor = Supervisor(json.loads(os.environ.pop(SETTINGS)))
+    supervisor = Supervisor(json.loads(handover.settings("goproxy")))
     try:
         supervisor.open()
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Logs and metrics, the same in every service."""
+"""What is the same in every service: how it begins, its logs, its metrics, the files that it watches."""

@@ -6,8 +6,6 @@ import json
 
 import pytest
 
-from speedscale_runtime.nettap import __main__ as entry
-from speedscale_runtime.nettap import service
 from speedscale_runtime.nettap.config import Settings, parse
 from speedscale_runtime.nettap.roster import Fixed
 from speedscale_schemas.errors import ConfigError
@@ -28,7 +26,6 @@ def test_settings_are_handed_on_whole() -> None:
     assert settings.fixed == (Fixed("/a", "cart", "", (9,)),)
     assert settings.namespaces == ("shop", "pay")
     assert Settings.from_json(settings.to_json()) == settings
-    assert entry._SETTINGS == service.SETTINGS
 
 
 def test_in_a_cluster_the_node_must_be_known() -> None:
