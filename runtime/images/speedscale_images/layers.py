@@ -1,4 +1,4 @@
-"""The layers of an image, bottom up: core, python, what else it needs of Debian, distributions, our own code.
+"""The layers of an image, bottom up: core, python, what else it needs of Debian, distributions, patterns, our code.
 
 Called by `build`. What changes most often is on top, and what images share is at the bottom and equal to the byte, so
 that a node stores it once. Each layer is a function of inputs that are named when it is looked up in the cache.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError
 
-from . import base, bytecode, debian, java, native, requirements, sbom, wheels
+from . import base, bytecode, debian, java, native, patterns, requirements, sbom, wheels
 from .cache import FORMAT, Cache, Item, Layer, Made, key
 from .catalogue import HERE, Catalogue, Image
 from .closure import index
@@ -47,6 +47,9 @@ def of(image: Image, context: Context) -> Iterator[Layer]:
         below.append(_java(below[0], context))
     if image.programs:
         below.append(_distributions(image, context))
+        modules = index(context.catalogue.root)
+        if patterns.USER in requirements.imports(image, context.catalogue, modules).own:
+            below.append(_patterns(context, modules))
     yield from below
     if image.java:
         yield _demo(image, context, below)
@@ -97,6 +100,23 @@ def _distributions(image: Image, context: Context) -> Layer:
         [p.sha256 for p in compiler],
     )
     return context.cache.layer(f"distributions-{image.name}", inputs, make)
+
+
+def _patterns(context: Context, modules: Mapping[str, Path]) -> Layer:
+    catalogue = context.catalogue
+    compiler = [*_python(context), *context.debian.of(debian.machine()).packages(catalogue.groups["cplusplus"])]
+
+    def make() -> Made:
+        with bytecode.unpacked(compiler) as python:
+            return Made(patterns.compiled(catalogue.root, context.architecture, catalogue.unwanted, python), [])
+
+    inputs = key(
+        _code("wheels", "elf", "bytecode", "patterns"),
+        patterns.fingerprint(catalogue.root, modules),
+        context.architecture,
+        [p.sha256 for p in compiler],
+    )
+    return context.cache.layer("patterns", inputs, make)
 
 
 def _java(core: Layer, context: Context) -> Layer:

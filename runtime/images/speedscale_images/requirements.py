@@ -1,7 +1,8 @@
 """What an image must hold of others' Python, out of requirements.lock: exact versions with hashes.
 
-Called by `scripts/gen.py`, which writes `<image>/requirements.txt`; the build installs from that file and looks at no
-source. The names are those of what the programs import, and of what those distributions need in turn on Linux.
+Called by `scripts/gen.py`, which writes `<image>/requirements.txt`, and the same for what compiles patterns while
+images are built; the build installs from those files and looks at no source. The names are those of what the programs
+import, and of what those distributions need in turn on Linux.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from packaging.utils import canonicalize_name
 
 from speedscale_schemas.verbs import Verb
 
+from . import patterns
 from .catalogue import Catalogue, Image
 from .closure import Closure, closure, index
 
@@ -33,6 +35,7 @@ _LINUX = {
     "sys_platform": "linux",
 }
 _NOTE = "# Written by `make gen` from requirements.lock and from what the programs of this image import.\n"
+_PATTERNS = "# Written by `make gen` from requirements.lock and from what compiles patterns for images.\n"
 
 
 class Refused(Exception):
@@ -48,6 +51,12 @@ def files(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             names = of(image, catalogue, modules)
             text = _NOTE + "".join(lock[name] for name in sorted(names))
             yield f"{catalogue.folder(image).relative_to(catalogue.root)}/requirements.txt", text
+    compiler = {
+        name
+        for module in closure([patterns.PROGRAM], modules).foreign
+        for name in _with_needs(_distribution(module), catalogue.never)
+    }
+    yield patterns.REQUIREMENTS, _PATTERNS + "".join(lock[name] for name in sorted(compiler))
 
 
 def of(image: Image, catalogue: Catalogue, modules: Mapping[str, Path]) -> set[str]:

@@ -16,7 +16,19 @@ from pathlib import Path
 
 import pytest
 from speedscale_images import __main__ as program
-from speedscale_images import base, build, cache, catalogue, closure, debian, native, requirements, wheels
+from speedscale_images import (
+    base,
+    build,
+    bytecode,
+    cache,
+    catalogue,
+    closure,
+    debian,
+    native,
+    patterns,
+    requirements,
+    wheels,
+)
 from speedscale_images.tree import Tree
 
 pytestmark = [
@@ -81,6 +93,39 @@ def test_all_that_programs_import_is_there(unpack: Unpack, image: catalogue.Imag
     )
     found = enter(unpack(image.name), image.uid, "/usr/bin/python3.11", "-I", "-W", "error::ImportWarning", "-c", code)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+REDACTING = [image for image in PYTHON if patterns.USER in requirements.imports(image, TABLE, MODULES).own]
+
+
+@pytest.mark.parametrize("image", REDACTING, ids=lambda image: image.name)
+def test_redaction_starts_without_compiling_its_patterns(unpack: Unpack, image: catalogue.Image) -> None:
+    code = (
+        "from speedscale_runtime import dlp\n"
+        "from speedscale_runtime.dlp import prefilter\n"
+        "def refuse(patterns): raise SystemExit('compiled at start')\n"
+        "prefilter._compile = refuse\n"
+        "redactor = dlp.compile_rule(dlp.builtin('standard'), dlp.KeyRing({'k': bytes(range(32))}))\n"
+        "print(redactor.redact_text(b'mail a.person@example.com')[0].decode())"
+    )
+    found = enter(unpack(image.name), image.uid, "/usr/bin/python3.11", "-I", "-c", code)
+    assert (found.returncode, found.stdout[:20]) == (0, "mail REDACTED-EMAIL-"), found.stderr
+
+
+def test_patterns_are_compiled_to_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """By two processes, for both architectures: what differs is the key that a program looks for."""
+    made = []
+    for architecture in sorted(wheels.PLATFORMS):
+        store = cache.Cache(tmp_path / architecture)
+        (tmp_path / architecture / "debian").symlink_to(cache.folder() / "debian")
+        packages = debian.Debian(TABLE.suite, debian.machine(), store)
+        with bytecode.unpacked(packages.packages([*TABLE.groups["python"], *TABLE.groups["cplusplus"]])) as python:
+            tree = patterns.compiled(TABLE.root, architecture, TABLE.unwanted, python)
+        made.append({Path(path).stem: entry.data or b"" for path, entry in tree if not entry.is_folder})
+    assert made[0].keys().isdisjoint(made[1].keys())
+    one, other = ({data.replace(bytes.fromhex(key), b"") for key, data in files.items()} for files in made)
+    assert one == other
+    assert all(len(data) > 1_000_000 for data in one)
 
 
 @pytest.mark.skipif(not shutil.which("clang-14"), reason="the image nettap is built with clang-14: make tools KERNEL=1")

@@ -4,12 +4,13 @@ Each detector's patterns, one pattern set for names of fields, and the triggers 
 (`triggers`). End offsets only: start-of-match costs more, and some patterns are too large for it. What has no hit is
 clean and is never parsed; what has more than a million is refused.
 
-Compiling takes two seconds of a processor, so a process remembers its databases, and a `Store` keeps them for the next
-process, under a digest of all that they depend on.
+Compiling takes two seconds of a processor, so a process remembers its databases, images ship those of the built-in
+rules (`shipped`), and a `Store` keeps the others for the next process, under a digest of all that they depend on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -30,7 +31,7 @@ __all__ = ["FIRST", "KEY", "Pattern", "Prefilter", "refusal"]
 
 _KEPT = 8  # databases, of about two megabytes each
 _MODE = hyperscan.HS_MODE_BLOCK
-_CPU = Path("/proc/cpuinfo")
+_SHIPPED = Path(__file__).with_name("compiled")  # in images; a checkout has none
 
 
 class Pattern(NamedTuple):
@@ -52,7 +53,7 @@ class Prefilter:
 
     def __init__(self, patterns: Sequence[Pattern], folder: Path | None = None) -> None:
         """Compile, or take what is kept in `folder`; ConfigError names the pattern that hyperscan refuses, and why."""
-        database = _database((*(Pattern(i, e, c, "trigger") for i, e, c in TRIGGERS), *patterns), folder)
+        database = _database(_with_triggers(patterns), folder)
         self._scan = database.scan
         self._scratch = hyperscan.Scratch(database)  # what a scan writes to: databases are shared, also by threads
 
@@ -83,39 +84,47 @@ def _database(patterns: tuple[Pattern, ...], folder: Path | None) -> hyperscan.D
     """Return the database of some patterns; rules that differ in keys and chains only share one."""
     database = _DATABASES.get(patterns)
     if database is None:
-        database = _compile(patterns) if folder is None else _kept(patterns, Store(folder))
+        database = _kept(patterns, folder)
         _DATABASES.put(patterns, database)
     return database
 
 
-def _kept(patterns: tuple[Pattern, ...], store: Store) -> hyperscan.Database:
-    key = _key(patterns)
-    found = store.load(key)
-    if found is not None:
-        try:
-            return hyperscan.loadb(found, _MODE)
-        except hyperscan.HyperscanError:
-            pass  # it refuses what was made by another version, or for another processor
+def _kept(patterns: tuple[Pattern, ...], folder: Path | None) -> hyperscan.Database:
+    stores = [Store(_SHIPPED, shipped=True), *([Store(folder)] if folder is not None else [])]
+    key = _key(patterns, platform.machine())
+    for store in stores:
+        found = store.load(key)
+        if found is not None:
+            with contextlib.suppress(hyperscan.HyperscanError):  # what another version made it refuses
+                return hyperscan.loadb(found, _MODE)
     database = _compile(patterns)
-    store.save(key, hyperscan.dumpb(database))
+    if folder is not None:
+        stores[-1].save(key, hyperscan.dumpb(database))
     return database
 
 
-def _key(patterns: Sequence[Pattern]) -> bytes:
+def ship(patterns: Sequence[Pattern], folder: Path, machine: str) -> None:
+    """Compile what a `Prefilter` of these patterns needs on `machine` (as `uname -m` says it) into a folder.
+
+    Wheels of hyperscan are built for the least of processors and say so (no features): the same patterns give the same
+    bytes on x86_64 and aarch64. Intel's Atom line is the exception, where it chooses another engine.
+    """
+    all_ = _with_triggers(patterns)
+    Store(folder).save(_key(all_, machine), hyperscan.dumpb(_compile(all_)))
+
+
+def _with_triggers(patterns: Sequence[Pattern]) -> tuple[Pattern, ...]:
+    return (*(Pattern(i, e, c, "trigger") for i, e, c in TRIGGERS), *patterns)
+
+
+def _key(patterns: Sequence[Pattern], machine: str) -> bytes:
     """Return a digest of all that a compiled database depends on."""
-    probe = _built([Pattern(0, "a", False, "")])  # its description names hyperscan's own version
-    made_by = [str(probe.info()), _MODE, *_processor()]
+    probe = _built(
+        [Pattern(0, "a", False, "")]
+    )  # it tells hyperscan's version, and what of the processor it makes use of
+    made_by = [str(probe.info()), _MODE, machine]
     said = [[p.id, p.expression, _flags(p.caseless)] for p in patterns]
     return hashlib.sha256(json.dumps([made_by, said]).encode("utf-8")).digest()
-
-
-def _processor() -> tuple[str, str]:
-    """Return the architecture, and what the processor can do as far as the system tells."""
-    try:
-        lines = _CPU.read_text("ascii", "replace").splitlines()
-    except OSError:
-        lines = []
-    return platform.machine(), next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
 
 
 def _compile(patterns: Sequence[Pattern]) -> hyperscan.Database:

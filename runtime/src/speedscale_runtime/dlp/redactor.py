@@ -227,14 +227,18 @@ def compile_rule(
     """
     checked = rules.read(rule)
     tokens = Tokeniser(keys.active, actions=checked.actions, older=keys.older)
-    patterns = [
+    engine = Engine(Prefilter(patterns(checked), cache), checked.detectors, KeyNames(checked.key_rules), tokens)
+    return Redactor(checked, engine, Chains(checked, engine, compile_filter))
+
+
+def patterns(checked: rules.RuleSet) -> list[Pattern]:
+    """Return what the prefilter of a rule looks for."""
+    found = [
         Pattern(FIRST + i, e, d.caseless, f"detector {d.name}")
         for i, d in enumerate(checked.detectors)
         for e in d.prefilter
     ]
-    patterns += [Pattern(KEY, e, True, "names") for e in key_patterns(checked.key_rules)]
-    engine = Engine(Prefilter(patterns, cache), checked.detectors, KeyNames(checked.key_rules), tokens)
-    return Redactor(checked, engine, Chains(checked, engine, compile_filter))
+    return found + [Pattern(KEY, e, True, "names") for e in key_patterns(checked.key_rules)]
 
 
 def _spliced(data: bytes, edits: Edits, where: str, notes: list[Note], found: list[Found]) -> bytes:

@@ -3,8 +3,9 @@
 Called by `prefilter` only. What is read back goes to a parser written in C that trusts it, so a file counts only when
 nobody but this user can have written it: a regular file of ours in a folder of ours, neither writable by others, opened
 without following a link and judged by its descriptor; and only when key and checksum in it are right. Everything else
-is as if there were no file. Nothing here fails: a folder that cannot be used keeps nothing. Bounded: of more than
-`KEPT` files the longest unused go. No fsync: a torn file has a wrong checksum.
+is as if there were no file. What came with the program may be root's, too, who owns that as well. Nothing here fails: a
+folder that cannot be used keeps nothing. Bounded: of more than `KEPT` files the longest unused go. No fsync: a torn
+file has a wrong checksum.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Store:
-    """A folder of files, one a key; it is made (0700) when something is kept."""
+    """A folder of files, one a key; it is made (0700) when something is kept.
 
-    def __init__(self, folder: Path) -> None:
+    `shipped`: the folder came with the program, so that root may own what is in it.
+    """
+
+    def __init__(self, folder: Path, *, shipped: bool = False) -> None:
         self.folder = folder
+        self._shipped = shipped
 
     def load(self, key: bytes) -> bytes | None:
         """Return what was kept under a key (32 bytes), or None; being used makes it the youngest."""
@@ -69,7 +74,7 @@ class Store:
         descriptor = os.open(self._path(key), flags)
         try:
             found = os.fstat(descriptor)
-            why = _foreign(found, folder=False)
+            why = self._foreign(found, folder=False)
             if not why and found.st_size > _HEAD_BYTES + MOST_BYTES:
                 why = f"more than {MOST_BYTES} bytes"
             if why:
@@ -85,8 +90,16 @@ class Store:
             os.close(descriptor)
 
     def _unsafe(self) -> str:
-        why = _foreign(os.lstat(self.folder), folder=True)
+        why = self._foreign(os.lstat(self.folder), folder=True)
         return f"the folder: {why}" if why else ""
+
+    def _foreign(self, found: os.stat_result, *, folder: bool) -> str:
+        """Return why others can have written it, or an empty string."""
+        if not (stat.S_ISDIR if folder else stat.S_ISREG)(found.st_mode):
+            return "no folder" if folder else "no regular file"
+        if found.st_uid != os.geteuid() and not (self._shipped and found.st_uid == 0):
+            return "belongs to another user"
+        return "writable by others" if found.st_mode & _OTHERS else ""
 
     def _path(self, key: bytes) -> Path:
         return self.folder / f"{key.hex()}.compiled"
@@ -109,15 +122,6 @@ class Store:
         for _, path in sorted(files, reverse=True)[KEPT:]:
             with contextlib.suppress(OSError):  # another process was first
                 os.unlink(path)
-
-
-def _foreign(found: os.stat_result, *, folder: bool) -> str:
-    """Return why others can have written it, or an empty string."""
-    if not (stat.S_ISDIR if folder else stat.S_ISREG)(found.st_mode):
-        return "no folder" if folder else "no regular file"
-    if found.st_uid != os.geteuid():
-        return "belongs to another user"
-    return "writable by others" if found.st_mode & _OTHERS else ""
 
 
 def _damage(data: bytes, key: bytes) -> str:

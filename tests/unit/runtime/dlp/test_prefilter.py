@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -73,15 +74,28 @@ def test_another_pattern_flag_or_number_is_another_database(
     assert len(compiled) == 2
 
 
-def test_another_processor_has_a_database_of_its_own(
+def test_what_came_with_the_program_is_not_compiled(
     tmp_path: Path, compiled: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, facts = tmp_path / "kept", tmp_path / "cpuinfo"
-    monkeypatch.setattr(prefilter, "_CPU", facts)
-    for text in ("flags\t\t: fpu sse4_2 avx2\n", "flags\t\t: fpu sse4_2\n", None):
-        facts.write_text(text) if text else facts.unlink()
-        assert anew(PATTERNS, folder).scan(TEXT) == anew(PATTERNS, folder).scan(TEXT) == HITS
-    assert len(compiled) == 3
+    prefilter.ship(PATTERNS, tmp_path / "shipped", platform.machine())
+    monkeypatch.setattr(prefilter, "_SHIPPED", tmp_path / "shipped")
+    compiled.clear()
+    assert anew(PATTERNS, None).scan(TEXT) == anew(PATTERNS, tmp_path / "kept").scan(TEXT) == HITS
+    assert compiled == []
+    assert not (tmp_path / "kept").exists()
+    assert anew(PATTERNS[:1], tmp_path / "kept").scan(TEXT) == [HITS[0], HITS[2]]
+    assert len(compiled) == 1, "a rule of the user's own is not among them"
+    assert len(list((tmp_path / "shipped").iterdir())) == 1, "nothing is added there"
+
+
+def test_what_is_shipped_is_the_same_each_time_and_for_each_processor_under_its_name(tmp_path: Path) -> None:
+    for folder, machine in (("a", "x86_64"), ("b", "x86_64"), ("c", "aarch64")):
+        prefilter.ship(PATTERNS, tmp_path / folder, machine)
+    one, two, other = (next((tmp_path / folder).iterdir()) for folder in "abc")
+    assert (one.name, one.read_bytes()) == (two.name, two.read_bytes())
+    assert one.name != other.name
+    loaded = [Store(path.parent).load(bytes.fromhex(path.stem)) for path in (one, other)]
+    assert loaded[0] == loaded[1] is not None
 
 
 def test_what_hyperscan_refuses_is_compiled_anew_and_replaced(tmp_path: Path, compiled: list[int]) -> None:

@@ -146,6 +146,20 @@ def test_what_another_user_owns_is_neither_read_nor_written_to(
     assert len(list(kept.folder.iterdir())) == (2 if mine else 1)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root owns what root ships")
+@pytest.mark.parametrize(("shipped", "owner"), [(True, 0), (True, 65534), (False, 0)])
+def test_what_came_with_the_program_may_be_root_s_and_nobody_else_s(
+    kept: Store, monkeypatch: pytest.MonkeyPatch, shipped: bool, owner: int
+) -> None:
+    kept.save(KEY, DATA)
+    os.chown(the_file(kept), owner, owner)
+    monkeypatch.setattr("os.geteuid", lambda: 2100)
+    trusted = shipped and owner == 0
+    assert Store(kept.folder, shipped=shipped).load(KEY) == (DATA if trusted else None)
+    _public(the_file(kept))
+    assert Store(kept.folder, shipped=shipped).load(KEY) is None
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_file_of_another_user_in_our_folder_is_not_read(kept: Store) -> None:
     kept.save(KEY, DATA)
