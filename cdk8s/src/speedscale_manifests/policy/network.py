@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from speedscale_schemas.selectors import selects
+
 from .model import Finding, Item, Pod, Rule, Scene
 
 _BOTH = {"Ingress", "Egress"}
@@ -34,8 +36,7 @@ def _covered(scene: Scene, rule: str) -> Iterator[Finding]:
 def _selects(policy: Item, pod: Pod) -> bool:
     if policy.reference.namespace != pod.item.reference.namespace:
         return False
-    selector = policy.spec.get("podSelector") or {}
-    return all(pod.labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
+    return selects(policy.spec.get("podSelector"), pod.labels)
 
 
 def _open(scene: Scene, rule: str) -> Iterator[Finding]:

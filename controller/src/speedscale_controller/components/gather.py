@@ -16,6 +16,7 @@ from speedscale_controller.bundle import Bundle
 from speedscale_controller.bundle.reading import HASH
 from speedscale_controller.reconciling.live import BUNDLE_LABEL
 from speedscale_kube import Client, Object, Ref
+from speedscale_schemas import selectors
 from speedscale_schemas.errors import PermanentError
 
 from .rollout import WORKLOADS, Rollout, cause
@@ -52,8 +53,7 @@ def why(client: Client, workload: Object, seen: Rollout) -> Rollout:
     """Return why a workload is not up, from its pods where they say more than its status."""
     if workload.get("kind") not in WORKLOADS:
         return seen
-    labels = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    selector = selectors.text((workload.get("spec") or {}).get("selector"))
     namespace = workload["metadata"].get("namespace", "")
     try:
         page = next(iter(client.pages("v1", "Pod", namespace, labels=selector, limit=_PODS)))

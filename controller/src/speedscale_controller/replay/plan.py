@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from speedscale_kube import Ref
+from speedscale_schemas import selectors
 from speedscale_schemas.wording import nearest
 
 from . import addresses, consent, matching, routing
@@ -150,27 +151,15 @@ def plan(
         custom_urls=urls,
         generator_namespace=home,
         secrets=secrets,
-        selector=_selector(next((around.workloads[r] for r in replay.targets), None)),
+        selector=selectors.text(_spec(next((around.workloads[r] for r in replay.targets), None)).get("selector")),
         sends_not=why,
         all_mocks=frozenset(index.mocks),
         notes=tuple(dict.fromkeys(notes)),
     ), ()
 
 
-def _selector(workload: Mapping[str, Any] | None) -> str:
-    """Return a workload's label selector as kubectl writes it."""
-    selector = ((workload or {}).get("spec") or {}).get("selector") or {}
-    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for rule in selector.get("matchExpressions") or ():
-        key, values = rule.get("key", ""), ",".join(rule.get("values") or ())
-        word = {
-            "In": f"{key} in ({values})",
-            "NotIn": f"{key} notin ({values})",
-            "Exists": key,
-            "DoesNotExist": f"!{key}",
-        }
-        parts.append(word.get(rule.get("operator", ""), ""))
-    return ",".join(filter(None, parts))
+def _spec(workload: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return (workload or {}).get("spec") or {}
 
 
 def _places(replay: Replay, around: Surroundings) -> Iterable[str]:

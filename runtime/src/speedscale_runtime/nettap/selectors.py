@@ -12,32 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from speedscale_schemas.errors import ConfigError
+from speedscale_schemas.selectors import OPERATORS, Requirement
 
 KEY: Final = "config.yaml"
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 """The label that every namespace bears, with its own name: who selects by it alone needs to read no namespace."""
-_OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One requirement of a selector."""
-
-    key: str
-    operator: str
-    values: frozenset[str] = frozenset()
-
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        """Say whether labels fulfil it (a missing label fulfils NotIn, as in Kubernetes)."""
-        value = labels.get(self.key)
-        match self.operator:
-            case "In":
-                return value is not None and value in self.values
-            case "NotIn":
-                return value is None or value not in self.values
-            case "Exists":
-                return value is not None
-        return value is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +102,8 @@ def _selector(item: object, at: str, source: str, problems: list[str]) -> tuple[
         where = f"{at}.matchExpressions[{index}]"
         one = _mapping(item, where, source, problems)
         wanted, operator, values = one.get("key"), one.get("operator"), one.get("values") or []
-        if not isinstance(wanted, str) or operator not in _OPERATORS or not isinstance(values, list):
-            problems.append(f"{source}: {where}: expected key, operator ({', '.join(_OPERATORS)}) and values")
+        if not isinstance(wanted, str) or operator not in OPERATORS or not isinstance(values, list):
+            problems.append(f"{source}: {where}: expected key, operator ({', '.join(OPERATORS)}) and values")
         elif bool(values) != (operator in ("In", "NotIn")):
             problems.append(f"{source}: {where}: In and NotIn have values, Exists and DoesNotExist have none")
         else:

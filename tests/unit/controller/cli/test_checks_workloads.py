@@ -8,7 +8,7 @@ import pytest
 from recorded_facts import INSTANCE, Object, Recorded, named
 
 from speedscale_controller.cli.capture import Captured, State, capture
-from speedscale_controller.cli.diagnosis import checks, network
+from speedscale_controller.cli.diagnosis import checks
 from speedscale_controller.cli.diagnosis.model import Facts, Result, Verdict, examine
 
 BY_ID = {check.id: check for check in checks.CHECKS}
@@ -138,20 +138,6 @@ def test_the_way_to_the_forwarder(recorded: Recorded, policies: list[Object], op
     result = examined("policies", recorded(there, captured=[one(State.INJECTED, injected=True)]))
     assert (result.verdict is Verdict.OK) is open_
     assert examined("policies", recorded(there, captured=[one(State.NONE)])).verdict is Verdict.OK
-
-
-@pytest.mark.parametrize(
-    ("expression", "fits"),
-    [
-        ({"key": "a", "operator": "In", "values": ["1"]}, True),
-        ({"key": "a", "operator": "NotIn", "values": ["1"]}, False),
-        ({"key": "a", "operator": "Exists"}, True),
-        ({"key": "a", "operator": "DoesNotExist"}, False),
-        ({"key": "b", "operator": "DoesNotExist"}, True),
-    ],
-)
-def test_label_expressions(expression: dict[str, Any], fits: bool) -> None:
-    assert network.selects({"matchExpressions": [expression]}, {"a": "1"}) is fits
 
 
 def test_a_namespace_that_denies_by_default_and_has_replays(recorded: Recorded) -> None:

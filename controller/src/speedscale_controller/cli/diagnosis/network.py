@@ -12,33 +12,12 @@ from typing import Any
 
 from speedscale_controller.cli.capture import State
 from speedscale_controller.cli.objects import labels_of, mapping, pod_template, title
+from speedscale_schemas.selectors import selects
 
 from .model import Check, Facts, Object, Result, ok, warn
 
 FORWARDER_PORT = 8888
 _ASKED = (State.INJECTED, State.STALE, State.PENDING)
-
-
-def selects(selector: object, labels: Mapping[str, Any]) -> bool:
-    """Say whether a label selector fits; an empty one fits everything."""
-    wanted = mapping(selector)
-    if any(labels.get(key) != value for key, value in mapping(wanted.get("matchLabels")).items()):
-        return False
-    return all(_fits(mapping(one), labels) for one in wanted.get("matchExpressions") or ())
-
-
-def _fits(one: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    key, operator, values = str(one.get("key")), one.get("operator"), one.get("values") or ()
-    match operator:
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    return True
 
 
 def closed(policies: Sequence[Object], labels: Mapping[str, Any], direction: str) -> list[Mapping[str, Any]]:
