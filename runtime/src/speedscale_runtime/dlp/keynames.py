@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .detectors import KeyRule
 from .detectors.names import WITHIN_PATTERN
-from .detectors.spelling import pattern, plain
+from .detectors.spelling import pattern, plain, transcribed
 from .memory import Memory
 from .tokens import TOKEN
 
@@ -46,8 +46,8 @@ class KeyNames:
         for rule in rules:
             for name in (*rule.names, *rule.exact):
                 self._exact.setdefault("".join(words(name)), rule)
-            for name in rule.names:
-                seq = words(name)
+                self._exact.setdefault("".join(words(transcribed(name))), rule)
+            for seq in {words(spelt) for name in rule.names for spelt in (name, transcribed(name))}:
                 self._by_first.setdefault(seq[0], []).append((seq, rule))
                 if len(seq) == 1 and _NO_SPACES.match(seq[0]):
                     self._inside.append((seq[0], rule))

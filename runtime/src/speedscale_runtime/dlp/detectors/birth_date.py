@@ -13,7 +13,8 @@ _DATE = re.compile(
     rb"|\d{1,2}(?:\.|st|nd|rd|th|er)?[ -](?:de )?" + _MONTH + rb"\.?,?[ -](?:de )?\d{2,4}"
     rb"|(?:" + _MONTH + rb",? )?" + _MONTH + rb"\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}"
     rb"|\d{4} ?\xe5\xb9\xb4 ?\d{1,2} ?\xe6\x9c\x88 ?\d{1,2} ?\xe6\x97\xa5"
-    rb"|\d{4}\xeb\x85\x84 ?\d{1,2}\xec\x9b\x94 ?\d{1,2}\xec\x9d\xbc|-?\d{9,13}|/Date\(-?\d{1,14}\)/)"
+    rb"|\d{4}\xeb\x85\x84 ?\d{1,2}\xec\x9b\x94 ?\d{1,2}\xec\x9d\xbc|-?\d{9,13}|(?:--)?[01]?\d[-/.][0-3]?\d"
+    rb"|/Date\(-?\d{1,14}\)/)"
 )
 
 
@@ -50,7 +51,19 @@ KEY_RULES = (
     KeyRule(
         name="birth_date",
         kind="BIRTH_DATE",
-        names=("dob", "date of birth", "dateofbirth", "birth date", "birthdate", "birthday", "birth day", *_ELSEWHERE),
+        names=(
+            "dob",
+            "date of birth",
+            "dateofbirth",
+            "birth date",
+            "birthdate",
+            "birthday",
+            "birth day",
+            "birthdays",
+            "geburtstage",
+            "gbdat",
+            *_ELSEWHERE,
+        ),
         accept=_accept,
         numbers=True,
         examples=(
@@ -59,8 +72,31 @@ KEY_RULES = (
             ("birthday", "Feb 29, 1984"),
             ("Geburtsdatum", "29. Februar 1984"),
             ("生年月日", "1984年2月29日"),
+            ("birthday", "02/29"),
             ("fechaNacimiento", "29 de febrero de 1984"),
         ),
         counter_examples=(("created_at", "1984-02-29"), ("birthday", "soon")),
+    ),
+    KeyRule(
+        name="birth_year",
+        kind="BIRTH_DATE",
+        names=(
+            "birth year",
+            "year of birth",
+            "yob",
+            "birth month",
+            "month of birth",
+            "geburtsjahr",
+            "año nacimiento",
+            "année naissance",
+            "ano nascimento",
+            "anno nascita",
+            "geboortejaar",
+        ),
+        accept=_accept_part,
+        numbers=True,
+        examples=(("birth_year", "1984"), ("yearOfBirth", "1984"), ("birthMonth", "Feb")),
+        counter_examples=(("birthYear", "unknown year"), ("modelYear", "1984")),
+        group="birth_date",
     ),
 )

@@ -26,6 +26,9 @@ _ISSUERS: tuple[tuple[int, int, int, frozenset[int]], ...] = tuple(
         (3, 644, 649, (16, 19)),
         (2, 65, 65, (16, 19)),
         (4, 3528, 3589, (16, 19)),
+        (2, 35, 35, (16,)),  # what generators of test data write for JCB
+        (4, 2131, 2131, (15,)),
+        (4, 1800, 1800, (15,)),
         (2, 62, 62, (16, 19)),
         (4, 2200, 2204, (16, 19)),
         (3, 508, 508, (16,)),
@@ -64,10 +67,18 @@ _LENGTHS = _by_prefix()
 # space, dash, and their typographic kin (no-break space, U+2009, U+2010 to U+2012, U+202F) in UTF-8
 _SEPARATOR = rb"(?:[ \-]|\xc2\xa0|\xe2\x80[\x89\x90-\x92\xaf])"
 _GRAMMAR = re.compile(
-    rb"(?<![\dA-Za-z_.])(?<!\d[-])(?:\d{4}(?:\.\d{4}){3}(?![.\d])|[2-68]\d{0,3}(?:"
+    rb"(?<![\dA-Za-z_.])(?<!\d[-])(?:\d{4}(?:\.\d{4}){3}(?![.\d])|(?:[2-68]\d{0,3}|1800)(?:"
     + _SEPARATOR
     + rb"?\d){9,22})(?![A-Za-z_])"
 )
+
+_CUT = re.compile(_SEPARATOR + rb"|\.")
+
+
+def _grouped(text: bytes) -> bool:
+    """Say whether the groups are those of a card: of one length (the last may differ), or 4-6-5 and 4-6-4."""
+    lengths = [len(group) for group in _CUT.split(text)]
+    return lengths in ([4, 6, 5], [4, 6, 4]) or (len(set(lengths[:-1])) < 2 and lengths[-1] <= max(4, *lengths))
 
 
 def issuer(digits: bytes) -> bool:
@@ -91,6 +102,9 @@ def _validate(match: re.Match[bytes], data: bytes) -> Verdict:
         if luhn(digits[:count]):
             if len(set(digits[:count])) == 1:
                 return "one digit repeated"
+            if not bare and not _grouped(text[:end]):
+                why = "groups of digits as no card has them"
+                continue
             following = data[match.start() + end : match.start() + end + 1]
             if bare and count == len(digits) and following.isalnum():
                 return "digits go on into a word"
@@ -109,6 +123,7 @@ DETECTORS = (
         kind="CREDIT_CARD",
         prefilter=(
             r"(?:^|[^0-9A-Za-z_.])[2-68](?:[ \-+]?[0-9]){11}",
+            r"(?:^|[^0-9A-Za-z_.])1800[ \-+]?[0-9]{6}[ \-+]?[0-9]{5}",
             r"[2-6][0-9]{3}(?:\xc2\xa0|\xe2\x80[\x89\x90-\x92\xaf]|\.)[0-9]{4}",
         ),
         grammar=_GRAMMAR,
@@ -124,6 +139,8 @@ DETECTORS = (
             "6011111111111117",
             "card 4111 1111 1111 1111 12/27",
             "2223003122003222",
+            "3502641507725776",
+            "180071776337829",
             "4111.1111.1111.1111",
             "4111\u00a01111\u00a01111\u00a01111",
         ),
@@ -134,6 +151,8 @@ DETECTORS = (
             "0000000000000000",
             "c0a8012e-7c5f-4d98-9b02-3b2af96f5df7",
             "3141592653589793",
+            "c366 355 9023 354-10-195-4192-1860",
+            "445 3930 1632 8510 6660 10913",
         ),
     ),
 )
@@ -150,11 +169,38 @@ KEY_RULES = (
             "credit card",
             "creditcard",
             "debit card",
+            "card num",
+            "primary account number",
+            "payment card",
+            "kreditkarte",
+            "kreditkartennummer",
+            "kartennummer",
+            "numéro carte",
+            "número tarjeta",
+            "numéro de carte",
+            "número de tarjeta",
+            "tarjeta crédito",
+            "número cartão",
+            "número do cartão",
+            "numero carta",
+            "kaartnummer",
+            "numer karty",
+            "kortnummer",
+            "kart numarası",
+            "číslo karty",
+            "номер карты",
+            "カード番号",
+            "卡号",
+            "카드번호",
         ),
         exact=("ccnum", "card pan", "cc", "cc num"),
         accept=_accept,
         numbers=True,
-        examples=(("cardNumber", "4242 4242 4242 4241"), ("cardPan", "4111111111111112")),
+        examples=(
+            ("cardNumber", "4242 4242 4242 4241"),
+            ("cardPan", "4111111111111112"),
+            ("numeroTarjeta", "576769851576"),
+        ),
         counter_examples=(("cardNumber", "**** 4242"), ("ccnum", "left")),
         group="card",
     ),

@@ -90,6 +90,13 @@ DETECTORS = (
         near=_VIN_WORD,
     ),
 )
+_PLATE = re.compile(rb"(?=.*\d)[A-Za-z0-9\x80-\xff][A-Za-z0-9\x80-\xff .\-]{2,15}")
+
+
+def _accept_plate(value: bytes) -> str:
+    return "letters and digits under a key for a number plate" if _PLATE.fullmatch(value.strip()) else ""
+
+
 KEY_RULES = (
     KeyRule(
         name="imei_key",
@@ -108,6 +115,30 @@ KEY_RULES = (
         accept=_accept_vin,
         examples=(("vin", "WVWZZZ1JZXW000001"), ("vehicleVin", "1M8GDM9AXKP042788")),
         counter_examples=(("vin", "Bordeaux"), ("vin", "ABCDEFGHJKLMNPRST"), ("bovine", "1M8GDM9AXKP042788")),
+        group="vin",
+    ),
+    KeyRule(
+        name="plate_key",
+        kind="VEHICLE_ID",
+        names=(
+            "license plate",
+            "licence plate",
+            "plate number",
+            "number plate",
+            "registration plate",
+            "plate no",
+            "kfz kennzeichen",
+            "kennzeichen",
+            "immatriculation",
+            "targa",
+            "kenteken",
+            "车牌号",
+            "车牌",
+        ),
+        excluded=frozenset(("state", "country", "type", "required", "count", "format")),
+        accept=_accept_plate,
+        examples=(("licensePlate", "ABC-1234"), ("Kennzeichen", "B AB 1234"), ("车牌号", "京A12345")),
+        counter_examples=(("licensePlate", "unknown"), ("plate_number_format", "AA 1234"), ("template", "ABC-1234")),
         group="vin",
     ),
 )

@@ -18,6 +18,7 @@ _V6 = re.compile(rb"(?<![\w:.])[0-9A-Fa-f:]{0,38}::?[0-9A-Fa-f]{0,4}(?:\.\d{1,3}
 _PRODUCT = re.compile(
     rb"(?:[A-Z][A-Za-z]+/|(?i:\bv|(?:version|release|build|firmware)(?:[ :=/>]|\"|'|&quot;){1,4}v?))\Z"
 )
+_PREFIX = re.compile(rb"/(\d{1,2})(?!\d)")
 _SKIP = frozenset(("version", "ver", "release", "build", "firmware", "agent", "server", "ua", "oid", "driver"))
 _PLAIN = (b"0.0.0.0", b"255.255.255.255")
 
@@ -29,7 +30,18 @@ def _validate_v4(match: re.Match[bytes], data: bytes) -> Verdict:
     before = data[max(0, match.start() - 24) : match.start()]
     if _PRODUCT.search(before):
         return "the version of a product"
+    if _is_network(text, data[match.end() : match.end() + 3]):
+        return "a network: its prefix leaves nothing of the address"
     return whole(match, "four octets")
+
+
+def _is_network(text: bytes, behind: bytes) -> bool:
+    """Say whether a prefix length behind an address (RFC 4632 section 3.1) covers all of it that is not zero."""
+    length = _PREFIX.match(behind)
+    if length is None:
+        return False
+    number = int.from_bytes(bytes(map(int, text.split(b"."))), "big")
+    return int(length.group(1)) <= 24 and not number & (0xFFFFFFFF >> int(length.group(1)))
 
 
 def _validate_v6(match: re.Match[bytes], data: bytes) -> Verdict:
@@ -45,6 +57,8 @@ def _validate_v6(match: re.Match[bytes], data: bytes) -> Verdict:
         return "no address by RFC 4291"
     if address.is_loopback or address.is_unspecified:
         return "loopback or unspecified"
+    if text.endswith(b"::"):
+        return "a network: no host follows its prefix"
     return whole(match, "an address by RFC 4291")
 
 
@@ -69,6 +83,8 @@ DETECTORS = (
             "Chrome/120.0.0.0",
             "255.255.255.0",
             "version: 4.3.2.1",
+            "192.168.0.0/16",
+            "10.0.0.0/8",
         ),
         skip_keys=_SKIP,
         group="ip",
@@ -91,7 +107,16 @@ DETECTORS = (
             "fe80::1ff:fe23:4567:890a",
             "::ffff:203.0.113.9",
         ),
-        counter_examples=("::1", "::", "std::vector", "12:34:56", "a::b", "01:23:45:67:89:ab", "18:45:59:123"),
+        counter_examples=(
+            "::1",
+            "::",
+            "std::vector",
+            "12:34:56",
+            "a::b",
+            "01:23:45:67:89:ab",
+            "18:45:59:123",
+            "fe80::/10",
+        ),
         skip_keys=_SKIP,
         group="ip",
     ),

@@ -10,6 +10,7 @@ import re
 
 from .base import KeyRule
 
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3・]{2,16}")  # scripts that write names in one
 _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 
 
@@ -24,9 +25,14 @@ def _accept(value: bytes) -> str:
 
 def _accept_bare(value: bytes) -> str:
     text = value.strip()
-    if re.search(rb"[\d_@/:<>{}=]", text) or b" " not in text:
+    if re.search(rb"[\d_@/:<>{}=]", text) or not (b" " in text or _UNSPACED.fullmatch(text.decode("utf-8", "replace"))):
         return ""
     return "several words under `name`, in a record with other marks of a person" if _accept(value) else ""
+
+
+def _accept_role(value: bytes) -> str:
+    """Accept a name under what somebody is: `buyerName` may also be an identifier, which is one word or has digits."""
+    return "several words under a key for the name of a party" if _accept_bare(value) else ""
 
 
 _ELSEWHERE = (
@@ -45,7 +51,40 @@ _ELSEWHERE = (
     "氏名", "姓名", "お名前", "フルネーム", "フリガナ", "ふりがな", "名字", "真实姓名", "收货人", "收件人", "xingming",
     "이름", "성명", "성함", "الاسم", "الاسم الكامل", "اسم العائلة", "שם", "שם משפחה", "नाम", "पूरा नाम", "ชื่อ", "นามสกุล",
     "họ tên", "nama lengkap", "nama depan", "nama belakang",
+    "ansprechpartner", "empfänger", "kundenname", "rufname", "geburtsname", "nom famille", "nom jeune fille",
+    "nom client", "destinataire", "nom titulaire", "nombre cliente", "cliente nombre", "nombre titular",
+    "nome cliente", "nome pai", "nome do pai", "nome da mãe", "roepnaam", "rekeninghouder", "kaarthouder", "klantnaam",
+    "imię i nazwisko", "celé jméno", "jméno a příjmení", "müşteri adı", "soyisim", "efternavn", "口座名義", "担当者",
+    "名義人", "受取人", "联系人", "联系人姓名", "持卡人", "예금주", "받는사람", "받는분", "수취인", "담당자",
 )  # fmt: skip
+_ROLES = (
+    "insured", "policyholder", "policy holder", "claimant", "physician", "doctor", "provider contact", "subscriber",
+    "signatory", "signer", "signature", "requester", "requestor", "assignee", "borrower", "lender contact", "buyer",
+    "attendee", "parent", "child", "candidate", "applicant", "teacher", "manager", "supervisor", "assistant",
+    "attention", "ship to", "bill to", "consignee", "consignor", "shipper contact", "visitor", "resident", "nominee",
+    "witness", "trustee", "dependent", "dependant", "partner full", "next of kin", "kin", "client full", "user full",
+    "billing", "shipping", "real", "formal", "complete", "printed", "booker", "lead guest", "occupant", "pilot",
+    "nurse", "surgeon", "referrer", "interviewer", "reviewer full", "organizer", "organiser", "cardmember", "debtor",
+    "creditor", "ultimate debtor", "remitter", "donor", "heir", "tutor", "instructor", "landlord", "lessee", "lessor",
+    "bank account holder", "bank account owner", "account owner",
+)  # fmt: skip
+_RECORD = (
+    "client name",
+    "agent name",
+    "tenant name",
+    "driver name",
+    "seller name",
+    "author name",
+    "user name full",
+    "user display name",
+    "profile name",
+    "lead name",
+    "creator name",
+    "name1",
+    "name2",
+    "ad",
+    "isim",
+)
 _BARE = ("nom", "nombre", "nome", "naam", "namn", "navn", "imiona", "jméno", "név", "isim", "nimi", "名前", "nama")
 PARTS = frozenset((
     "first", "last", "given", "family", "middle", "maiden", "surname", "firstname", "lastname", "givenname",
@@ -115,11 +154,34 @@ KEY_RULES = (
             "account name",
             "spouse name",
             "mother name",
+            "mothers maiden name",
+            "name first",
+            "name last",
+            "name middle",
+            "subscriber first",
+            "subscriber last",
+            "forename",
+            "forenames",
+            "christian name",
+            "additional name",
+            "name at birth",
+            "given names",
+            "real name",
+            "realname",
+            "unstructured name",
+            "display name last first",
+            "displaynamelastfirst",
+            "contact person",
+            "consignee",
+            "koinh",
+            "namev",
+            "attn",
             "father name",
             "guardian name",
             "emergency contact name",
             *_ELSEWHERE,
         ),
+        exact=("姓", "名", "セイ", "メイ", "姓カナ", "名カナ", "sn"),
         excluded=_NO_PERSON,
         accept=_accept,
         examples=(
@@ -131,6 +193,10 @@ KEY_RULES = (
             ("Nachname", "Müller"),
             ("お客様氏名", "山田 太郎"),
             ("ФИО", "Иванова Анна"),
+            ("name_first", "Ava"),
+            ("real_name", "Ava Sullivan"),
+            ("empfaenger", "Ava Sullivan"),
+            ("口座名義", "ヤマダ タロウ"),
         ),
         counter_examples=(
             ("filename", "a.txt"),
@@ -144,11 +210,21 @@ KEY_RULES = (
         name="name_bare",
         kind="NAME",
         names=(),
-        exact=("name", "display name", "displayname", *_BARE),
+        exact=("name", "display name", "displayname", *_RECORD, *_BARE),
         accept=_accept_bare,
         person=True,
         examples=(("name", "Ava Sullivan"),),
         counter_examples=(("name", "widget-7"), ("name", "Lamp")),
+        group="name",
+    ),
+    KeyRule(
+        name="name_role",
+        kind="NAME",
+        names=tuple(f"{role} name" for role in _ROLES),
+        excluded=_NO_PERSON,
+        accept=_accept_role,
+        examples=(("insuredName", "Ava Sullivan"), ("applicant_name", "山田太郎"), ("shipToName", "Bo Li")),
+        counter_examples=(("billingName", "premium"), ("managerName", "helm-controller"), ("parentName", "node_2")),
         group="name",
     ),
 )

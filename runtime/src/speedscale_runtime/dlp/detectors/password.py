@@ -42,6 +42,8 @@ _NOT_A_VALUE = frozenset(
         "count",
         "format",
         "description",
+        "change",
+        "question",
     )
 )
 
@@ -51,12 +53,16 @@ _ELSEWHERE = (
     "hasło", "heslo", "lösenord", "adgangskode", "passord", "salasana", "jelszó", "parola", "şifre", "lozinka",
     "κωδικός πρόσβασης", "пароль", "парола", "パスワード", "暗証番号", "密码", "密碼", "비밀번호", "كلمة المرور",
     "סיסמה",
-    "पासवर्ड", "รหัสผ่าน", "mật khẩu", "kata sandi",
+    "palavra passe", "código acceso", "पासवर्ड", "รหัสผ่าน", "mật khẩu", "kata sandi",
 )  # fmt: skip
 
 
+_NO_WORDS = (b"true", b"false", b"null", b"none", b"undefined")
+
+
 def _accept(value: bytes) -> str:
-    return "stands under a key for a password" if value.strip() else ""
+    text = value.strip()
+    return "stands under a key for a password" if text and text.lower() not in _NO_WORDS else ""
 
 
 def _accept_code(value: bytes) -> str:
@@ -76,9 +82,14 @@ KEY_RULES = (
             "userpassword",
             "passwordhash",
             "passwords",
+            "security answer",
+            "secret answer",
+            "recovery answer",
+            "recovery question answer",
+            "security question answer",
             *_ELSEWHERE,
         ),
-        exact=("pass", "psw", "pw"),
+        exact=("pass", "psw", "pw", "clave"),
         excluded=_NOT_A_VALUE,
         accept=_accept,
         numbers=True,
@@ -96,6 +107,8 @@ KEY_RULES = (
             ("passwordless", "yes"),
             ("compass", "north"),
             ("password", ""),
+            ("forceChangePasswordNextSignIn", "x"),
+            ("password", "true"),
         ),
     ),
     KeyRule(
@@ -109,6 +122,17 @@ KEY_RULES = (
             "security code",
             "securitycode",
             "card code",
+            "card verification code",
+            "card verification value",
+            "prüfziffer",
+            "kartenprüfnummer",
+            "cryptogramme",
+            "código seguridad",
+            "código de seguridad",
+            "código segurança",
+            "código de segurança",
+            "codice sicurezza",
+            "セキュリティコード",
             "pin code",
             "one time password",
             "verification code",

@@ -23,6 +23,14 @@ _NANP = re.compile(
 )
 
 
+_BEFORE = re.compile(rb"\d[ ,\-]\Z")
+_OTHER = re.compile(
+    rb"(?i)(?<![a-z])(?:order|invoice|nhs|account|case|ticket|ref|reference|serial|tracking|batch|claim|policy|part|article)"
+    rb"(?: ?(?:number|no|nr|id)\b)?[ .:#=]{0,3}\Z"
+)
+_AMONG = re.compile(rb"[ ,\-]{1,2}\d")
+
+
 @lru_cache(maxsize=8192)
 def _possible(text: str) -> bool:
     import phonenumbers  # half of the import time of this package: only when there is a candidate
@@ -46,6 +54,14 @@ def _validate_nanp(match: re.Match[bytes], data: bytes) -> Verdict:
         return "N11 is a service code"
     if match.group(3) is not None and match.group(3) != match.group(5):
         return "two different separators"
+    if (
+        match.group(3) == b" "
+        and _AMONG.match(data, match.end())
+        and _BEFORE.search(data, max(0, match.start() - 8), match.start())
+    ):
+        return "one of many numbers"
+    if match.group(3) == b" " and _OTHER.search(data, max(0, match.start() - 32), match.start()):
+        return "behind a word for another number"
     return whole(match, "area code, exchange and line as written in North America")
 
 
@@ -54,7 +70,9 @@ _ELSEWHERE = (
     "teléfono", "telefono", "celular", "móvil", "cellulare", "telefone", "telemóvel", "telefoon", "telefoonnummer",
     "mobiel", "komórka", "mobilní", "puhelin", "puhelinnumero", "telefonszám", "cep telefonu", "gsm", "τηλέφωνο",
     "телефон", "номер телефона", "мобильный", "電話番号", "電話", "携帯", "电话", "電話號碼", "手机", "手機", "手机号",
-    "전화번호", "전화", "휴대폰", "هاتف", "رقم الهاتف", "الجوال", "טלפון", "फ़ोन", "मोबाइल", "โทรศัพท์", "điện thoại",
+    "전화번호", "전화", "연락처", "shouji", "shoujihao", "numer telefonu", "nr telefonu", "recapito telefonico",
+    "mobil", "mobilnummer", "téléphone portable", "numéro portable", "portable", "tlf", "telf1", "telf2",
+    "휴대폰", "هاتف", "رقم الهاتف", "الجوال", "טלפון", "फ़ोन", "मोबाइल", "โทรศัพท์", "điện thoại",
 )  # fmt: skip
 
 
@@ -153,6 +171,9 @@ DETECTORS = (
             "a415-555-2671b",
             "415-555.2671",
             "6f1f7e5a-415-555-2671",
+            "c366 310 780 724 1650 1583 1630",
+            "order 943 476 5919",
+            "NHS number 943 476 5918",
         ),
         group="phone",
     ),
@@ -250,6 +271,18 @@ KEY_RULES = (
             "caller number",
             "caller id",
             "cell number",
+            "phones",
+            "phone numbers",
+            "telephones",
+            "mobiles",
+            "tel no",
+            "tel number",
+            "cell no",
+            "fax no",
+            "sms number",
+            "from number",
+            "to number",
+            "phone num",
             *_ELSEWHERE,
         ),
         exact=("tel", "cell"),
@@ -286,6 +319,8 @@ KEY_RULES = (
             ("Handynummer", "0171/2345678"),
             ("手机号", "13800138000"),
             ("phone", "001-432-555-0181x6512"),
+            ("homePhones", "01214960992"),
+            ("telNo", "01514960951"),
         ),
         counter_examples=(("phone_type", "4155552671"), ("phone", "none"), ("telemetry", "4155552671")),
         group="phone",

@@ -17,7 +17,7 @@ _DESCRIBES = frozenset(
         "price", "decimals", "decimal", "contract", "standard", "logo", "supply", "holders", "prefix",
         "bucket", "rate", "cost", "class", "list", "split", "label", "description", "provider", "method",
         "mode", "level", "valid", "verified", "invalid", "error", "age", "header", "issuer", "hint",
-        "address", "symbol", "sync", "resume",
+        "address", "symbol", "sync", "resume", "question", "failed", "failure", "spec",
     )
 )  # fmt: skip
 _WORDS = frozenset(
@@ -101,6 +101,12 @@ KEY_RULES = (
             "fcm token",
             "identity token",
             "otp secret",
+            "public token",
+            "hmac key",
+            "aes key",
+            "session key",
+            "ssh private key",
+            "service account key",
             "totp secret",
             "auth header",
             "authentication",
@@ -126,6 +132,7 @@ KEY_RULES = (
             ("secretary", "Miss Moneypenny"),
             ("token", "true"),
             ("authorId", "abcdef"),
+            ("authenticationFailed", "Authentication failed"),
         ),
     ),
 )

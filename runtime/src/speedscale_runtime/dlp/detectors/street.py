@@ -7,8 +7,9 @@ import re
 from .base import KeyRule
 
 _STREETS = (
-    "straße", "hausnummer", "rue", "adresse ligne", "calle", "indirizzo residenza", "logradouro", "rua", "straat",
-    "straatnaam", "huisnummer", "ulica", "gatuadress", "vejnavn", "gateadresse", "katuosoite", "sokak", "улица",
+    "straße", "rue", "adresse ligne", "calle", "indirizzo residenza", "logradouro", "rua", "straat",
+    "straatnaam", "ulica", "gatuadress", "vejnavn", "gateadresse", "katuosoite", "sokak", "улица",
+    "ulice", "via residenza", "ligne adresse", "stras",
     "番地", "丁目", "街道", "详细地址", "도로명주소", "상세주소", "utcanév",
 )  # fmt: skip
 _ADDRESSES = (
@@ -19,9 +20,18 @@ _ADDRESSES = (
 )  # fmt: skip
 
 
+_NUMBER = rb"(?:[Nn][or]?\.? ?)?\d{1,6}(?:[ ]?[A-Za-z]{1,3})?(?: ?[\-/+] ?\d{0,5}[A-Za-z]{0,2}){0,3}"
+
+
 def _accept(value: bytes) -> str:
     text = value.strip()
     return "stands under a key for a street" if 2 < len(text) <= 250 and re.search(rb"[A-Za-z\x80-\xff]", text) else ""
+
+
+def _accept_number(value: bytes) -> str:
+    """Accept the number of a house, which is a digit or two; a street's name makes it an address."""
+    text = value.strip()
+    return "stands under a key for the number of a house" if re.fullmatch(_NUMBER, text) else ""
 
 
 def _accept_full(value: bytes) -> str:
@@ -60,16 +70,20 @@ KEY_RULES = (
             "addressline3",
             "street line",
             "address street",
-            "house number",
-            "house no",
-            "apartment number",
             "po box",
             "residential address",
             "permanent address",
+            "addr line",
+            "addrline1",
+            "addrline2",
+            "street lines",
+            "address lines",
+            "post office box",
+            "postofficebox",
             *_STREETS,
         ),
-        exact=("line1", "line2"),
-        excluded=frozenset(("type", "id", "view")),
+        exact=("line1", "line2", "via"),
+        excluded=frozenset(("type", "id", "view", "count", "valid", "verified")),
         accept=_accept,
         examples=(
             ("street", "12 Elm Street"),
@@ -78,6 +92,30 @@ KEY_RULES = (
             ("Straße", "Am Markt 1"),
         ),
         counter_examples=(("streetType", "residential"), ("street", "")),
+    ),
+    KeyRule(
+        name="house_number",
+        kind="ADDRESS",
+        names=(
+            "house number",
+            "house no",
+            "apartment number",
+            "building number",
+            "hausnummer",
+            "hausnr",
+            "huisnummer",
+            "número casa",
+            "numéro rue",
+            "civico",
+            "dům číslo",
+            "numer domu",
+        ),
+        excluded=frozenset(("type", "id", "required", "count")),
+        accept=_accept_number,
+        numbers=True,
+        examples=(("houseNumber", "12"), ("Hausnummer", "54-84"), ("buildingNumber", "44a")),
+        counter_examples=(("houseNumber", "none of them"), ("house", "12")),
+        group="street",
     ),
     KeyRule(
         name="address",
@@ -91,6 +129,8 @@ KEY_RULES = (
             "postal address",
             "formatted address",
             "full address",
+            "addr",
+            "addresses",
             *_ADDRESSES,
         ),
         excluded=frozenset(
@@ -119,6 +159,14 @@ KEY_RULES = (
                 "peer",
                 "listen",
                 "base",
+                "city",
+                "country",
+                "state",
+                "county",
+                "region",
+                "province",
+                "zip",
+                "locality",
             )
         ),
         accept=_accept_full,
@@ -126,12 +174,14 @@ KEY_RULES = (
             ("address", "12 Elm Street, Springfield"),
             ("shippingAddress", "5 Rue de Rivoli, Paris"),
             ("住所", "東京都千代田区1-1"),
+            ("addr", "12 Elm Street, Springfield"),
         ),
         counter_examples=(
             ("ip_address", "10 abc"),
             ("address", "0x00ff00ff"),
             ("address", "localhost"),
             ("network_address", "a b 1"),
+            ("address.city", "San Noe del Alto 2"),
         ),
         group="street",
     ),

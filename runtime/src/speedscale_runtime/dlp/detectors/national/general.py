@@ -30,6 +30,9 @@ _NAMES = (
     "paspoortnummer", "rijbewijs", "paszport", "dowód osobisty", "passnummer", "körkort", "førerkort", "passi",
     "pasaport", "паспорт", "серия паспорта", "номер паспорта", "旅券番号", "運転免許", "護照", "护照", "护照号",
     "驾驶证", "여권번호", "운전면허", "جواز السفر", "رقم الجواز", "דרכון", "पासपोर्ट", "หนังสือเดินทาง",
+    "personalausweisnummer", "ausweisnr", "sozialversicherungsnummer", "numer paszportu", "nr paszportu", "nr dowodu",
+    "numer dowodu", "パスポート番号", "証件", "证件号", "证件号码", "número pasaporte", "número passaporte",
+    "numero passaporto", "numéro permis", "número documento", "id no",
     "hộ chiếu", "cmnd", "cccd", "paspor",
 )  # fmt: skip
 _EXCLUDED = frozenset(
@@ -49,7 +52,7 @@ def rule(schemes: Sequence[Scheme]) -> KeyRule:
         name="national_id",
         kind=KIND,
         names=tuple(names),
-        exact=("tin", "ein", "mrn", "social", "fein"),
+        exact=("tin", "ein", "mrn", "social", "fein", "rg", "idno"),
         excluded=_EXCLUDED,
         accept=_accept,
         numbers=True,
