@@ -11,12 +11,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from speedscale_controller.injection import Facts, Inject, Leave, Remove, Skip, decide, patch
+from speedscale_controller.injection import (
+    Facts,
+    Inject,
+    Leave,
+    Remove,
+    Skip,
+    annotations_of,
+    containers,
+    decide,
+    labels_of,
+    mapping,
+    patch,
+    pod_template,
+)
 from speedscale_controller.injection import names as n
 from speedscale_controller.nettap.asking import wish
 from speedscale_schemas.annotations import is_ours, parse
-
-from .objects import annotations_of, containers, labels_of, pod_template
 
 
 class State(StrEnum):
@@ -125,5 +136,5 @@ def _differing(live: Mapping[str, Any], wanted: Mapping[str, Any], most: int = 4
 
 def sidecar_image(template: Mapping[str, Any]) -> str:
     """Return the image of the sidecar in a pod template, empty when there is none."""
-    found = (c for c in containers(template) if c.get("name") == n.CONTAINER)
+    found = (c for c in containers(mapping(template.get("spec"))) if c.get("name") == n.CONTAINER)
     return next((str(c.get("image", "")) or "unknown" for c in found), "")

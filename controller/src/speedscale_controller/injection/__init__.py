@@ -9,7 +9,16 @@ from .decision import Operation, decide
 from .facts import Cluster, Facts, Installation, Limits, Namespace, Quota, ReplayPatch
 from .json_patch import patch
 from .verdict import Inject, Leave, Reason, Remove, Skip, Verdict
-from .workload import app_label, our_containers, pod_template, pod_template_path
+from .workload import (
+    annotations_of,
+    app_label,
+    containers,
+    labels_of,
+    mapping,
+    metadata,
+    our_containers,
+    pod_template,
+)
 
 __all__ = [
     "Cluster",
@@ -26,10 +35,14 @@ __all__ = [
     "ReplayPatch",
     "Skip",
     "Verdict",
+    "annotations_of",
     "app_label",
+    "containers",
     "decide",
+    "labels_of",
+    "mapping",
+    "metadata",
     "our_containers",
     "patch",
     "pod_template",
-    "pod_template_path",
 ]

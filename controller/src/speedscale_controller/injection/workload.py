@@ -44,11 +44,6 @@ _INNER: Final[Mapping[str, tuple[str, ...]]] = {
 Object = dict[str, Any]
 
 
-def pod_template_path(kind: str) -> tuple[str, ...]:
-    """Return the keys from the object to what holds the pod's metadata and spec; KeyError for other kinds."""
-    return PATHS[kind]
-
-
 def kind_of(workload: Mapping[str, Any]) -> str:
     """Return the kind if it is one that a sidecar can be put into, else the empty string."""
     kind = workload.get("kind")
@@ -97,11 +92,9 @@ def template_of(workload: Mapping[str, Any], kind: str) -> Any:
 
 
 def pod_template(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what holds the metadata and spec of a live workload's pods, empty where it is missing.
-
-    KeyError for kinds that have no pods.
-    """
-    return mapping(template_of(obj, str(obj["kind"])))
+    """Return what holds the metadata and spec of a live object's pods, empty where there is none."""
+    kind = str(obj.get("kind", ""))
+    return mapping(template_of(obj, kind)) if kind in PATHS else {}
 
 
 def our_containers(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from speedscale_controller.injection import Inject, Leave, Reason, Skip, decide, patch, pod_template_path
+from speedscale_controller.injection import Inject, Leave, Reason, Skip, decide, patch
+from speedscale_controller.injection.workload import PATHS
 from speedscale_manifests.validate import kubernetes
 from speedscale_schemas.annotations import SIDECAR, rows
 
@@ -86,7 +87,7 @@ def workload(shop: Any, kind: str, annotations: dict[str, str]) -> Any:
 
 def changes(before: Any, after: Any, kind: str) -> list[dict[str, Any]]:
     """Return the patch as a Deployment's, without the annotations themselves and the record."""
-    prefix = "".join(f"/{key}" for key in pod_template_path(kind))
+    prefix = "".join(f"/{key}" for key in PATHS[kind])
     found = []
     for operation in patch(before, after):
         path = operation["path"].removeprefix(prefix)

@@ -16,7 +16,8 @@ from speedscale_controller.admission.certificate import believed
 from speedscale_controller.certificates.names import OPERATOR, WEBHOOK
 from speedscale_controller.cli.capture import sidecar_image
 from speedscale_controller.cli.installed import CONFIGURATIONS
-from speedscale_controller.cli.objects import mapping, pod_template, title
+from speedscale_controller.cli.objects import title
+from speedscale_controller.injection import mapping, pod_template
 from speedscale_schemas import trafficreplay
 
 from .model import Check, Facts, Object, Result, fail, ok, skipped, warn

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from speedscale_controller.cli.installed import COMPONENT
-from speedscale_controller.cli.objects import annotations_of, labels_of, title
+from speedscale_controller.cli.objects import title
 from speedscale_controller.cli.workloads import minor_version
+from speedscale_controller.injection import annotations_of, labels_of
 
 from .cluster import DEFAULT_CLASS
 from .model import Check, Facts, Result, fail, ok, skipped, warn

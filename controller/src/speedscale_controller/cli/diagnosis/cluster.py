@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from speedscale_controller.cli.installed import alive
-from speedscale_controller.cli.objects import annotations_of, condition, labels_of, mapping, title
+from speedscale_controller.cli.objects import condition, title
+from speedscale_controller.injection import annotations_of, labels_of, mapping
 from speedscale_controller.replay.names import FINALIZER
 from speedscale_controller.replay.status import moment
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from speedscale_controller.cli.objects import mapping
+from speedscale_controller.injection import mapping
 from speedscale_schemas import builtins
 from speedscale_schemas.wording import nearest
 

@@ -13,8 +13,7 @@ from typing import Any
 from speedscale_controller.certificates import names
 from speedscale_controller.cli import installed, workloads
 from speedscale_controller.cli.capture import Captured, State, capture, sidecar_image
-from speedscale_controller.cli.objects import annotations_of, labels_of, pod_template
-from speedscale_controller.injection import Inject, Remove, Skip, decide
+from speedscale_controller.injection import Inject, Remove, Skip, annotations_of, decide, labels_of, pod_template
 from speedscale_controller.replay.status import moment
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError, NotFoundError

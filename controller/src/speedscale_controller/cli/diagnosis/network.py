@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speedscale_controller.cli.capture import State
-from speedscale_controller.cli.objects import labels_of, mapping, pod_template, title
+from speedscale_controller.cli.objects import title
+from speedscale_controller.injection import labels_of, mapping, pod_template
 from speedscale_schemas.selectors import selects
 
 from .model import Check, Facts, Object, Result, ok, warn

@@ -8,8 +8,9 @@ from typing import Any
 
 from speedscale_controller.certificates.names import OPERATOR
 from speedscale_controller.cli.installed import COMPONENT, alive
-from speedscale_controller.cli.objects import condition, containers, labels_of, mapping, title
-from speedscale_controller.cli.objects import pod_template as template_of
+from speedscale_controller.cli.objects import condition, title
+from speedscale_controller.injection import containers, labels_of, mapping
+from speedscale_controller.injection import pod_template as template_of
 from speedscale_controller.replay.status import moment
 from speedscale_schemas import trafficreplay
 
@@ -170,7 +171,7 @@ def images(facts: Facts) -> Result:
         {
             f"{title(obj)}: {image}"
             for obj in facts.all("components")
-            for container in containers(template_of(obj))
+            for container in containers(mapping(template_of(obj).get("spec")))
             if (image := str(container.get("image", ""))).split("/")[0].split(":")[0] in ("localhost", "127.0.0.1")
         }
     )

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from speedscale_controller.certificates.names import BACKEND, CA, CERTIFICATE, CERTS, FORWARDER, OWN, WEBHOOK
-from speedscale_controller.cli.objects import mapping, title
+from speedscale_controller.cli.objects import title
+from speedscale_controller.injection import mapping
 
 from .model import Check, Facts, Object, Result, fail, ok, warn
 

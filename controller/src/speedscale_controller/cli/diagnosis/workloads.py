@@ -10,15 +10,8 @@ from typing import Any
 
 from speedscale_controller.cli.capture import Captured, State
 from speedscale_controller.cli.installed import INSTANCE_ID, alive
-from speedscale_controller.cli.objects import (
-    annotations_of,
-    condition,
-    containers,
-    labels_of,
-    mapping,
-    pod_template,
-    title,
-)
+from speedscale_controller.cli.objects import condition, title
+from speedscale_controller.injection import annotations_of, containers, labels_of, mapping, pod_template
 from speedscale_controller.injection import names as n
 from speedscale_schemas.annotations import BY_NAME, CAPTURE, SIDECAR, is_ours, parse
 from speedscale_schemas.asking.workloads import owned
@@ -167,7 +160,7 @@ def proxies(facts: Facts) -> Result:
     found = []
     for obj in facts.all("workloads"):
         template = pod_template(obj)
-        if not any(c.get("name") == n.CONTAINER for c in containers(template)):
+        if not any(c.get("name") == n.CONTAINER for c in containers(mapping(template.get("spec")))):
             continue
         sidecar = parse({k: v for k, v in annotations_of(obj).items() if is_ours(k)}, str(obj.get("kind"))).sidecar
         if sidecar.proxy_type not in ("forward", "dual"):
@@ -176,7 +169,7 @@ def proxies(facts: Facts) -> Result:
         scheme = "socks5" if "socks" in sidecar.proxy_protocol else "http"
         found += [
             f"{title(obj)}, container {container.get('name')}: {variables(scheme, port)}"
-            for container in containers(template, inits=False)
+            for container in containers(mapping(template.get("spec")), inits=False)
             if container.get("name") != n.CONTAINER and not _knows(container, port)
         ]
     if found:

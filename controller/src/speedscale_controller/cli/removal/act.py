@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 
 from speedscale_controller.certificates.names import OPERATOR
 from speedscale_controller.cli.diagnosis.gather import utc_now
-from speedscale_controller.cli.objects import meta
+from speedscale_controller.injection import metadata, patch
 from speedscale_controller.injection import names as n
-from speedscale_controller.injection import patch
 from speedscale_controller.injection.stripping import strip
 from speedscale_controller.replay.names import FINALIZER
 from speedscale_kube import Client, Object, Ref
@@ -113,14 +112,14 @@ def _release(client: Client, which: Ref) -> None:
     """Take our finalizer off, whoever else holds the object."""
 
     def change(live: Object) -> Object:
-        finalizers = [f for f in meta(live).get("finalizers") or () if f != FINALIZER]
+        finalizers = [f for f in metadata(live).get("finalizers") or () if f != FINALIZER]
         return {**live, "metadata": {**live["metadata"], "finalizers": finalizers}}
 
     live = client.find(which)
-    if live is not None and FINALIZER in (meta(live).get("finalizers") or ()):
+    if live is not None and FINALIZER in (metadata(live).get("finalizers") or ()):
         _changed(client, which, change)
         live = client.find(which)
-    if live is not None and not meta(live).get("deletionTimestamp"):
+    if live is not None and not metadata(live).get("deletionTimestamp"):
         client.delete(which)
 
 
@@ -134,7 +133,7 @@ def reverted(live: Object) -> Object:
     found = strip(live, str(live.get("kind"))).object
     marks = (n.MANAGED_BY, n.MANAGED_FROM, n.SUT, n.ENV_ID, n.REPORT_ID)
     for key in ("annotations", "labels"):
-        there = meta(found).get(key)
+        there = metadata(found).get(key)
         if there and any(mark in there for mark in (*marks, n.INJECTED)):
             kept = {name: text for name, text in there.items() if name not in (*marks, n.INJECTED)}
             found = {**found, "metadata": {**found["metadata"], key: kept}}
@@ -152,7 +151,7 @@ def _changed(client: Client, which: Ref, change: Callable[[Object], Object]) -> 
         operations = patch(live, change(live))
         if not operations:
             return
-        guard = {"op": "test", "path": "/metadata/resourceVersion", "value": meta(live)["resourceVersion"]}
+        guard = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata(live)["resourceVersion"]}
         try:
             client.patch(which, [guard, *operations], MANAGER, kind="json")
             return
@@ -160,7 +159,7 @@ def _changed(client: Client, which: Ref, change: Callable[[Object], Object]) -> 
             return
         except (InvalidError, TransientError):
             now = client.find(which)
-            same = now is not None and meta(now).get("resourceVersion") == meta(live)["resourceVersion"]
+            same = now is not None and metadata(now).get("resourceVersion") == metadata(live)["resourceVersion"]
             if same or attempt == _TRIES - 1:
                 raise
 
@@ -195,7 +194,7 @@ def _pending(client: Client, step: Step) -> str:
         return _still_works(client, step.ref.namespace)
     if live is None:
         return ""
-    by = ", ".join(meta(live).get("finalizers") or (live.get("spec") or {}).get("finalizers") or ())
+    by = ", ".join(metadata(live).get("finalizers") or (live.get("spec") or {}).get("finalizers") or ())
     conditions = (live.get("status") or {}).get("conditions") or ()
     said = "; ".join(str(c.get("message")) for c in conditions if c.get("status") == "True" and "emaining" in c["type"])
     return said or (f"held by {by}" if by else "it is being deleted")

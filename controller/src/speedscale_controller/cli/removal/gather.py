@@ -13,7 +13,7 @@ from typing import Any, Final
 from speedscale_controller.certificates.names import OPERATOR, STATE
 from speedscale_controller.cli import installed, workloads
 from speedscale_controller.cli.capture import capture
-from speedscale_controller.cli.objects import labels_of, mapping, meta
+from speedscale_controller.injection import labels_of, mapping, metadata
 from speedscale_controller.replay.names import ID, REPORT
 from speedscale_controller.replay.status import moment
 from speedscale_controller.snapshots.config_map import LABEL as SNAPSHOT
@@ -52,7 +52,7 @@ def gather(client: Client, namespace: str, now: datetime) -> Inventory:
 
     labelled = read("objects of the installation", lambda: _labelled(client, installed.PART_OF))
     of_replays = read("objects of replays", lambda: _labelled(client, ID))
-    found = {(o["kind"], meta(o).get("namespace", ""), meta(o)["name"]) for o in of_replays}
+    found = {(o["kind"], metadata(o).get("namespace", ""), metadata(o)["name"]) for o in of_replays}
     lease = Ref("coordination.k8s.io/v1", "Lease", place, OPERATOR)
     by_name = [Ref("v1", "ConfigMap", place, STATE), lease]
     inventory: dict[str, Any] = {
@@ -65,7 +65,7 @@ def gather(client: Client, namespace: str, now: datetime) -> Inventory:
         "foreign": read("workloads of others", lambda: _foreign(client, place)),
     }
     named = read("state", lambda: [obj for which in by_name if (obj := client.find(which)) is not None])
-    objects = [o for o in labelled if not _users(o) and (o["kind"], _place(o), meta(o)["name"]) not in found]
+    objects = [o for o in labelled if not _users(o) and (o["kind"], _place(o), metadata(o)["name"]) not in found]
     return Inventory(
         namespace=place,
         installed=there,
@@ -110,13 +110,12 @@ def _users(obj: Object) -> bool:
 
 
 def _place(obj: Object) -> str:
-    return str(meta(obj).get("namespace", ""))
+    return str(metadata(obj).get("namespace", ""))
 
 
 def _twice(obj: Object, objects: Iterable[Object]) -> bool:
-    return any(
-        o["kind"] == obj["kind"] and meta(o)["name"] == meta(obj)["name"] and _place(o) == _place(obj) for o in objects
-    )
+    name, place = metadata(obj)["name"], _place(obj)
+    return any(o["kind"] == obj["kind"] and metadata(o)["name"] == name and _place(o) == place for o in objects)
 
 
 def held(lease: Object, now: datetime) -> bool:

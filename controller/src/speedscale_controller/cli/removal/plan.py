@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from speedscale_controller.certificates.names import OPERATOR
-from speedscale_controller.cli.objects import annotations_of, labels_of, meta, title
+from speedscale_controller.cli.objects import title
+from speedscale_controller.injection import annotations_of, labels_of, metadata
 from speedscale_controller.injection import names as n
 from speedscale_controller.replay.names import FINALIZER
 from speedscale_kube import Ref, ref
@@ -112,7 +113,7 @@ def injected(there: Inventory, options: Options) -> tuple[list[Object], list[Obj
 
 def _revert(there: Inventory, options: Options) -> Iterator[Step]:
     for obj in sorted(injected(there, options)[0], key=title):
-        going = not options.revert_only and _is_part(obj) and meta(obj).get("namespace") == there.namespace
+        going = not options.revert_only and _is_part(obj) and metadata(obj).get("namespace") == there.namespace
         if obj.get("kind") not in _IMMUTABLE and not going:
             yield Step(Phase.REVERT, Do.REVERT, _ref(obj))
 
@@ -120,7 +121,7 @@ def _revert(there: Inventory, options: Options) -> Iterator[Step]:
 def _release(there: Inventory) -> Iterator[Step]:
     """Whatever is still held when the operator is gone; and what replays have made."""
     for replay in there.replays:
-        if there.working or FINALIZER in (meta(replay).get("finalizers") or ()):
+        if there.working or FINALIZER in (metadata(replay).get("finalizers") or ()):
             yield Step(Phase.RELEASE, Do.RELEASE, _ref(replay), "if it is still held", wait=True)
     for obj in sorted(there.leftovers, key=_order):
         yield Step(Phase.RELEASE, Do.DELETE, _ref(obj), "made by a replay")
@@ -128,7 +129,7 @@ def _release(there: Inventory) -> Iterator[Step]:
 
 def _copies(there: Inventory) -> Iterator[Step]:
     for secret in sorted(there.secrets, key=title):
-        if meta(secret).get("namespace") != there.namespace:
+        if metadata(secret).get("namespace") != there.namespace:
             yield Step(Phase.COPIES, Do.DELETE, _ref(secret), "made by the operator")
 
 
@@ -136,7 +137,7 @@ def _installation(there: Inventory) -> Iterator[Step]:
     for obj in sorted(there.objects, key=_order):
         yield Step(Phase.INSTALLATION, Do.DELETE, _ref(obj))
     for secret in sorted(there.secrets, key=title):
-        if meta(secret).get("namespace") == there.namespace:
+        if metadata(secret).get("namespace") == there.namespace:
             yield Step(Phase.INSTALLATION, Do.DELETE, _ref(secret), "made by the operator")
 
 
@@ -176,7 +177,7 @@ def _notes(there: Inventory, options: Options) -> Iterator[str]:
             why = f"{len(there.foreign)} objects of others are in it, such as {title(there.foreign[0])}"
         yield f"namespace {there.namespace} stays: {why}"
     if there.kept:
-        places = sorted({str(meta(obj).get("namespace")) for obj in there.kept})
+        places = sorted({str(metadata(obj).get("namespace")) for obj in there.kept})
         yield f"{len(there.kept)} snapshots and reports stay in {', '.join(places)}: they are yours"
 
 
@@ -188,7 +189,7 @@ def _order(obj: Object) -> tuple[int, int, str]:
         wave = _DEFAULT_WAVE
     kind = str(obj.get("kind"))
     rank = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
-    early = 0 if meta(obj).get("name") == OPERATOR and kind == "Deployment" else rank
+    early = 0 if metadata(obj).get("name") == OPERATOR and kind == "Deployment" else rank
     return (-wave, early, title(obj))
 
 
