@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import tools
@@ -32,23 +33,40 @@ class BuildError(Exception):
     """It cannot be built; the text says why and what to do."""
 
 
-def ensure() -> Path:
+@dataclass(frozen=True)
+class Foreign:
+    """Another architecture than ours: as compilers call it, with its headers and libraries below `sysroot`."""
+
+    machine: str
+    sysroot: Path
+
+    @property
+    def compiler(self) -> str:
+        """Return the name of the C compiler for it, of Debian's package `gcc-<machine>-linux-gnu`."""
+        return f"{self.machine}-linux-gnu-gcc"
+
+
+def ensure(foreign: Foreign | None = None) -> Path:
     """Return the folder that holds the program, building it when it is not there. Raises BuildError."""
-    place = folder()
+    place = folder(foreign)
     with locked():
         if not (place / PROGRAM).exists():
-            _clear()
-            _build(place)
-            _forget(place)
+            _clear(_prefix(foreign))
+            _build(place, foreign)
+            _forget(place, _prefix(foreign))
     return place
 
 
-def folder() -> Path:
+def _prefix(foreign: Foreign | None) -> str:
+    return f"nettap.{foreign.machine}-" if foreign else "nettap-"
+
+
+def folder(foreign: Foreign | None = None) -> Path:
     """Return where the build of these sources lies, built or not."""
     digest = hashlib.sha256()
     for path in sorted(sources()):
         digest.update(f"{path.relative_to(SOURCES)}\0".encode() + path.read_bytes() + b"\0")
-    return cache() / f"nettap-{digest.hexdigest()[:16]}"
+    return cache() / f"{_prefix(foreign)}{digest.hexdigest()[:16]}"
 
 
 def sources() -> Iterable[Path]:
@@ -74,13 +92,17 @@ class locked:
         self._file.close()
 
 
-def _build(place: Path) -> None:
-    lacking = tools.missing(tools.KERNEL)
+def _build(place: Path, foreign: Foreign | None) -> None:
+    compiler = {foreign.compiler: f"gcc-{foreign.machine}-linux-gnu"} if foreign else {}
+    lacking = tools.missing({**tools.KERNEL, **compiler})
     if lacking:
         packages = " ".join(sorted(set(lacking.values())))
         raise BuildError(f"nettap's capture needs {', '.join(lacking)} to be built: apt-get install {packages}")
-    with tempfile.TemporaryDirectory(dir=cache(), prefix="nettap-") as out:
+    with tempfile.TemporaryDirectory(dir=cache(), prefix=_prefix(foreign)) as out:
         command = ["make", "-s", "-C", str(SOURCES), f"OUT={out}"]
+        if foreign:
+            command += [f"MACHINE={foreign.machine}", f"SYSROOT={foreign.sysroot}"]
+            command += [f"CC={foreign.compiler} --sysroot={foreign.sysroot}"]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode != 0 or not Path(out, PROGRAM).exists():
             raise BuildError(f"make -C runtime/nettap failed:\n{(ran.stdout + ran.stderr)[-6000:]}")
@@ -89,16 +111,16 @@ def _build(place: Path) -> None:
         Path(out).mkdir()  # for the one that is removed in the end
 
 
-def _clear() -> None:
+def _clear(prefix: str) -> None:
     """Remove what killed builds left: as one build runs at a time, nobody works in a folder without a program."""
-    for left in cache().glob("nettap-*"):
+    for left in cache().glob(f"{prefix}*"):
         if left.is_dir() and not (left / PROGRAM).exists():
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _forget(place: Path) -> None:
+def _forget(place: Path, prefix: str) -> None:
     """Remove older builds: branches with other sources keep theirs for a while."""
-    others = [p for p in cache().glob("nettap-*") if p.is_dir() and p != place and (p / PROGRAM).exists()]
+    others = [p for p in cache().glob(f"{prefix}*") if p.is_dir() and p != place and (p / PROGRAM).exists()]
     for old in sorted(others, key=lambda p: p.stat().st_mtime)[: -(KEPT - 1)]:
         shutil.rmtree(old, ignore_errors=True)
 

@@ -60,6 +60,7 @@ KERNEL_TESTS = {  # whose traffic is captured in tests; those that are not there
     "/usr/include/openssl/ssl.h": "libssl-dev",
     "/usr/include/liburing.h": "liburing-dev",
     "/usr/include/android/openssl/ssl.h": "android-libboringssl-dev",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
 }
 BROWSER = {"chromium": "chromium"}
 BENCH = {"haproxy": "haproxy", "mvn": "maven"}

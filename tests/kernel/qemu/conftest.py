@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[2] / "scripts")]
 
 import nettap_build  # noqa: E402
 import small_machine  # noqa: E402
-from machines import GUEST, Boot, Story, compiled, program  # noqa: E402
-
-BOOT_S = 170.0
-"""A boot takes 20 s on a quiet machine; a busy one takes many times as long."""
+from machines import Boot, boots, compiled, program  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +31,7 @@ def boot(machine: small_machine.Machine, tmp_path_factory: pytest.TempPathFactor
         built = nettap_build.ensure()
     except nettap_build.BuildError as error:
         pytest.skip(str(error))
-    common: dict[str, Path | str] = {"init": GUEST / "init", "bin/busybox": Path("/bin/busybox")}
+    common: dict[str, Path | str] = {"bin/busybox": Path("/bin/busybox")}
     common["bin/tap"] = compiled("tap", tmp_path_factory.mktemp("guest"))
     common |= program(built / nettap_build.PROGRAM)
-
-    def run(story: str, files: dict[str, Path | str], arguments: str = "", **settings: str) -> Story:
-        exports = "".join(f"export {name}={value}\n" for name, value in settings.items())
-        place = tmp_path_factory.mktemp("boot")
-        whole = {**common, **files, "story": GUEST / story, "settings": exports}
-        console = machine.boot(whole, place, arguments=arguments, within_s=BOOT_S)
-        lines: dict[str, list[str]] = defaultdict(list)
-        for line in console.splitlines():
-            if match := re.match(r"([a-z-]+): (.*)", line):
-                lines[match[1]].append(match[2])
-        told = Story(lines, console)
-        assert told.said("end") == ""
-        return told
-
-    return run
+    return boots(machine, common, lambda: tmp_path_factory.mktemp("boot"))

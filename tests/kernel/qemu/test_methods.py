@@ -7,12 +7,10 @@ sent and received has to be what was captured, by SHA-256 of each direction of e
 from __future__ import annotations
 
 import pytest
-from machines import Boot, Story, compiled
+from machines import MOVED, SOURCES, Boot, Story, compiled, other_end
 
 pytestmark = pytest.mark.kernel
 
-SOURCES = {"tracepoint": "1", "kprobe": "2", "fentry": "3"}
-SENDFILE = 3  # enum nettap_gap
 ROOM = {"NETTAP_RING_BYTES": str(64 << 20), "NETTAP_LINE_BYTES": str(64 << 20)}
 """16 MiB in one call, both ends and both ways: under qemu the program writes them faster than they are read."""
 
@@ -27,26 +25,21 @@ def story(request: pytest.FixtureRequest, boot: Boot, tmp_path_factory: pytest.T
 
 def test_what_was_captured_is_what_was_said(story: tuple[str, Story]) -> None:
     method, told = story
-    app, tap, gaps = told.streams("app"), told.streams("tap"), told.gaps()
-    assert (told.document("source"), told.said("lockdown")) == (
-        int(SOURCES[method]),
-        "none [integrity] confidentiality",
-    )
-    port = str(told.port_of("sendfile"))
-    plain = {name: digest for name, digest in app.items() if port not in name.split("-")}
+    plain, tap, gaps = told.plain(), told.streams("tap"), told.gaps()
+    assert (told.document("source"), told.said("lockdown")) == (SOURCES[method], "none [integrity] confidentiality")
     assert len(plain) > 100
     assert {name: tap.get(name) for name in plain} == plain, told.console[-4000:]
     assert {name: found for name, found in gaps.items() if name in plain} == {}
 
 
-def test_what_no_call_carries_is_a_gap_of_its_size(story: tuple[str, Story]) -> None:
+@pytest.mark.parametrize("case", MOVED)
+def test_what_no_call_carries_is_a_gap_of_its_size(story: tuple[str, Story], case: str) -> None:
     _, told = story
-    port = str(told.port_of("sendfile"))
-    (sent,) = [name for name in told.streams("app") if name.split("-")[1:] == [port, "sent"]]
-    found = told.gaps()[sent]
-    assert {reason for reason, _ in found} == {SENDFILE}
-    assert told.gap_bytes(sent, SENDFILE) == 100_000
-    received = sent.split("-")[1] + "-" + sent.split("-")[0] + "-received"
+    reason, length = MOVED[case]
+    sent = told.sent_by(case)
+    assert {why for why, _ in told.gaps()[sent]} == {reason}
+    assert told.gap_bytes(sent, reason) == length
+    received = other_end(sent)
     assert told.streams("tap")[received] == told.streams("app")[received]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import small_machine
-from machines import Boot, Story, program
+from machines import Boot, Story, other_end, program
 
 TLS = Path(__file__).parents[1] / "tls"
 sys.path.insert(0, str(TLS))
@@ -36,29 +36,17 @@ def told(boot: Boot, machine: small_machine.Machine, certificate: Path) -> Story
     return boot("tls", files, "lockdown=integrity", NETTAP_LINE_BYTES=str(16 << 20))
 
 
-def kept(told: Story, server: str) -> dict[str, str]:
-    """Return what this server remembers, as {stream: digest}."""
-    port = told.said(f"port-{server}")
-    return {name: digest for name, digest in told.streams("app").items() if name.startswith(f"{port}-")}
-
-
-def of_client(stream: str) -> str:
-    """Return what the client's end calls a stream of the server's."""
-    own, other, way = stream.split("-")
-    return f"{other}-{own}-{'sent' if way == 'received' else 'received'}"
-
-
 def test_plaintext_is_what_was_said_at_both_ends(told: Story) -> None:
     """By OpenSSL's client and by Go's, at OpenSSL's server."""
-    said, tap, gaps = kept(told, "server"), told.streams("tap"), told.gaps()
+    said, tap, gaps = told.kept("server"), told.streams("tap"), told.gaps()
     ended = {name: told.said(f"ask-{name}") for name in ("refused", "openssl", "in-kernel", "by-go", "of-go")}
     assert set(ended.values()) == {"0"}, (ended, told.console[-6000:])
     tapped = {name: digest for name, digest in said.items() if f"{name}-plain" in tap}
     assert len(tapped) >= 2 * 3, told.console[-6000:]
     for stream, digest in tapped.items():
         assert tap[f"{stream}-plain"] == digest
-        assert tap[f"{of_client(stream)}-plain"] == digest
-        assert not gaps[f"{stream}-plain"] + gaps[f"{of_client(stream)}-plain"]
+        assert tap[f"{other_end(stream)}-plain"] == digest
+        assert not gaps[f"{stream}-plain"] + gaps[f"{other_end(stream)}-plain"]
 
 
 def test_gos_server(told: Story) -> None:
@@ -67,18 +55,18 @@ def test_gos_server(told: Story) -> None:
     ends = {name: digest for name, digest in tap.items() if name.startswith(f"{port}-") and name.endswith("-plain")}
     assert len(ends) == 2, told.console[-6000:]
     for stream, digest in ends.items():
-        assert tap[f"{of_client(stream.removesuffix('-plain'))}-plain"] == digest
+        assert tap[f"{other_end(stream.removesuffix('-plain'))}-plain"] == digest
         assert not gaps[stream]
 
 
 def test_what_goes_by_ssl_sendfile_is_a_gap_of_its_size(told: Story) -> None:
-    said, tap = kept(told, "kserver"), told.streams("tap")
+    said, tap = told.kept("kserver"), told.streams("tap")
     (sent,) = (name for name in said if name.endswith("-sent"))
     (received,) = (name for name in said if name.endswith("-received"))
     assert {reason for reason, _ in told.gaps()[f"{sent}-plain"]} == {SENDFILE}
     assert told.gap_bytes(f"{sent}-plain", SENDFILE) == 101_000
     assert tap[f"{received}-plain"] == said[received]
-    assert tap[f"{of_client(sent)}-plain"] == said[sent], "its client has read all of it"
+    assert tap[f"{other_end(sent)}-plain"] == said[sent], "its client has read all of it"
 
 
 def test_without_sys_admin_tls_is_refused_and_told(told: Story) -> None:

@@ -30,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def folders(cache: Path) -> list[str]:
-    return sorted(one.name for one in cache.glob("*nettap-*") if one.is_dir())
+    return sorted(one.name for one in cache.glob("*nettap*-*") if one.is_dir())
 
 
 def test_it_is_built_once(cache: Path, tmp_path: Path) -> None:
@@ -60,3 +60,18 @@ def test_what_killed_builds_left_goes_and_other_builds_stay(cache: Path) -> None
     assert folders(cache) != [other.name]
     built = nettap_build.ensure()
     assert folders(cache) == sorted([built.name, other.name])
+
+
+def test_builds_for_another_architecture_are_apart(cache: Path, tmp_path: Path) -> None:
+    own = nettap_build.ensure()
+    settings = "$(MACHINE) $(SYSROOT) $(CC)"
+    makefile = nettap_build.SOURCES / "Makefile"
+    makefile.write_text(f"{makefile.read_text()}\techo '{settings}' >{tmp_path}/settings\n")
+    foreign = nettap_build.Foreign("aarch64", tmp_path)
+    built = nettap_build.ensure(foreign)
+    assert built == nettap_build.folder(foreign)
+    assert built.name.startswith("nettap.aarch64-")
+    assert (tmp_path / "settings").read_text().strip() == (
+        f"aarch64 {tmp_path} aarch64-linux-gnu-gcc --sysroot={tmp_path}"
+    )
+    assert folders(cache) == sorted([own.name, built.name])

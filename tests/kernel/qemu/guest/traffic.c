@@ -145,6 +145,25 @@ static void do_sendfile(int fd, char *bytes, size_t length)
 	close(file);
 }
 
+static void do_splice(int fd, char *bytes, size_t length)
+{
+	int ends[2];
+
+	if (pipe(ends))
+		fail("pipe");
+	for (size_t at = 0, part; at < length; at += part) {
+		part = length - at > 10000 ? 10000 : length - at;
+		do_write(ends[1], bytes + at, part);
+		for (size_t left = part; left;) {
+			ssize_t n = splice(ends[0], NULL, fd, NULL, left, 0);
+			check(n, "splice");
+			left -= (size_t)n;
+		}
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static const struct how {
 	const char *name;
 	move_fn out, in;
@@ -164,6 +183,7 @@ static const struct how {
 	{ "large", do_write, do_read, AF_INET, AF_INET, LARGE, 1 },
 	{ "reuse", do_write, do_read, AF_INET, AF_INET, 300, 40 },
 	{ "sendfile", do_sendfile, do_read, AF_INET, AF_INET, 100000, 1 },
+	{ "splice", do_splice, do_read, AF_INET, AF_INET, 50000, 1 },
 };
 
 static socklen_t loopback(struct sockaddr_storage *address, int family, unsigned int port)
