@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from speedscale_runtime import snapshot
-from speedscale_runtime.delivery import Collector, Refusal, collector_of
+from speedscale_runtime.delivery.client import Collector, Refusal, collector_of
 from speedscale_runtime.telemetry import logs
 from speedscale_schemas import settings as schema_settings
 from speedscale_schemas.errors import ConfigError, PermanentError, TransientError

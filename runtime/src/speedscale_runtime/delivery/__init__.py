@@ -2,9 +2,5 @@
 
 Used by generator and responder (results out), by `speedscale-fetch` (snapshot in) and by the collector (`archive`).
 Below all of them, because services meet over the wire only. Nothing here knows what is in a results folder. `pauses`
-is for all who send and try again.
+is for all who send and try again, the sidecar among them: nothing is loaded with this package itself.
 """
-
-from .client import Collector, Refusal, Upload, collector_of
-
-__all__ = ["Collector", "Refusal", "Upload", "collector_of"]

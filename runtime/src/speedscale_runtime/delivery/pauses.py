@@ -1,6 +1,7 @@
 """How long a receiver asks to be left alone. Pure but for the wall clock, which a date is compared with.
 
-Used by everything of ours that sends over HTTP and tries again: exporters, the backend's client, results of a replay.
+Used by everything of ours that sends over HTTP and tries again: the sidecar's sender, exporters, the backend's client,
+results of a replay.
 The pause between two attempts is the caller's own; what stands here only makes it longer.
 """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from speedscale_runtime.delivery import Collector, Refusal
+from speedscale_runtime.delivery.client import Collector, Refusal
 from speedscale_schemas.errors import ConfigError, PermanentError, TransientError
 
 from .config import Settings

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from speedscale_runtime.delivery.pauses import retry_after
 from speedscale_schemas import frames
 
 from .causes import Drop, Send
@@ -151,7 +152,7 @@ class Sender:
             return Send.FAILED, None, "acknowledged another sequence"
         why = f"{status} {str(_field(answer.body, 'reason') or '')[:200]}".strip()
         if status in (429, 503):
-            return Send.SLOWED_DOWN, _seconds(answer.headers.get("retry-after", "")), why
+            return Send.SLOWED_DOWN, retry_after(answer.headers.get("retry-after")) or None, why
         if status in (401, 403):
             return Send.UNAUTHORIZED, UNAUTHORIZED_S, why
         if status in (400, 413, 415, 422):
@@ -202,11 +203,3 @@ def _field(body: bytes, name: str) -> object:
     except ValueError:
         return None
     return document.get(name) if isinstance(document, dict) else None
-
-
-def _seconds(text: str) -> float | None:
-    """Return a Retry-After in seconds; None for none, a date or nonsense (RFC 9110 section 10.2.3)."""
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        return None

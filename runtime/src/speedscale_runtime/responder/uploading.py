@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from speedscale_runtime.delivery import Collector, Refusal, Upload
+from speedscale_runtime.delivery.client import Collector, Refusal, Upload
 from speedscale_schemas.errors import ConfigError, PermanentError, TransientError
 
 from .config import Settings

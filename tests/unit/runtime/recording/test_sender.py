@@ -110,6 +110,8 @@ async def test_acknowledged_in_order(ledger: Ledger, slept: list[float]) -> None
         (Answer(429, {"retry-after": "3"}, b"{}"), Send.SLOWED_DOWN, 3.0),
         (Answer(503, {"retry-after": "9999"}, b""), Send.SLOWED_DOWN, RETRY_MAX_S),
         (Answer(503, {"retry-after": "soon"}, b""), Send.SLOWED_DOWN, 0.1),
+        (Answer(503, {}, b""), Send.SLOWED_DOWN, 0.1),
+        (Answer(429, {"retry-after": "Wed, 21 Oct 2215 07:28:00 GMT"}, b""), Send.SLOWED_DOWN, RETRY_MAX_S),
         (Answer(401, {}, b'{"reason":"who"}'), Send.UNAUTHORIZED, 5.0),
         (Answer(500, {}, b"oops"), Send.FAILED, 0.1),
         (Answer(302, {}, b""), Send.FAILED, 0.1),
