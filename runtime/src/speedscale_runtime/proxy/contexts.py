@@ -1,9 +1,9 @@
 """What TLS interception needs on both sides, from files that may come late and change: certificates, keys, roots.
 
-Held by `interceptor`, used by `intercept`. Outbound, the client gets a leaf of our CA and the server is verified as
-the application would do it: the system's roots, ours (the application's trust bundle has it), and what the settings
-add. Inbound, the client gets the workload's own certificate; the application in the same pod is not verified, because
-the address it listens on in the pod's own network is all that names it.
+Held by `tls_memory`, used by `tls_intercept`. Outbound, the client gets a leaf of our CA and the server is verified
+as the application would do it: the system's roots, ours (the application's trust bundle has it), and what the
+settings add. Inbound, the client gets the workload's own certificate; the application in the same pod is not
+verified, because the address it listens on in the pod's own network is all that names it.
 
 `cryptography` (20 MB) is loaded with the CA, for outbound interception only.
 """

@@ -1,7 +1,7 @@
 """A connection whose destination is known: dial it at once, keep what the client says meanwhile, name it.
 
-What it speaks is found out by `sniffed`, on which `inbound` and `outbound` build; `intercept` acts on it. A stage is a
-method that takes the bytes that come meanwhile; the one here is `_keep`, while the destination is dialled.
+What it speaks is found out by `sniffed`, on which `inbound` and `outbound` build; `tls_intercept` acts on it. A stage
+is a method that takes the bytes that come meanwhile; the one here is `_keep`, while the destination is dialled.
 
 Nothing is waited for: the destination is connected before the client has said anything. In transparent mode the
 kernel names the destination (`destination`), as an address; what it is called is learnt from Host or SNI, else from
@@ -24,7 +24,7 @@ from .hub import Hub
 from .relay import End, Flow
 
 if TYPE_CHECKING:
-    from .interceptor import Key
+    from .tls_memory import Key
 
 EARLY_MAX = 65536
 _HOST_MAX = 260  # a name and a port; what is longer is none

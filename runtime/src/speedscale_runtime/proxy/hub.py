@@ -26,7 +26,7 @@ from .reverse_names import ReverseNames
 
 if TYPE_CHECKING:
     from .diagnostics import Diary
-    from .interceptor import Interceptor
+    from .tls_memory import Interceptor
 
 NOTES_MAX = 64
 LOOK_S = 0.001
@@ -170,7 +170,7 @@ class Hub:
         """Return a direction's TLS interceptor; its libraries are loaded here, at the first TLS connection."""
         found = self._interceptors.get(side)
         if found is None:
-            from .interceptor import Interceptor
+            from .tls_memory import Interceptor
 
             found = self._interceptors[side] = Interceptor(self.settings, side)
         return found

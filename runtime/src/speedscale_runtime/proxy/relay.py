@@ -9,7 +9,7 @@ the hub for a quiet moment. Whatever goes wrong in looking at bytes is counted a
 ends the looking, never the connection.
 
 What decides where a connection goes is in `inbound` and `outbound`, what both share in `dialled` and `sniffed`; TLS is
-in `intercept`.
+in `tls_intercept`.
 """
 
 from __future__ import annotations

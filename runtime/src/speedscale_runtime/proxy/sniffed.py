@@ -5,7 +5,7 @@
     dialled ──► relay                   TLS is not to be taken off in this direction
        └──────► sniff ──► relay | TLS   whoever speaks first decides: a server that does is passed on at once
 
-TLS itself is in `intercept`, which is loaded with the first ClientHello.
+TLS itself is in `tls_intercept`, which is loaded with the first ClientHello.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class SniffedFlow(DialledFlow):
         self.facts.sni = hello.sni
         self._stage = self._keep
         self.client.transport.pause_reading()
-        from .intercept import intercept
+        from .tls_intercept import intercept
 
         self._task = self.hub.loop.create_task(intercept(self, hello))
 

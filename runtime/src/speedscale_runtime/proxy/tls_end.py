@@ -1,6 +1,6 @@
 """One socket of a flow with TLS on it: plaintext towards the flow, records towards the socket.
 
-Used by `intercept` only (and loaded only then). TLS runs on memory buffers, so that bytes which were read to decide
+Used by `tls_intercept` only (and loaded only then). TLS runs on memory buffers, so that bytes which were read to decide
 (the ClientHello) can be given to it, and so that a refusal by the peer is seen as such.
 """
 

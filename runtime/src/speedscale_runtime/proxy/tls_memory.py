@@ -1,7 +1,7 @@
 """What TLS interception keeps beyond one connection: a direction's contexts, and what is better left alone.
 
-Made by `hub` at the first TLS connection of a direction; asked by `intercept` before each attempt, and told by it and
-by `dialled` what did not work. Bounded: `REMEMBER_MAX` destinations, the oldest go.
+Made by `hub` at the first TLS connection of a direction; asked by `tls_intercept` before each attempt, and told by it
+and by `dialled` what did not work. Bounded: `REMEMBER_MAX` destinations, the oldest go.
 """
 
 from __future__ import annotations

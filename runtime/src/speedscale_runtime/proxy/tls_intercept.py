@@ -3,7 +3,7 @@
 Called by `sniffed` when a client's first bytes are a ClientHello; this module and what it needs are loaded at that
 moment. Outbound, the server's chain is verified as the application would: an application must not see a good
 certificate of ours where its own check would have failed. Whatever does not work is spliced: the connection then
-passes untouched and is counted by cause, and remembered (`interceptor`) so that the next one does not pay for the
+passes untouched and is counted by cause, and remembered (`tls_memory`) so that the next one does not pay for the
 attempt.
 """
 
@@ -21,8 +21,8 @@ from speedscale_schemas.errors import PeerError
 
 from .contexts import was_asked
 from .dialled import DialledFlow
-from .interceptor import REMEMBER_REJECTED_S, REMEMBER_S, Interceptor
 from .tls_end import TlsEnd
+from .tls_memory import REMEMBER_REJECTED_S, REMEMBER_S, Interceptor
 
 log = structlog.get_logger()
 
