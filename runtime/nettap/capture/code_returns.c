@@ -27,6 +27,9 @@ int code_returns(const unsigned char *code, uint32_t length, uint32_t found[], i
 #include <string.h>
 
 #define RET 0xd65f03c0u /* ret x30 */
+/* Returns with a signed address (RETAA, RETAB; Arm ARM, C6.2): Go makes none, and uprobes cannot be on them. */
+#define RET_SIGNED 0xd65f0bffu
+#define RET_SIGNED_MASK 0xfffffbffu
 
 int code_returns(const unsigned char *code, uint32_t length, uint32_t found[], int most)
 {
@@ -38,6 +41,8 @@ int code_returns(const unsigned char *code, uint32_t length, uint32_t found[], i
 		uint32_t word;
 
 		memcpy(&word, code + at, sizeof(word));
+		if ((word & RET_SIGNED_MASK) == RET_SIGNED)
+			return -1;
 		if (word != RET)
 			continue;
 		if (count == most)

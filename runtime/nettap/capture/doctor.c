@@ -32,6 +32,7 @@ static const char *const advice[PROBED_COUNT] = {
 		       "value ebpf.configuration.system.vmlinuxPath",
 	[PROBED_RING_BUFFER] = "nothing can be captured: the capabilities BPF and PERFMON are needed, a kernel from 5.8, and a "
 			       "seccomp profile that allows bpf()",
+	[PROBED_INSTRUCTIONS] = "nothing can be captured: use a kernel from 5.15, on arm64 from 6.0",
 	[PROBED_LOOP] = "long calls are cut, with a gap that says so; kernels from 5.17 have it",
 	[PROBED_TRACEPOINT] = "one way less to see socket calls",
 	[PROBED_FENTRY] = "the cheapest way to see socket calls is missing; another one is taken",
@@ -46,6 +47,7 @@ struct findings {
 	struct probe probe;
 	struct hierarchy hierarchy;
 	bool has_hierarchy;
+	bool lacks; /* what no method can do without */
 	const char *method; /* NULL: none */
 	char why[200];
 	unsigned long long locked; /* bytes that may be locked; ~0: any */
@@ -58,8 +60,7 @@ static bool holds(const struct findings *found, int capability)
 
 static bool can_capture(const struct findings *found)
 {
-	return found->method && found->has_hierarchy && found->probe.results[PROBED_BTF].works &&
-	       found->probe.results[PROBED_RING_BUFFER].works;
+	return found->method && found->has_hierarchy && !found->lacks;
 }
 
 static void look(const struct settings *settings, struct findings *found)
@@ -70,6 +71,9 @@ static void look(const struct settings *settings, struct findings *found)
 	probe_kernel(settings, &found->probe);
 	found->has_hierarchy = hierarchy_find(settings, &found->hierarchy);
 	found->method = probe_choose(&found->probe, settings->method, found->why, sizeof(found->why));
+	found->lacks = probe_lacks(&found->probe, found->why, sizeof(found->why));
+	if (found->lacks)
+		found->method = NULL;
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	found->locked = limit.rlim_cur == RLIM_INFINITY ? ~0ULL : limit.rlim_cur;
 }

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "json.h"
@@ -14,6 +15,13 @@ const char *log_number(long long number)
 	turn = (turn + 1) % 8;
 	snprintf(texts[turn], sizeof(texts[turn]), "%lld", number);
 	return texts[turn];
+}
+
+#define KERNEL_ENOTSUPP 524
+
+const char *log_reason(int error)
+{
+	return error == KERNEL_ENOTSUPP ? "this kernel does not support it on this processor" : strerror(error);
 }
 
 static void line(const char *level, const char *event, va_list pairs)

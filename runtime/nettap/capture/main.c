@@ -178,7 +178,7 @@ static int capture(const struct settings *settings)
 		return 2;
 	loop.session = (struct session){.settings = settings, .hierarchy = &hierarchy, .programs = &programs};
 	if (!session_init(&loop.session) || !prepare(&loop)) {
-		log_error("not_started", "reason", strerror(errno), NULL);
+		log_error("not_started", "reason", log_reason(errno), NULL);
 		return 2;
 	}
 	log_info("started", "method", programs.method, "why", programs.why, "hierarchy", hierarchy.name,

@@ -12,18 +12,21 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "settings.h"
 #include "tls_link.h"
 
-static const char *const names[PROBED_COUNT] = {"btf",	  "ring_buffer", "bpf_loop", "tracepoint",	"fentry",
-						"kprobe", "uprobe",	 "io_uring", "tcp_destroy_sock"};
+static const char *const names[PROBED_COUNT] = {
+	"btf",	  "ring_buffer", "instructions", "bpf_loop", "tracepoint",
+	"fentry", "kprobe",	 "uprobe",	 "io_uring", "tcp_destroy_sock",
+};
 
 static void note(struct probe *probe, enum probed which, int error)
 {
 	struct probe_result *result = &probe->results[which];
 
 	result->works = !error;
-	snprintf(result->reason, sizeof(result->reason), "%s", error ? strerror(error) : "");
+	snprintf(result->reason, sizeof(result->reason), "%s", error ? log_reason(error) : "");
 }
 
 static void note_text(struct probe *probe, enum probed which, const char *reason)
@@ -126,6 +129,33 @@ static void try_ring(struct probe *probe)
 		close(map);
 }
 
+/* A program of what all of ours need and was new in 5.12 and 5.15 (on arm64 in 5.18), by ways that older verifiers and
+ * compilers for processors refuse. */
+static void try_instructions(struct probe *probe)
+{
+	static const struct bpf_insn needed[] = {
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task_btf},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_task_pt_regs},
+		{.code = BPF_ST | BPF_DW | BPF_MEM, .dst_reg = BPF_REG_10, .off = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 1},
+		{.code = BPF_STX | BPF_DW | BPF_ATOMIC, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_1, .off = -8,
+		 .imm = BPF_CMPXCHG},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probe", "GPL", needed, sizeof(needed) / sizeof(*needed), NULL);
+
+	if (program == -EPERM || program == -EACCES)
+		note(probe, PROBED_INSTRUCTIONS, -program);
+	else if (program < 0)
+		note_text(probe, PROBED_INSTRUCTIONS, "this kernel does not know all instructions and functions of the programs");
+	else
+		note(probe, PROBED_INSTRUCTIONS, 0);
+	if (program >= 0)
+		close(program);
+}
+
 static const struct btf_type *prototype_of_function(const struct btf *kernel, const char *function)
 {
 	int id = btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC);
@@ -226,6 +256,7 @@ void probe_kernel(const struct settings *settings, struct probe *probe)
 	}
 	note(probe, PROBED_BTF, 0);
 	try_ring(probe);
+	try_instructions(probe);
 	note(probe, PROBED_LOOP,
 	     libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1 ? 0 : EOPNOTSUPP);
 	try_btf_program(probe, PROBED_TRACEPOINT, kernel, "btf_trace_sys_enter", BPF_TRACE_RAW_TP);
@@ -237,6 +268,21 @@ void probe_kernel(const struct settings *settings, struct probe *probe)
 	receive = prototype_of_function(kernel, "tcp_recvmsg");
 	probe->recv_has_nonblock = receive && btf_vlen(receive) == 6;
 	btf__free(kernel);
+}
+
+bool probe_lacks(const struct probe *probe, char *why, size_t size)
+{
+	static const enum probed needed[] = {PROBED_BTF, PROBED_RING_BUFFER, PROBED_INSTRUCTIONS};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
+		const struct probe_result *result = &probe->results[needed[i]];
+
+		if (result->works)
+			continue;
+		snprintf(why, size, "%s: %s", result->name, result->reason);
+		return true;
+	}
+	return false;
 }
 
 const char *probe_choose(const struct probe *probe, const char *asked, char *why, size_t size)

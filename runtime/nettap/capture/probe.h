@@ -13,6 +13,7 @@ struct settings;
 enum probed {
 	PROBED_BTF,	    /* the kernel's own type information, without which nothing can be loaded */
 	PROBED_RING_BUFFER,
+	PROBED_INSTRUCTIONS, /* what all programs are made of: atomics that return, tasks with types, registers of a task */
 	PROBED_LOOP,	    /* bpf_loop(), since 5.17: without it long calls are cut */
 	PROBED_TRACEPOINT,  /* system calls by raw tracepoints with types */
 	PROBED_FENTRY,	    /* entry and return of kernel functions by trampolines */
@@ -44,6 +45,9 @@ struct btf *probe_btf(const struct settings *settings);
 
 /* Ask everything. Without BTF the rest is not asked. */
 void probe_kernel(const struct settings *settings, struct probe *probe);
+
+/* Whether something is missing without which no program can be loaded; `why` then says what. */
+bool probe_lacks(const struct probe *probe, char *why, size_t size);
 
 /* The way in which socket calls are seen, by what works: fentry, tracepoint, kprobe; NULL: in none. `asked` is a name
  * or `auto`; `why` says the reason, for a person. */

@@ -111,7 +111,7 @@ static void find_level(const struct programs *programs)
 	LIBBPF_OPTS(bpf_test_run_opts, options);
 
 	if (bpf_prog_test_run_opts(bpf_program__fd(programs->object->progs.find_level), &options))
-		log_warning("pid_namespace_not_found", "reason", strerror(errno), "effect",
+		log_warning("pid_namespace_not_found", "reason", log_reason(errno), "effect",
 			    "on a node that is a container itself TLS is not seen", NULL);
 	else if (programs->object->bss->pid_level)
 		log_info("pid_namespace", "level", log_number(programs->object->bss->pid_level), NULL);
@@ -122,7 +122,7 @@ static void measure(struct programs *programs)
 {
 	programs->measuring = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	if (programs->measuring < 0)
-		log_warning("programs_not_measured", "reason", strerror(errno), "remedy", "the capability SYS_ADMIN", NULL);
+		log_warning("programs_not_measured", "reason", log_reason(errno), "remedy", "the capability SYS_ADMIN", NULL);
 }
 
 bool programs_load(struct programs *programs, const struct settings *settings, const struct hierarchy *hierarchy)
@@ -135,7 +135,7 @@ bool programs_load(struct programs *programs, const struct settings *settings, c
 	programs->loop = settings->loop && probe.results[PROBED_LOOP].works;
 	programs->io_uring = probe.io_uring_tracepoint;
 	programs->method = probe_choose(&probe, settings->method, programs->why, sizeof(programs->why));
-	if (!probe.results[PROBED_BTF].works || !programs->method) {
+	if (!programs->method || probe_lacks(&probe, programs->why, sizeof(programs->why))) {
 		log_error("kernel_refuses", "reason", programs->why, "lockdown", probe.lockdown, "see", "speedscale-nettap-capture --doctor", NULL);
 		return false;
 	}
@@ -145,7 +145,7 @@ bool programs_load(struct programs *programs, const struct settings *settings, c
 		log_warning("btf_path_not_readable", "path", settings->btf, "instead", "the kernel's own", NULL);
 	programs->object = nettap_bpf__open_opts(&options);
 	if (!programs->object || !prepare(programs, settings, hierarchy, &probe) || nettap_bpf__load(programs->object)) {
-		log_error("programs_not_loaded", "method", programs->method, "reason", strerror(errno), "lockdown",
+		log_error("programs_not_loaded", "method", programs->method, "reason", log_reason(errno), "lockdown",
 			  probe.lockdown, NULL);
 		return false;
 	}
@@ -161,7 +161,7 @@ bool programs_attach(struct programs *programs)
 	if (programs->attached)
 		return true;
 	if (nettap_bpf__attach(programs->object)) {
-		log_error("programs_not_attached", "reason", strerror(errno), NULL);
+		log_error("programs_not_attached", "reason", log_reason(errno), NULL);
 		nettap_bpf__detach(programs->object);
 		return false;
 	}

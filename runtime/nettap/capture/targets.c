@@ -53,7 +53,7 @@ static bool allow(struct targets *targets, __u64 id, __u32 index)
 	memcpy(value.ignore_ports, target->ignore_ports, sizeof(value.ignore_ports));
 	if (!bpf_map_update_elem(targets->allow_map, &id, &value, BPF_ANY))
 		return true;
-	log_warning("cgroup_not_captured", "reason", strerror(errno), NULL);
+	log_warning("cgroup_not_captured", "reason", log_reason(errno), NULL);
 	stat_add("targets_refused", "too_many_cgroups", 1);
 	return false;
 }

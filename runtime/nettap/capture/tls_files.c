@@ -128,7 +128,7 @@ static const char *probe(struct tls_file *file, const char *path, const struct t
 	for (unsigned int which = 0; which < TLS_PROGRAMS; which++) {
 		if (probe_program(file, path, points, which))
 			continue;
-		log_warning("tls_probe_refused", "reason", strerror(errno), "method",
+		log_warning("tls_probe_refused", "reason", log_reason(errno), "method",
 			    tls_link_many() ? "uprobe_multi" : "perf_event", NULL);
 		unprobe(file);
 		return "probe_refused";

@@ -59,7 +59,7 @@ def test_what_is_chosen_and_why(told: Story) -> None:
     assert (doctor["works"], doctor["machine"], doctor["lockdown"]) == (1, "aarch64", "integrity")
     assert [name for name, probe in doctor["probes"].items() if not probe["works"]] == ["fentry"]
     assert doctor["method"]["source"] == hello["methods"]["tcp"]["source"] == "tracepoint"
-    assert "fentry is refused: " in doctor["method"]["why"]
+    assert "fentry is refused: this kernel does not support it on this processor" in doctor["method"]["why"]
     assert (told.said("healthy-exit"), told.said("capture-exit")) == ("0", "0")
 
 
