@@ -2,7 +2,8 @@
 
 Order of the page is the order of questions: did it pass and why, which goals, how fast, which endpoints, what
 differs, what did the mocks do. All data is escaped by construction (`markup`); a Content-Security-Policy with the
-hashes of the page's own style and script forbids everything else. Parts of the page are in `sections` and `pairs`.
+hashes of the page's own style and script forbids everything else. Parts of the page are in `sections`, `endpoints`,
+`mocks` and `pairs`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import cache
 from importlib import resources
 
 from speedscale_runtime.report.model import Report
-from speedscale_runtime.report.render import pairs, sections
+from speedscale_runtime.report.render import endpoints, mocks, pairs, sections
 from speedscale_runtime.report.render.markup import Html, el, join
 
 _ICON = (
@@ -46,9 +47,9 @@ def _body(report: Report) -> list[Html | None]:
     blocks = [
         ("goals", "Goals", sections.goals(report)),
         ("performance", "Performance", sections.performance(report)),
-        ("endpoints", "Endpoints", sections.endpoints(report)),
+        ("endpoints", "Endpoints", endpoints.endpoints(report)),
         ("differences", "Differences", pairs.differences(report)),
-        ("mocks", "Mocks", sections.mocks(report)),
+        ("mocks", "Mocks", mocks.mocks(report)),
         ("notes", "Notes", sections.notes(report)),
     ]
     present = [(key, title, content) for key, title, content in blocks if content is not None]

@@ -205,3 +205,9 @@ def _spoken(s: Interval) -> str:
     quantiles = ", ".join(f"{q} {words.ms(s.quantiles[q])}" for q in ("p50", "p95", "p99") if q in s.quantiles)
     errors = f", {s.errors:,} without an answer" if s.errors else ""
     return f"{s.start_s:.0f} s: {words.rate(s.requests / s.width_s)}{errors}{', ' + quantiles if quantiles else ''}"
+
+
+def card(title: str, content: Html, note: str = "", css: str = "") -> Html:
+    """Return a plot, or a table of numbers, with a title above it and a note."""
+    said = el("p", note, class_="soft note") if note else None
+    return el("div", el("h3", title), content, said, class_=f"card {css}".strip())

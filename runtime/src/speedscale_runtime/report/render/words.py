@@ -29,6 +29,14 @@ PATTERNS = {
     "redacted": "redacted when it was recorded",
     "replaced": "replaced by the replay",
 }
+ASSERTIONS = {
+    "httpStatusCode": "status code",
+    "httpHeaders": "headers",
+    "httpResponseCookies": "cookies",
+    "httpResponseBody": "body",
+    "httpResponseSchema": "schema",
+    "httpResponseContentType": "content type",
+}
 CAUSES = {
     "refused": "connection refused",
     "reset": "connection reset",
@@ -172,3 +180,15 @@ def unclear(mocks: Mocks) -> str:
 def _outcome(of: MockCalls) -> str:
     became = f"{of.matched:,} matched, {of.passthrough:,} passed through, {of.missed:,} not found"
     return f"{plural(of.total, 'call')}: {became}"
+
+
+def sentence(text: str) -> str:
+    """Return a reason as a sentence; a metric at its start keeps its letters."""
+    first = text.split(" ", 1)[0]
+    start = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    return symbols(start) + ("" if start.endswith((".", "!")) else ".")
+
+
+def symbols(text: str) -> str:
+    """Return a comparison with the signs of print."""
+    return text.replace(">=", "≥").replace("<=", "≤").replace("!=", "≠")
