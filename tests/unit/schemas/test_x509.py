@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 from cryptography import x509 as lib
@@ -31,7 +32,7 @@ def leaf(*names: str, client: bool = False) -> bytes:
 def verify(pem: bytes, name: str, *, between: bytes = MIDDLE, now: datetime = NOW) -> None:
     """Verify as the Web PKI does, with a verifier that is not OpenSSL's."""
     try:
-        subject: lib.GeneralName = lib.IPAddress(x509.ip_address(name))
+        subject: lib.GeneralName = lib.IPAddress(ip_address(name))
     except ValueError:
         subject = lib.DNSName(name)
     store = Store([lib.load_pem_x509_certificate(ROOT)])
