@@ -99,7 +99,7 @@ def _build(place: Path, foreign: Foreign | None) -> None:
         packages = " ".join(sorted(set(lacking.values())))
         raise BuildError(f"nettap's capture needs {', '.join(lacking)} to be built: apt-get install {packages}")
     with tempfile.TemporaryDirectory(dir=cache(), prefix=_prefix(foreign)) as out:
-        command = ["make", "-s", "-C", str(SOURCES), f"OUT={out}"]
+        command = ["make", "-s", "-j2", "-C", str(SOURCES), f"OUT={out}"]
         if foreign:
             command += [f"MACHINE={foreign.machine}", f"SYSROOT={foreign.sysroot}"]
             command += [f"CC={foreign.compiler} --sysroot={foreign.sysroot}"]
