@@ -88,34 +88,14 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
     timers = LoopTimers(loop)
     stats = Stats(len(share.plan.endpoints), share.begin)
     redaction = Redaction(share.settings.home, share.plan.dlp_rule, share.settings.dlp_key_path)
-    runs: list[Run] = []
-    made_requests: dict[object, tuple[float, RRPair]] = {}
-    vusers = max(stage.vusers for stage in share.config.stages)
-    learns = share.config.smart_replace and len(share.plan.links) > 0
-    transforms = bool(share.transforms.generator or share.transforms.generator_variables)
-
-    def make_run(number: int) -> Run | None:
-        if not learns and not transforms:
-            return None
-        made = Run(
-            share.transforms, seed=share.seed, vuser=number, sources=share.sources, links=share.plan.links,
-            redact=redaction.field, made=made_requests,
-        )  # fmt: skip
-        runs.append(made)
-        return made
-
-    recording = not share.low_data or learns or any(c.side == "response" for c in share.transforms.generator)
+    runs = _Runs(share, redaction)
     dialer = Dialer(
         loop,
         timeout_s=min(_CONNECT_TIMEOUT_S, share.config.timeout_s),
-        recording=recording,
+        recording=not share.low_data or runs.reads_answers,
         max_bytes=share.settings.max_response_bytes,
         context=_contexts(share.settings),
     )
-    options = Options(
-        share.rewrite_host, share.config.timeout_s, share.by_session, max(2, min(256, _CONNECTIONS // max(1, vusers))),
-        share.settings.mark(share.config),
-    )  # fmt: skip
     finished = asyncio.Event()
     with share.part.open("wb", buffering=1 << 20) as out:
         recorder = Recorder(
@@ -123,8 +103,8 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
             epoch=share.epoch,
         )  # fmt: skip
         engine = Engine(
-            share.plan, share.config.stages, options, timers=timers, dialer=dialer, sink=recorder, stats=stats,
-            make_run=make_run, process=share.process, processes=share.processes,
+            share.plan, share.config.stages, _options(share), timers=timers, dialer=dialer, sink=recorder, stats=stats,
+            make_run=runs.make, process=share.process, processes=share.processes,
         )  # fmt: skip
         engine.on_finished = finished.set
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,9 +118,6 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
         ended = timers.now()
     exported = stats.export()
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    learned: Counter[str] = Counter()
-    for one in runs:
-        learned.update(one.table.learned)
     return exported | {
         "iterations": engine.iterations,
         "dropped": engine.dropped,
@@ -148,9 +125,52 @@ async def _run(share: Share, progress: mmap.mmap) -> dict[str, Any]:
         "duration": max(0.0, ended - share.begin),
         "cpu": usage.ru_utime + usage.ru_stime,
         "rss": usage.ru_maxrss * 1024,
-        "learned": dict(learned),
+        "learned": runs.learned(),
         "redaction": redaction.failures,
     }
+
+
+class _Runs:
+    """What changes the requests of each vUser; None for all of them where nothing does."""
+
+    def __init__(self, share: Share, redaction: Redaction) -> None:
+        self._share, self._redaction = share, redaction
+        self._runs: list[Run] = []
+        self._made: dict[object, tuple[float, RRPair]] = {}
+        self._learns = share.config.smart_replace and len(share.plan.links) > 0
+        self._changes = bool(share.transforms.generator or share.transforms.generator_variables)
+
+    @property
+    def reads_answers(self) -> bool:
+        """Whether live answers are needed, not only counted."""
+        return self._learns or any(c.side == "response" for c in self._share.transforms.generator)
+
+    def make(self, number: int) -> Run | None:
+        """Return that of vUser `number`."""
+        if not self._learns and not self._changes:
+            return None
+        share = self._share
+        made = Run(
+            share.transforms, seed=share.seed, vuser=number, sources=share.sources, links=share.plan.links,
+            redact=self._redaction.field, made=self._made,
+        )  # fmt: skip
+        self._runs.append(made)
+        return made
+
+    def learned(self) -> dict[str, int]:
+        """Return how many live values were learned, by kind."""
+        learned: Counter[str] = Counter()
+        for one in self._runs:
+            learned.update(one.table.learned)
+        return dict(learned)
+
+
+def _options(share: Share) -> Options:
+    vusers = max(stage.vusers for stage in share.config.stages)
+    return Options(
+        share.rewrite_host, share.config.timeout_s, share.by_session, max(2, min(256, _CONNECTIONS // max(1, vusers))),
+        share.settings.mark(share.config),
+    )  # fmt: skip
 
 
 async def _until(finished: asyncio.Event, engine: Engine, stats: Stats, progress: mmap.mmap, at: int) -> None:
