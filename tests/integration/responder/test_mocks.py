@@ -388,6 +388,28 @@ async def test_responder_chains_change_requests_and_answers(recording: Any, serv
     assert json.loads(body) == {"at": "served", "n": 1}
 
 
+async def test_the_test_configs_chains_make_requests_alike_that_differ_each_time(recording: Any, serve: Any) -> None:
+    sent = '{"alerts":[{"name":"a","at":"%s"},{"name":"b","at":"%s"}],"from":"pod-%s"}'
+    recording.add(method="POST", body=(sent % ("12:00", "12:01", "x7")).encode(), answer=b"taken")
+    chains = [
+        {
+            "extractor": {"type": "req_body"},
+            "transforms": [
+                {"type": "json_path", "config": {"path": path}},
+                {"type": "constant", "config": {"new": "any"}},
+            ],
+        }
+        for path in ("alerts[0].at", "alerts[1].at", "from")
+    ]
+    ask = sent % ("15:30", "15:31", "q2")
+    post = f"POST /v1/items HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: {len(ask)}\r\n\r\n{ask}".encode()
+    running = await serve(TEST_CONFIG=json.dumps({"id": "t", "transforms": {"responder": chains}}))
+    other = post.replace(b'"name":"a"', b'"name":"z"')
+    answers = await running.raw(post + other)
+    assert bodies(answers)[0] == b"taken"
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404"], "what no chain speaks of still counts"
+
+
 async def test_selectors_mock_less(recording: Any, serve: Any) -> None:
     recording.add(url="http://api.example.com/a", answer=b"a")
     recording.add(url="http://other.example.com/b", answer=b"b")

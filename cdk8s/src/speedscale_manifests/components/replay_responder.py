@@ -11,7 +11,7 @@ from typing import Any
 
 from speedscale_manifests.objects import Manifest, container, env, field_env, http_probe, scratch
 from speedscale_manifests.values import Values
-from speedscale_schemas.templates import gap, seal
+from speedscale_schemas.templates import gap, gap_text, seal
 
 from . import network, replay, senders
 from .component import Component
@@ -108,6 +108,7 @@ def _container(values: Values, mounts: list[Any], key_env: list[Manifest]) -> Ma
             env("SNAPSHOT_ID", f"{replay.SNAPSHOTS}/{gap('snapshot_id')}"),
             env("SPEEDSCALE_DLP_CONFIG", values.dlp.config),
             env("SPEEDSCALE_HOME", replay.HOME),
+            env("TEST_CONFIG", gap_text("test_config")),
             env("TEST_REPORT_ID", gap("report_id")),
             *senders.upstream_env(values, "TLS_OUT_CA_FILE"),
         ],

@@ -94,7 +94,7 @@ class Desk:
             )
             self._of, self._task = of, asyncio.get_running_loop().create_task(self._make(case))
         if not self._task.done():
-            return 202, {"waitingFor": ["the report is being made"]}
+            return 202, {"waitingFor": ["the collector's analysis"]}
         return 200, self._task.result()
 
     async def close(self) -> None:

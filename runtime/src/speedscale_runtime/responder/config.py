@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from speedscale_runtime import home as homes
 from speedscale_schemas import settings as schema_settings
@@ -44,6 +45,7 @@ class Settings:
     faults: tuple[str, ...]
     dlp_config: str
     dlp_key_path: Path | None
+    test_config: Mapping[str, Any]
     transform_set: str
     upstream_roots: Path | None
     out: Path | None
@@ -97,6 +99,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         faults=faults,
         dlp_config=values["SPEEDSCALE_DLP_CONFIG"],
         dlp_key_path=_path(values["DLP_KEY_PATH"]),
+        test_config=values["TEST_CONFIG"],
         transform_set=values["TRANSFORM_SET"],
         upstream_roots=_path(values["TLS_OUT_CA_FILE"]),
         out=_path(values["OUT_DIR"]),

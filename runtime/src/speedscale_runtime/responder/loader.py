@@ -133,8 +133,9 @@ def _after(first: Redact, second: Redact) -> Redact:
 
 
 def _chains(settings: Settings, source: snapshot.Snapshot) -> Chains | None:
-    """Return the responder's chains of the snapshot, then those of the set that is named; None without any."""
+    """Return the responder's chains of the snapshot, of the test config and of the set that is named; None without any."""
     documents = [("snapshot", dict(source.transforms))]
+    documents.append(("test config", dict(settings.test_config.get("transforms") or {})))
     if settings.transform_set:
         documents.append((settings.transform_set, _document(settings)))
     made = [compile_set(d, compile_filter=filters.compile_rule, source=name) for name, d in documents if d]
