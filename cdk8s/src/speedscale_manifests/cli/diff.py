@@ -11,6 +11,8 @@ from pathlib import Path
 
 from speedscale_schemas.errors import ConfigError, PeerError, PermanentError, TransientError
 
+from .failing import fail
+
 _TELL_S = 2.0
 
 
@@ -63,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
             tell = _Progress(len(source.objects), time.monotonic)
             found = compare(client, source, frozenset(args.ignore_manager), tell)
     except ConfigError as error:
-        return _wrong(*error.problems)
+        return fail(*error.problems)
     except (TransientError, PermanentError, PeerError) as error:
-        return _wrong(f"the cluster cannot be compared: {error}")
+        return fail(f"the cluster cannot be compared: {error}")
     if args.format == "json":
         print(json.dumps(report.data(found), ensure_ascii=False, indent=2))
     else:
@@ -85,9 +87,3 @@ class _Progress:
         if now >= self._next:
             self._next = now + _TELL_S
             print(f"{count} of {self._total} objects compared", file=sys.stderr, flush=True)
-
-
-def _wrong(*problems: str) -> int:
-    for problem in problems:
-        print(f"speedctl: {problem}", file=sys.stderr)
-    return 2

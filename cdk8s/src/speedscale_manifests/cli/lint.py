@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .failing import fail
+
 if TYPE_CHECKING:
     from speedscale_manifests.lint import Document, Problem
 
@@ -57,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
 
     disabled, unknown = _rules([part.strip() for text in args.disable for part in text.split(",") if part.strip()])
     if unknown:
-        return _fail(unknown)
+        return fail(unknown)
     missing = [name for name in args.files if name != STDIN and not Path(name).exists()]
     if missing:
-        return _fail(f"{missing[0]}: no such file or folder")
+        return fail(f"{missing[0]}: no such file or folder")
     documents: list[Document] = []
     problems: list[Problem] = []
     sources = list(dict.fromkeys(_sources(args.files)))
@@ -74,11 +76,6 @@ def run(args: argparse.Namespace) -> int:
     _show(args.format, problems, len(sources))
     failing = ("error", "warning") if args.strict else ("error",)
     return 1 if any(p.severity in failing for p in problems) else 0
-
-
-def _fail(message: str) -> int:
-    print(f"speedctl: {message}", file=sys.stderr)
-    return 2
 
 
 def _rules(names: list[str]) -> tuple[set[str], str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speedscale_schemas.errors import ConfigError
+
+from .failing import fail
 
 if TYPE_CHECKING:
     from speedscale_manifests.parity.outcome import Outcome
@@ -49,13 +50,13 @@ Exit code 1 when a difference has no reason in the reviewed list, or the list ha
 def run(args: argparse.Namespace) -> int:
     """Compare, print, and return 0 when everything is equal or explained, else 1; 2 for wrong use."""
     if args.chart and args.case:
-        return _wrong("--case names a built-in render and --chart one of yours: give one of them")
+        return fail("--case names a built-in render and --chart one of yours: give one of them")
     if args.chart_values and not args.chart:
-        return _wrong("--chart-values goes with --chart: give the render that these values made")
+        return fail("--chart-values goes with --chart: give the render that these values made")
     try:
         outcome = _outcome(args)
     except ConfigError as error:
-        return _wrong(*error.problems)
+        return fail(*error.problems)
     print(_printed(outcome, args.format))
     return 0 if outcome.good else 1
 
@@ -77,9 +78,3 @@ def _printed(outcome: Outcome, form: str) -> str:
     if form == "markdown":
         return markdown.page(outcome, deviations.read()).rstrip("\n")
     return text.text(outcome)
-
-
-def _wrong(*problems: str) -> int:
-    for problem in problems:
-        print(f"speedctl: {problem}", file=sys.stderr)
-    return 2

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .failing import fail, told
+
 if TYPE_CHECKING:
     from speedscale_manifests.output import Changes
     from speedscale_manifests.synth.sources import Sources
@@ -57,28 +59,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Synthesise; 0 when done, 2 when values, files or Node are wrong."""
     from speedscale_manifests.synth.sources import sources
-    from speedscale_schemas.errors import ConfigError
 
     if args.watch and (args.against or args.json):
-        return _fail("--watch goes with neither --against nor --json; leave one of them out")
+        return fail("--watch goes with neither --against nor --json; leave one of them out")
     if args.markdown and not args.against:
-        return _fail("--markdown is a form of --against; name a revision")
+        return fail("--markdown is a form of --against; name a revision")
     found = sources(Path.cwd(), os.environ, args.values, args.out, "chart" if args.format == "helm" else "dist")
-    try:
-        if args.watch:
-            return _watch(args, found)
-        if args.against:
-            return _against(args, found)
-        return _once(args, found)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"speedctl: {problem}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        raise  # the reader left (`| head`): speedctl's root knows what to do
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
+    action = _watch if args.watch else _against if args.against else _once
+    return told(lambda: action(args, found))
 
 
 def _load(args: argparse.Namespace, found: Sources, told: set[str] | None = None) -> Values:
@@ -139,7 +127,7 @@ def _watch(args: argparse.Namespace, found: Sources) -> int:
     from speedscale_manifests.watch import Fingerprints, Notifier, watch
 
     if not found.files:
-        return _fail("no values file to watch; name one with --values (it may be made later)")
+        return fail("no values file to watch; name one with --values (it may be made later)")
     writer = Writer(found.output)
     warned: set[str] = set()
 
@@ -219,8 +207,3 @@ def _kept(found: Sources, path: str) -> str:
 
 def _print(text: str) -> None:
     print(text, flush=True)
-
-
-def _fail(message: str) -> int:
-    print(f"speedctl: {message}", file=sys.stderr)
-    return 2

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from speedscale_schemas.errors import ConfigError, PeerError, PermanentError, TransientError
 
+from .failing import fail
+
 if TYPE_CHECKING:
     from speedscale_manifests.validate import Options, Report
 
@@ -80,12 +82,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         report = validate.run(_options(args), progress)
     except ConfigError as error:
-        for problem in error.problems:
-            print(f"speedctl: {problem}", file=sys.stderr)
-        return 2
+        return fail(*error.problems)
     except (TransientError, PermanentError, PeerError) as error:
-        print(f"speedctl: the cluster cannot be asked: {error}", file=sys.stderr)
-        return 2
+        return fail(f"the cluster cannot be asked: {error}")
     finally:
         progress.close()
     print(_printed(args, report), flush=True)

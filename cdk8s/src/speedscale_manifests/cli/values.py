@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .failing import fail, told
+
 if TYPE_CHECKING:
     from speedscale_manifests.values import Refusal, Values, Warned
 
@@ -86,8 +88,6 @@ def _add_layers(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the action; 0 good, 1 when `check` finds something, 2 when use or environment is wrong."""
-    from speedscale_schemas.errors import ConfigError
-
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "show": _show,
         "check": _check,
@@ -96,17 +96,7 @@ def run(args: argparse.Namespace) -> int:
         "import": _import,
         "schema": _schema,
     }
-    try:
-        return actions[args.action](args)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"speedctl: {problem}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        raise  # the reader left (`| head`): speedctl's root knows what to do
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
+    return told(lambda: actions[args.action](args))
 
 
 def _files(args: argparse.Namespace) -> tuple[Path, ...]:
@@ -134,7 +124,7 @@ def _show(args: argparse.Namespace) -> int:
         try:
             tree = showing.at(tree, split(f"{args.path}=")[0])
         except KeyError as error:
-            return _fail(f"there is no value at {error.args[0]}", "docs/reference/values.md lists every setting")
+            return fail(f"there is no value at {error.args[0]}", remedy="docs/reference/values.md lists every setting")
     if args.changed:
         tree = showing.changed(tree, values.origin)
     if args.output == "json":
@@ -214,7 +204,7 @@ def _init(args: argparse.Namespace) -> int:
     schema = args.out.with_name(_SCHEMA_FILE)
     for path in (args.out, schema) if args.schema else (args.out,):
         if path.exists() and not args.force:
-            return _fail(f"{path} is there already", "use another --out, or --force")
+            return fail(f"{path} is there already", remedy="use another --out, or --force")
     if args.schema:
         _write(schema, _schema_text())
     _write(args.out, starting(args.cluster_name, args.profile, args.preset, with_schema=args.schema))
@@ -227,7 +217,7 @@ def _import(args: argparse.Namespace) -> int:
     from speedscale_manifests.values.chart_file import import_text
 
     if args.out and args.out.exists() and not args.force:
-        return _fail(f"{args.out} is there already", "use another --out, or --force")
+        return fail(f"{args.out} is there already", remedy="use another --out, or --force")
     imported = import_text(args.file.read_bytes(), str(args.file))
     values = from_mapping(imported.values)
     if args.out:
@@ -288,8 +278,3 @@ def _tell(args: argparse.Namespace, data: dict[str, Any], said: str) -> None:
 
 def _print_json(data: Any) -> None:
     print(json.dumps(data, ensure_ascii=False, indent=2))
-
-
-def _fail(message: str, remedy: str = "") -> int:
-    print(f"speedctl: {message}" + (f"\n  {remedy}" if remedy else ""), file=sys.stderr)
-    return 2
