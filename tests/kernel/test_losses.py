@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -171,3 +172,21 @@ def test_the_digest_notices(tap: Tap) -> None:
     client, _ = tap.python("calls.py", "send")
     sent, _ = tap.check(client)
     assert hashlib.sha256(sent.data[:-1]).hexdigest() != client.sent[1]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="calls of 32-bit programs are made as x86 makes them")
+def test_calls_of_32_bit_programs_are_counted_and_what_they_move_is_a_gap(
+    taps: Callable[..., Tap], tmp_path: Path
+) -> None:
+    narrow = tmp_path / "narrow"
+    command = ["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-no-pie"]
+    subprocess.run([*command, "-o", str(narrow), str(PROGRAMS / "narrow.c")], check=True)
+    if subprocess.run([narrow], check=False, capture_output=True).returncode < 0:
+        pytest.skip("this kernel runs no 32-bit programs")
+    tap = taps(NETTAP_METHOD="tracepoint")
+    tap.capture()
+    tap.run([narrow])
+    sent, _ = both(tap, wire.Role.CLIENT, 15)
+    right(sent, b"0123456789abcde")
+    assert [(offset, length, reason) for offset, length, reason in sent.gaps] == [(5, 5, wire.Gap.NOT_SEEN)]
+    tap.until(lambda: tap.counters().get("calls_not_captured", {}).get("program_of_32_bit") == 2)

@@ -21,7 +21,8 @@ enum how {
 	HOW_SENDFILE,  /* (to, from, …) */
 	HOW_SPLICE,    /* (from, …, to, …) */
 	HOW_MAP,       /* (address, bytes, protection, flags, fd, offset): code of a file may have come */
-	HOW_SENT = 16, /* else received */
+	HOW_SENT = 16,	/* else received */
+	HOW_IN_32 = 32, /* in a 32-bit program this number moves bytes */
 };
 
 /* Read for every system call of the machine: one byte each. */
@@ -41,6 +42,9 @@ const __u8 calls_by_number[NUMBERS] = {
 	[__NR_sendfile] = HOW_SENDFILE | HOW_SENT,
 	[__NR_splice] = HOW_SPLICE,
 	[__NR_mmap] = HOW_MAP,
+#define ENTRY(number) [number] = HOW_IN_32,
+	MOVES_IN_32_BIT(ENTRY)
+#undef ENTRY
 };
 
 static __always_inline __u8 how_of(long number)
@@ -125,6 +129,20 @@ static __always_inline struct call *syscall_begin(__u8 how, struct pt_regs *regs
 	return call_begin(sk, &asked);
 }
 
+/* A call of a 32-bit program in a captured cgroup: counted where it is on a TCP socket. */
+static __always_inline void count_32_bit(__u8 how, struct pt_regs *regs, long number)
+{
+	struct sock *sk;
+	__u64 inode;
+	__u32 fd;
+
+	if (!(how & HOW_IN_32) || !descriptor_in_32_bit(regs, number, &fd))
+		return;
+	sk = sock_of_fd(fd, &inode);
+	if (sk && is_inet(sk, IPPROTO_TCP))
+		count(NETTAP_COUNT_32_BIT, 1);
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 {
@@ -139,9 +157,11 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 	if (!rule)
 		return 0;
 	if (is_32_bit(bpf_get_current_task_btf())) {
-		count(NETTAP_COUNT_32_BIT, 1);
+		count_32_bit(how, regs, number);
 		return 0;
 	}
+	if (how & HOW_IN_32)
+		return 0;
 	syscall_begin(how, regs, cgroup, rule, false);
 	return 0;
 }
@@ -149,7 +169,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
-	__u8 how = how_of(number_of(regs));
+	__u8 how = how_of(number_of(regs)) & ~HOW_IN_32;
 	struct nettap_allowed *rule;
 	struct arguments arguments;
 	struct call *call;
