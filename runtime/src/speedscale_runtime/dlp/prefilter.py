@@ -64,7 +64,7 @@ class Prefilter:
         """
         found: list[tuple[int, int]] = []
         try:
-            self._scan(data, match_event_handler=_on, context=found, scratch=self._scratch)
+            self._scan(data, _on, 0, found, self._scratch)  # by position: names cost as much as a short text's search
         except hyperscan.ScanTerminated as error:
             raise TooMuch(f"more than {MAX_HITS} hits in one text") from error
         return found

@@ -31,13 +31,15 @@ class Work:
     __slots__ = ("_allowed", "_room", "done", "large", "taken")
 
     def __init__(self) -> None:
+        self.large: dict[tuple[bytes, bytes, int], Edits] = {}
+        """What became of texts too long for the memory of the rule, for as long as the document is read."""
         self.begin(0)
 
     def begin(self, size: int) -> None:
         """Start on a document of so many bytes; TooMuch when it is too large to be looked into at all."""
         self.done = self.taken = 0
-        self.large: dict[tuple[bytes, bytes, int], Edits] = {}
-        """What became of texts too long for the memory of the rule, for as long as the document is read."""
+        if self.large:
+            self.large = {}
         self._room = _KEPT
         self._allowed = min(_BASE + _PER_BYTE * size, _MOST)
         if size > MAX_DOCUMENT:

@@ -22,6 +22,7 @@ def quick_no(texts: Iterable[str]) -> Callable[[bytes], bool]:
         return lambda head: True
     database = hyperscan.Database()
     database.compile(expressions=wanted, flags=[_FLAGS] * len(wanted), literal=True)
+    scan = database.scan
     local = threading.local()  # a scratch space must not be used by two threads at once
 
     def possible(head: bytes) -> bool:
@@ -31,7 +32,7 @@ def quick_no(texts: Iterable[str]) -> Callable[[bytes], bool]:
         if scratch is None:
             scratch = local.scratch = hyperscan.Scratch(database)
         try:
-            database.scan(head, _stop, scratch=scratch)
+            scan(head, _stop, 0, None, scratch)
         except hyperscan.ScanTerminated:
             return True
         return False
