@@ -30,11 +30,13 @@ from speedscale_controller.replay.decision import (
     WriteReport,
 )
 from speedscale_controller.replay.status import Status
+from speedscale_controller.settings import Settings
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ExistsError, NotFoundError
-from speedscale_schemas.errors import PermanentError
+from speedscale_schemas.errors import PermanentError, TransientError
 
 from . import reports
+from .backends import Backends
 from .seeing import Eyes
 
 _log = structlog.get_logger("speedscale_controller")
@@ -59,10 +61,23 @@ class Turn:
 
 
 class Hands:
-    """Does actions. `eyes` say what a workload should be."""
+    """Does actions. `eyes` say what a workload should be, `known` where the backend is that `settings` name."""
 
-    def __init__(self, client: Client, eyes: Eyes, recorder: Callable[[], Recorder]) -> None:
-        self._client, self._eyes, self._recorder = client, eyes, recorder
+    def __init__(
+        self,
+        client: Client,
+        settings: Callable[[], Settings],
+        eyes: Eyes,
+        known: Backends,
+        recorder: Callable[[], Recorder],
+    ) -> None:
+        self._client, self._settings, self._eyes, self._backends, self._recorder = (
+            client,
+            settings,
+            eyes,
+            known,
+            recorder,
+        )
 
     def do(self, turn: Turn, action: Action) -> None:
         """Do one action. Raises what the API server says; failing is no obstacle to what need not be."""
@@ -145,10 +160,21 @@ class Hands:
         guard = {"op": "add", "path": "/metadata/resourceVersion", "value": version}
         self._client.patch(ref, [guard, *json_patch(live, wanted)], names.WORKLOAD, kind="json")
 
+    def _tell_backend(self, replay: Replay, report: WriteReport, now: datetime) -> str:
+        """Tell the backend, where there is one, how a replay ended; return why it does not know, empty when it does."""
+        settings = self._settings()
+        try:
+            backend = self._backends.of(settings)
+            if backend is not None:
+                backend.put_replay(replay.uid, reports.entry(replay, report, settings.cluster_name, now))
+        except (TransientError, PermanentError) as error:
+            return f"the backend was not told how the replay ended: {error}"
+        return ""
+
     def _report(self, turn: Turn, report: WriteReport) -> None:
         space = turn.replay.namespace
         told = report.analysis is not None and report.analysis.done  # then the collector has told the backend
-        untold = "" if told else self._eyes.tell_backend(turn.replay, report, turn.now)
+        untold = "" if told else self._tell_backend(turn.replay, report, turn.now)
         try:
             made = reports.config_map(turn.replay, turn.seen, report, turn.now, [untold] if untold else [])
             self._client.apply(made, names.INVENTORY, force=True)

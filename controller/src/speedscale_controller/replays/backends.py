@@ -1,7 +1,7 @@
 """The backend of the settings, kept while they stay the same: it remembers which traffic its snapshots hold.
 
-Called by `seeing`. Its root is a file where the settings name one; of the backend in this cluster it is that of the
-Secret which the operator itself has made; else the public ones.
+Called by `seeing` and `acting`. Its root is a file where the settings name one; of the backend in this cluster it is
+that of the Secret which the operator itself has made; else the public ones.
 """
 
 from __future__ import annotations

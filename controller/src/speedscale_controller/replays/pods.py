@@ -10,6 +10,7 @@ from typing import Any
 
 from speedscale_controller.replay.readiness import Pods
 from speedscale_kube import Client, Object, Ref
+from speedscale_schemas import selectors
 from speedscale_schemas.errors import PeerError, PermanentError, TransientError
 
 _PODS, _EVENTS, _LOGS = 10, 50, 3
@@ -43,8 +44,7 @@ def listed(client: Client, obj: Mapping[str, Any]) -> list[Object]:
 def _selector(obj: Mapping[str, Any]) -> str:
     if obj["kind"] == "Job":
         return f"batch.kubernetes.io/job-name={obj['metadata']['name']}"
-    labels = ((obj.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    return selectors.text((obj.get("spec") or {}).get("selector"))
 
 
 def _events(client: Client, namespace: str, name: str) -> list[Object]:

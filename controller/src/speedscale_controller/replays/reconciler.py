@@ -27,6 +27,7 @@ from . import orphans
 from .acting import Hands, Turn
 from .annotated import WORKLOADS, Annotated
 from .asking import Collectors
+from .backends import Backends
 from .seeing import Eyes, Remarks
 
 API_VERSION, KIND = "speedscale.com/v1", "TrafficReplay"
@@ -145,8 +146,9 @@ class Replays:
         """Take what a look needs, without watches; a test may then call `reconcile` itself."""
         self._context = context
         self._by_uid = {}
-        self._eyes = Eyes(context.client, lambda: context.settings, context.bundle, self._collectors(context.client))
-        self._hands = Hands(context.client, self._eyes, lambda: context.recorder)
+        client, known = context.client, Backends(context.client)
+        self._eyes = Eyes(client, lambda: context.settings, context.bundle, known, self._collectors(client))
+        self._hands = Hands(client, lambda: context.settings, self._eyes, known, lambda: context.recorder)
         self._orphans = orphans.Orphans(lambda: context.client, lambda: context.settings, self._hands)
 
     def reconcile(self, key: Key) -> Result:

@@ -18,7 +18,7 @@ from speedscale_controller.injection import Leave, Skip
 from speedscale_controller.injection import decide as injected
 from speedscale_controller.replay import Memory, Replay, WorkloadPatch, consents, routing
 from speedscale_controller.replay import names as names_
-from speedscale_controller.replay.decision import Analysis, Job, Observed, Target, WriteReport
+from speedscale_controller.replay.decision import Analysis, Job, Observed, Target
 from speedscale_controller.replay.holding import is_wanted, waits_for
 from speedscale_controller.replay.machine import is_over
 from speedscale_controller.replay.objects import Objects, Place, build, needed_secrets, service_name, spaces
@@ -38,9 +38,9 @@ from speedscale_controller.snapshots import (
 )
 from speedscale_kube import Client, Object, Ref
 from speedscale_kube.errors import ForbiddenError
-from speedscale_schemas.errors import ConfigError, PermanentError, TransientError
+from speedscale_schemas.errors import ConfigError, PermanentError
 
-from . import backends, configs, jobs, pods, reports
+from . import backends, configs, jobs, pods
 from .asking import Collectors
 from .facts import FactsReader
 
@@ -72,11 +72,12 @@ class Eyes:
         client: Client,
         settings: Callable[[], Settings],
         bundle: Callable[[], Bundle | None],
+        known: backends.Backends,
         collectors: Collectors | None = None,
     ) -> None:
         self._client, self._settings, self._bundle = client, settings, bundle
         self._collectors = collectors or Collectors(client)
-        self._backends = backends.Backends(client)
+        self._backends = known
         self._facts = FactsReader(client)
         self._snapshots: OrderedDict[tuple[str, str], tuple[datetime, Found, SnapshotIndex]] = OrderedDict()
         self._configs: OrderedDict[tuple[str, str], tuple[datetime, Mapping[str, Any]]] = OrderedDict()
@@ -123,18 +124,6 @@ class Eyes:
         if isinstance(verdict, Skip):
             return live, None, f"{verdict.reason}: {verdict.message}"
         return live, None if isinstance(verdict, Leave) else verdict.object, ""
-
-    def tell_backend(self, replay: Replay, report: WriteReport, now: datetime) -> str:
-        """Tell the backend, where there is one, how a replay ended; return why it does not know, empty when it does."""
-        settings = self._settings()
-        backend = self._backends.of(settings)
-        if backend is None:
-            return ""
-        try:
-            backend.put_replay(replay.uid, reports.entry(replay, report, settings.cluster_name, now))
-        except (TransientError, PermanentError) as error:
-            return f"the backend was not told how the replay ended: {error}"
-        return ""
 
     # A replay that goes on
 
