@@ -32,9 +32,10 @@ from .traverse import (
     runs,
     sql,
     utf16,
+    variants,
     xml,
 )
-from .triggers import ENTITY, ESCAPE, FIRST, KEY, PACKED, PERCENT, RUN, UTF16
+from .triggers import ENTITY, ESCAPE, FIRST, KEY, PACKED, PERCENT, RUN, UTF16, VARIANT
 from .work import HIT, SEEN, TEXT, Work
 
 MAX_DEPTH = 8
@@ -72,6 +73,7 @@ class Engine:
             (ENTITY, entities.view, "entity"),
             (UTF16, utf16.view, "utf16"),
             (PACKED, packed.view, ""),
+            (VARIANT, variants.view, ""),
         )
         self.work = Work()
         self.spend = self.work.spend
@@ -127,6 +129,8 @@ class Engine:
         if b"REDACTED-" in data and TOKEN.fullmatch(data.strip()):
             return []
         why = rule.accept(data)
+        if not why and not data.isascii():
+            why = rule.accept(variants.plain(data))
         if not why:
             return None
         if self.tokens.others and self.tokens.spent(rule.kind, data):
@@ -187,7 +191,8 @@ class Engine:
             edits += self._hidden(data, depth, ids)
             if KEY in ids:
                 edits += key_values.edits(self, data, hits)
-                edits += sql.edits(self, data)
+        if KEY in ids or first in (b"I", b"i"):
+            edits += sql.edits(self, data)
         if first == b"<":
             edits += xml.edits(self, data, depth)
         elif first == b"-" and b"ontent-" in data[:4096]:
@@ -262,7 +267,10 @@ class Engine:
                     continue
                 start, at = verdict.start, max(verdict.end, match.start() + 1)
                 kind, value = verdict.kind or detector.kind, data[start : verdict.end]
-                if self.tokens.others and self.tokens.spent(kind, value):
+                if self.tokens.others and (
+                    self.tokens.spent(kind, value)
+                    or (kind == "NAME" and key_values.begins_spent(self, data[start : start + 64], kind))
+                ):
                     continue
                 out.append(self.edit(start, verdict.end, kind, value, detector.name, verdict.why, data))
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from .detectors import KeyRule
 from .detectors.names import WITHIN_PATTERN
+from .detectors.parties import NUMBERED, PEOPLE
 from .detectors.spelling import pattern, plain, transcribed
 from .memory import Memory
 from .tokens import TOKEN
@@ -23,6 +24,7 @@ _WORD = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|{_OTHER}")
 _PART = re.compile(rf"(?:[A-Za-z]|{_OTHER})+|[0-9]+")
 _CACHE_LIMIT = 16_384
 _LONGEST = 128
+_SHORT_HOLDER = 40
 _SHORT = 6  # letters up to which a name is too common inside other words to be searched without its boundaries
 _NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 
@@ -64,6 +66,11 @@ class KeyNames:
                 self._cache.put(key, known)
         return known[0]
 
+    def around(self, holder: bytes, key: bytes) -> KeyRule | None:
+        """Return the rule for a number in an object named `holder` whose number it is: `card`, `passports`."""
+        known = _bare(holder)
+        return self.rule(known.encode() + b" " + key) if known in NUMBERED else None
+
     @property
     def evictions(self) -> int:
         """How many names were dropped from memory."""
@@ -101,6 +108,16 @@ class KeyNames:
         if best is None and self._inside and not key.isascii():
             return next((candidate for name, candidate in self._inside if name in joined), None)
         return best[1] if best else None
+
+
+def somebody(name: bytes) -> bool:
+    """Say whether an object of that name is about somebody: in it, a bare `name` is a person's."""
+    return len(name) <= _SHORT_HOLDER and _bare(name) in PEOPLE
+
+
+def _bare(name: bytes) -> str:
+    text = "".join(words(name[:_SHORT_HOLDER].decode("utf-8", "replace")))
+    return text[:-1] if text.endswith("s") and text not in PEOPLE else text
 
 
 def prefilter(rules: Sequence[KeyRule]) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ Ids below FIRST belong to them. A new encoding is one id here and one view in `e
 
 from __future__ import annotations
 
+from .detectors import parties
+
 # Ids of what is no detector; detectors are numbered from FIRST.
-KEY, ESCAPE, PERCENT, ENTITY, UTF16, RUN, NUMBER, PACKED = range(8)
+KEY, ESCAPE, PERCENT, ENTITY, UTF16, RUN, NUMBER, PACKED, HOLDS, VARIANT = range(10)
 FIRST = 16
 
 _A = r"[A-Za-z0-9+/_\-]"
@@ -17,6 +19,7 @@ _S = "[CDI-Za-f]"  # what the first of four base64 characters is where they begi
 _GROUP = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]"
 
 TRIGGERS: tuple[tuple[int, str, bool], ...] = (
+    *((HOLDS, pattern, True) for pattern in parties.HOLDS),
     (ESCAPE, r"\\[u/x0-9nrtbf\"\\]", False),
     (PERCENT, r"%[0-9A-Fa-f]{2}", False),
     (ENTITY, r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,31});", False),
@@ -40,6 +43,22 @@ TRIGGERS: tuple[tuple[int, str, bool], ...] = (
     (RUN, r"(?:[2-7][0-9A-Fa-f]){8}|1[fF]8[bB]0[08]|28[bB]52[fF][fF][dD]", False),
     # a long number written with an exponent
     (NUMBER, r"[0-9]{11}[eE][+\-]?[0-9]", False),
+    # characters that read like ASCII ones
+    (
+        VARIANT,
+        r"(?:\xef\xbc[\x90-\x99]|\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xe0\xa5[\xa6-\xaf]|\xe0\xb9[\x90-\x99]){3}",
+        False,
+    ),
+    (
+        VARIANT,
+        r"\xef\xbc\xa0|[0-9](?:\xc2\xa0|\xe2\x80[\x80-\x8a\x90-\x95\xaf]|\xe3\x80\x80|\xef\xbc[\x8b-\x8f])[0-9]",
+        False,
+    ),
+    (
+        VARIANT,
+        r"[0-9A-Za-z@.\-](?:\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xa4]|\xef\xbb\xbf|\xc2\xad)[0-9A-Za-z@.\-]",
+        False,
+    ),
     # gzip and Zstandard inside something else (a part, a frame)
     (PACKED, r"\x1f\x8b\x08[\x00-\x1f]|\x28\xb5\x2f\xfd", False),
 )

@@ -77,3 +77,84 @@ def test_a_date_of_birth_in_parts_goes_part_by_part(standard: Redactor) -> None:
     assert out["birthDate"]["month"].startswith("REDACTED-BIRTH_DATE-")
     again = standard.redact_text(json.dumps(out).encode(), "application/json")[1]
     assert again == ()
+
+
+@pytest.mark.parametrize(
+    ("doc", "expected"),
+    [
+        ({"customer": {"id": 7, "name": "Ann Lee"}}, ["Ann Lee"]),
+        ({"passengers": [{"name": "Ann Lee"}, {"name": "Bo Li"}]}, ["Ann Lee", "Bo Li"]),
+        ({"name": [{"use": "usual", "text": "Ann Lee", "family": "Lee", "given": ["Ann"]}]}, ["Ann Lee", "Lee", "Ann"]),
+        ({"owners": [{"names": ["Ann Lee"], "phone": "+14155552671"}]}, ["Ann Lee"]),
+        ({"lastName": {"S": "Lee"}, "firstName": {"stringValue": "Ann"}}, ["Lee", "Ann"]),
+        ({"query": {"match": {"lastName": {"query": "Lee", "operator": "and"}}}}, ["Lee"]),
+        ([{"op": "replace", "path": "/lastName", "value": "Lee"}], ["Lee"]),
+        ([{"Name": "given_name", "Value": "Ann"}, {"Name": "name", "Value": "Ann Lee"}], ["Ann", "Ann Lee"]),
+        ({"姓名": "王小明", "name": "李小龙", "手机号": "13800138000"}, ["王小明", "李小龙"]),
+    ],
+)
+def test_what_is_around_a_field_says_whose_it_is(standard: Redactor, doc: Any, expected: list[str]) -> None:
+    assert names(standard, doc) == expected
+
+
+@pytest.mark.parametrize(
+    ("doc", "left"),
+    [
+        ({"product": {"name": "Blue Lamp"}}, "Blue Lamp"),
+        ({"customer": {"name": "svc-orders"}}, "svc-orders"),
+        ({"displayName": {"text": "Blue Cafe", "languageCode": "en"}}, "Blue Cafe"),
+        ({"password": {"type": "string", "description": "Input only."}}, "Input only."),
+        ({"type": "token", "value": "identifier"}, "identifier"),
+        ({"vehicle": {"number": "abc12345"}}, "abc12345"),
+    ],
+)
+def test_elsewhere_the_same_field_stays(standard: Redactor, doc: Any, left: str) -> None:
+    assert left in standard.redact_text(json.dumps(doc).encode(), "application/json")[0].decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "gone"),
+    [
+        ("name=Ann+Lee&email=a%40example.org&n=1", "application/x-www-form-urlencoded", "Ann+Lee"),
+        ("passport[number]=X1234567&n=1", "application/x-www-form-urlencoded", "X1234567"),
+        ("dob[year]=1984&dob[month]=02", "application/x-www-form-urlencoded", "1984"),
+        ("<c><name>Ann Lee</name><phone>+14155552671</phone></c>", "application/xml", "Ann Lee"),
+        ("<patient><name>Ann Lee</name></patient><mail>a@b.example</mail>", "application/xml", "Ann Lee"),
+        ('<c name="Ann Lee" email="a@b.example"/>', "application/xml", "Ann Lee"),
+        (
+            '<s:Attribute Name="http://schemas.example/claims/surname"><s:AttributeValue>Lee</s:AttributeValue>'
+            "</s:Attribute>",
+            "application/xml",
+            ">Lee<",
+        ),
+        ("<dict><key>password</key><string>hunter2</string></dict>", "application/xml", "hunter2"),
+        ("<member><name>password</name><value><string>hunter2</string></value></member>", "text/xml", "hunter2"),
+        ("<tr><th>Last name:</th><td>Lee</td></tr>", "text/html", ">Lee<"),
+        ("<input name=password value=hunter2>", "text/html", "hunter2"),
+        ("INSERT INTO t (name, email) VALUES ('Ann Lee', 'a@b.example')", "text/plain", "Ann Lee"),
+        ("INSERT INTO t (last_name) VALUES (N'Lee')", "text/plain", "'Lee'"),
+        (
+            '--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nAnn Lee\r\n--b\r\n'
+            'Content-Disposition: form-data; name="email"\r\n\r\na@b.example\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+            "Ann Lee",
+        ),
+    ],
+)
+def test_other_formats_look_around_a_field_as_well(standard: Redactor, text: str, kind: str, gone: str) -> None:
+    assert gone in text
+    once = standard.redact_text(text.encode(), kind)[0]
+    assert gone not in once.decode()
+    assert standard.redact_text(once, kind)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("name=Blue+Lamp&price=3&city=Rome", "application/x-www-form-urlencoded"),
+        ("<item><name>Blue Lamp</name><price>3</price></item><c><mail>x</mail></c>", "application/xml"),
+        ("INSERT INTO products (name, price) VALUES ('Blue Lamp', 3)", "text/plain"),
+    ],
+)
+def test_a_name_of_a_thing_stays_in_them(standard: Redactor, text: str, kind: str) -> None:
+    assert standard.redact_text(text.encode(), kind)[0].decode() == text

@@ -19,7 +19,9 @@ from . import (
     mac,
     names,
     national,
+    parties,
     password,
+    persons,
     phone,
     private_key,
     secret,
@@ -68,6 +70,8 @@ _MODULES = (
     device,
     bank_account,
     names,
+    parties,
+    persons,
     street,
     birth_date,
 )

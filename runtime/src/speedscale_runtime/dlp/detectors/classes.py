@@ -97,7 +97,7 @@ DETECTORS = (
         "sql",
         "SQL",
         r"(?:select\s.{1,256}\sfrom|insert\s+into|update\s.{1,128}\sset|delete\s+from)\s",
-        rb"(?:\bselect\s.{1,256}?\sfrom|\binsert\s+into|\bupdate\s.{1,128}?\sset|\bdelete\s+from)\s[^;]{1,1024}",
+        rb"(?:\bselect\s.{1,256}?\sfrom|\binsert\s+into|\bupdate\s.{1,128}?\sset|\bdelete\s+from)\s[^;\x00]{1,1024}",
         "a statement of SQL",
         ("SELECT a, b FROM t WHERE a = 1", "insert into t values (1)"),
         ("please select one of these",),

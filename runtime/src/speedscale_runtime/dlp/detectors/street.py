@@ -79,6 +79,7 @@ KEY_RULES = (
             "street lines",
             "address lines",
             "post office box",
+            "post office box number",
             "postofficebox",
             *_STREETS,
         ),

@@ -37,6 +37,7 @@ _CONTAINERS = (
 _SUSPECT = frozenset(c[:1] for c in (*_CONTAINERS, b"\x1f", b"\x28", b"\x78"))
 _MEDIA = (b"image/", b"audio/", b"video/", b"font/")
 _OPAQUE = re.compile(rb"grpc|protobuf|application/(?:connect\+)?proto\b")
+_PACKED = re.compile(rb"msgpack|cbor|bson|avro|smile|ubjson|thrift")
 _TEXTUAL = re.compile(rb"charset|^text/|json|xml")
 _MARKED = (b"\xff", b"\xfe", b"\x00")
 _ROUNDS = 4
@@ -195,7 +196,7 @@ def _is_json(data: bytes, kind: bytes) -> bool:
 
 
 def _found(engine: Asks, data: bytes, kind: bytes, depth: int, hits: Hits) -> Edits:
-    if binary.is_binary(data) and not kind.startswith(b"multipart/"):
+    if (binary.is_binary(data) or _PACKED.search(kind)) and not kind.startswith(b"multipart/"):
         return binary.edits(engine, data, depth, media=kind.startswith(_MEDIA))
     return merge(_by_format(engine, data, kind, depth, hits))
 

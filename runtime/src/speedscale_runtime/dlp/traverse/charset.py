@@ -1,7 +1,8 @@
-"""Texts in a character set in which ASCII is not ASCII: UTF-16, UTF-32, UTF-7, EBCDIC, ISO 2022.
+"""Texts in other character sets: UTF-16, UTF-32, UTF-7, EBCDIC, ISO 2022, and the national ones that a type names.
 
 Told by a byte order mark, by the content type, or, for UTF-32, by the look. The text is read as UTF-8 and written back
-as it was. Character sets that hold ASCII as it is need none of this: their bytes are searched as they stand.
+as it was. Character sets that hold ASCII as it is are read where the content type names them; else their bytes are
+searched as they stand.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def foreign(data: bytes, content_type: bytes) -> tuple[bytes, str]:
             return mark, codec
     named = _CHARSET.search(content_type)
     codec = _known(named.group(1).decode("ascii")) if named is not None else ""
+    if not codec and named is not None and not data.isascii():
+        codec = _legacy(named.group(1).decode("ascii"), data)
     if codec in ("utf-16", "utf-32"):
         return b"", codec + ("-be" if data[:1] == b"\x00" else "-le")
     if not codec and len(data) % 4 == 0 and data[2:3] == b"\x00":
@@ -56,6 +59,21 @@ def _known(name: str) -> str:
         return codec.name
     except LookupError:
         return ""
+
+
+def _legacy(name: str, data: bytes) -> str:
+    """Return the codec of a text that holds ASCII as it is but is no UTF-8, where it can be read; empty otherwise."""
+    try:
+        data.decode("utf-8")
+        return ""
+    except UnicodeDecodeError:
+        pass
+    try:
+        codec = codecs.lookup(name).name
+        data.decode(codec)
+    except (LookupError, UnicodeError):
+        return ""
+    return codec
 
 
 def edits(data: bytes, mark: bytes, codec: str, read: Callable[[bytes], Edits]) -> Edits:

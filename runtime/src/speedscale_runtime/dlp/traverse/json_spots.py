@@ -12,10 +12,11 @@ import re
 from speedscale_runtime.dlp.detectors import KeyRule
 from speedscale_runtime.dlp.detectors.names import WITHIN
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, under
-from speedscale_runtime.dlp.triggers import FIRST, KEY
+from speedscale_runtime.dlp.triggers import FIRST, HOLDS, KEY
 
 from .base import Asks, Hits
 from .escapes import escape
+from .json_text import IN_ADDRESS, WRAPPERS
 
 _QUOTE = 34
 _BLANK = b" \t\r\n"
@@ -23,7 +24,16 @@ _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _NUMBER = re.compile(rb"-?\d[\d.eE+\-]*")
 _MAIL = re.compile(rb'mail[^"]{0,64}"[ \t\r\n]*:', re.IGNORECASE)
 _TOKEN = re.compile(rb'"([^"]*)"([ \t\r\n]*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*|[tfn][a-z]+)')
-_PERSON_KINDS = frozenset(("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD"))
+_PERSON_KINDS = frozenset(
+    ("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD", "SECURITY_CODE")
+)
+_INNER = re.compile(
+    rb'\{[^{}]*?"(?:'
+    + b"|".join(re.escape(name) for name in sorted(WRAPPERS))
+    + rb"|(?i:"
+    + b"|".join(sorted(IN_ADDRESS))
+    + rb'))"[ \t\r\n]*:'
+)
 
 
 class _Structure(Exception):
@@ -36,6 +46,9 @@ class Spots(list[Edit]):
 
 def edits(engine: Asks, data: bytes, depth: int, hits: Hits) -> Edits | None:
     """Return the edits of a valid JSON document without backslashes, or None where it has to be read in full."""
+    for hit in hits:
+        if hit[0] == HOLDS:  # what is around a field says what it is
+            return None
     try:
         return _Spots(engine, data, depth, hits).look()
     except _Structure:
@@ -127,7 +140,9 @@ class _Spots:
                 add(found, value + 1, out)
             return end + 1  # a pattern may take the quote behind the value with it
         if first in (b"{", b"["):
-            if rule.nested or first == b"[" or rule.kind == "BIRTH_DATE":  # a date may be an object of its parts
+            if (
+                rule.nested or first == b"[" or rule.kind == "BIRTH_DATE" or _INNER.match(self.data, value)
+            ):  # a date may be an object of its parts
                 raise _Structure
             return stop
         number = _NUMBER.match(self.data, value)

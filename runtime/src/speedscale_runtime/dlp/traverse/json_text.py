@@ -14,17 +14,40 @@ import orjson
 
 from speedscale_runtime.dlp.detectors import KeyRule, birth_date
 from speedscale_runtime.dlp.detectors.names import PARTS, WITHIN
+from speedscale_runtime.dlp.detectors.parties import NUMBERS
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, through, under
-from speedscale_runtime.dlp.triggers import FIRST, KEY
+from speedscale_runtime.dlp.keynames import somebody
+from speedscale_runtime.dlp.triggers import HOLDS, KEY
 
 from .base import Asks, Hits
 from .escapes import escape, unescape
 
 _TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*)|([tfn])[a-z]+', re.DOTALL)
-_LABELS = frozenset((b"name", b"key", b"field", b"header", b"Name", b"Key", b"parameter", b"id"))
+_LABELS = frozenset((
+    b"name", b"key", b"field", b"header", b"Name", b"Key", b"parameter", b"id", b"path", b"attribute",
+    b"attributeName", b"property", b"column", b"fieldName", b"field_name", b"label", b"system", b"type",
+))  # fmt: skip
+_ONLY_PHONES = (b"system", b"type")  # `{"type": "token", "value": …}` is a parser's, `{"type": "phone", …}` somebody's
 _LABELLED = frozenset((b"value", b"Value", b"values", b"val", b"content"))
 _SHOWN = 512
-_PERSON_KINDS = frozenset(("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD"))
+_PERSON_KINDS = frozenset(
+    ("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD", "SECURITY_CODE")
+)
+# the words of schemas, not values: `"password": {"type": "string", "description": …}`
+_OF_SCHEMAS = frozenset((b"type", b"description", b"format", b"title", b"$ref", b"pattern"))
+WRAPPERS = frozenset((
+    b"S", b"N", b"L", b"SS", b"$date", b"$numberLong", b"$numberInt", b"$numberDecimal", b"$numberDouble",
+    b"stringValue", b"integerValue", b"doubleValue", b"timestampValue", b"string_value", b"value", b"Value", b"values",
+    b"arrayValue", b"#text", b"_text", b"$t", b"_", b"query", b"eq", b"$eq", b"_eq", b"$in", b"_in", b"equals",
+    b"contains", b"startsWith", b"$regex", b"like", b"_like", b"_ilike", b"newValue", b"oldValue", b"old", b"new",
+))  # fmt: skip
+"""Names that databases and query languages put between a field and its value: `"lastName": {"S": "Lee"}`."""
+IN_ADDRESS = {b"line": b"street", b"lines": b"street", b"text": b"full address", b"formatted": b"full address",
+              b"formattedvalue": b"full address", b"full": b"full address"}  # fmt: skip
+"""Names of fields in an object under a name for an address, and what they are called elsewhere."""
+_IN_NAME = frozenset((b"formatted", b"text"))
+_IN_BIRTH = frozenset((b"date", b"text", b"value"))
+_STRUCTURAL = (KEY, HOLDS)
 _BEFORE_NUMBER = re.compile(rb'"\s*:\s*(?:\[\s*(?:-?[\d.]+\s*,\s*)*)?\Z')
 
 
@@ -71,17 +94,20 @@ class _Level:
     __slots__ = (
         "above",
         "array",
+        "holder",
         "index",
         "inherited",
         "key",
         "label",
         "names",
+        "of_address",
         "of_birth",
         "of_name",
         "part",
         "person",
         "rule",
         "values",
+        "wrapped",
     )
 
     def __init__(self, array: bool, rule: KeyRule | None, key: bytes, above: str) -> None:
@@ -93,7 +119,10 @@ class _Level:
         self.of_name = rule is not None and rule.kind == "NAME" and not array
         self.of_birth = rule is not None and rule.kind == "BIRTH_DATE" and not array
         self.inherited = rule if rule is not None and (rule.nested or array) else None
-        self.person = False
+        self.of_address = rule is not None and rule.kind == "ADDRESS" and not array
+        self.wrapped = rule if not array else None
+        self.holder = key
+        self.person = not array and somebody(key)
         self.part: KeyRule | None = None  # the rule of a field for a part of a name
         self.label: KeyRule | None = None
         self.names: list[tuple[int, int, KeyRule, str]] = []
@@ -128,7 +157,7 @@ class _Reader:
                     top.index += 1
                 rule = top.rule or top.inherited
                 array = match.group() == b"["
-                top = _Level(array, rule, top.key if array else b"", self.place())
+                top = _Level(array, rule, top.key, self.place())
                 stack.append(top)
             elif which == 4:
                 if len(stack) > 1:
@@ -172,7 +201,9 @@ class _Reader:
             rule = self.engine.names.rule(b"full name")
         elif top.of_birth and key.lower() in birth_date.PARTS:
             rule = birth_date.PART
-        top.rule = rule or top.inherited
+        elif rule is None or rule.person:
+            rule = self.by_holder(key, top) or rule
+        top.rule = rule or (top.inherited if key not in _OF_SCHEMAS else None)
         if (rule is not None and rule.kind in _PERSON_KINDS and not rule.person) or b"mail" in key.lower():
             top.person = True
             if rule is not None and rule.kind == "NAME" and not PARTS.isdisjoint(self.engine.names.words(key)):
@@ -181,8 +212,22 @@ class _Reader:
             self.escaped(start, raw, b"", None)
             return
         hits = self.inside(start, end)
-        if hits and any(i >= FIRST or i != KEY for i, _ in hits):
-            self.add(self.engine.text(raw, self.depth, [h for h in hits if h[0] != KEY]), start)
+        if hits and any(i not in _STRUCTURAL for i, _ in hits):
+            self.add(self.engine.text(raw, self.depth, [h for h in hits if h[0] not in _STRUCTURAL]), start)
+
+    def by_holder(self, key: bytes, top: _Level) -> KeyRule | None:
+        """Return the rule of a field that says little itself, by the name of the object it is in."""
+        names = self.engine.names
+        if key in WRAPPERS and top.wrapped is not None:
+            return top.wrapped
+        low = key.lower()
+        if low in NUMBERS:
+            return names.around(top.holder, low)
+        if top.of_address and low in IN_ADDRESS:
+            return names.rule(IN_ADDRESS[low])
+        if top.of_name and low in _IN_NAME:
+            return names.rule(b"name")
+        return names.rule(b"birth date") if top.of_birth and low in _IN_BIRTH else None
 
     def on_string(self, start: int, end: int, top: _Level) -> None:
         raw = self.data[start:end]
@@ -190,7 +235,7 @@ class _Reader:
         key = top.key
         if key in _LABELS and not top.array:
             label = self.engine.names.rule(raw)
-            if label is not None and not label.person:
+            if label is not None and (key not in _ONLY_PHONES or label.kind == "PHONE"):
                 top.label = label
         elif key in _LABELLED and rule is None:
             if top.label is None:
@@ -238,11 +283,19 @@ class _Reader:
             self.out += [e._replace(notes=under(e.notes, where)) for e in edits]
 
     def close(self, level: _Level) -> None:
+        above = self.stack[-1]
+        if level.label is not None and above.array and level.label.kind in _PERSON_KINDS and not level.label.person:
+            above.person = True
         if level.person:
             for start, end, rule, where in level.names:
                 self.late(start, end, level.part or rule, where)
+        elif level.names and (level.array or level.label is not None or level.key in WRAPPERS):
+            above.names += level.names
         if level.label is not None:
             for start, end, where in level.values:
+                if level.label.person:
+                    above.names.append((start, end, level.label, where))
+                    continue
                 self.late(start, end, level.label, where)
 
     def late(self, start: int, end: int, rule: KeyRule, where: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from speedscale_runtime.dlp.detectors import KeyRule
 from speedscale_runtime.dlp.edits import Edit, Edits
 from speedscale_runtime.dlp.triggers import KEY
 
@@ -67,10 +68,7 @@ def _name_start(data: bytes, end: int) -> int:
     return end - len(window) + len(window.rstrip(_NAME))
 
 
-def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule: object) -> Edits:
-    from speedscale_runtime.dlp.detectors import KeyRule
-
-    assert isinstance(rule, KeyRule)
+def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule: KeyRule) -> Edits:
     start, end = between.span(group)
     raw = data[start:end]
     value = unescape(raw)[0] if group == 2 and b"\\" in raw else raw
@@ -81,7 +79,9 @@ def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule
             return engine.number(raw, start, rule, (), b"")
         if value.endswith(b".") and rule.kind != "PASSWORD":
             value, end = value[:-1], end - 1
-        if engine.tokens.others and _begins_spent(engine, data[start : start + _SPENT], rule.kind):
+        value, end = _more(data, value, end, rule)
+        raw = data[start:end]
+        if engine.tokens.others and begins_spent(engine, data[start : start + _SPENT], rule.kind):
             return []
     found = engine.by_key(value, rule)
     if not found:
@@ -94,7 +94,28 @@ def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule
     return [engine.edit(start, end, rule.kind, value, rule.name, "stands behind a name for it")]
 
 
-def _begins_spent(engine: Asks, text: bytes, kind: str) -> bool:
+_WORDS_OF_NAMES = re.compile(
+    rb"(?: (?:(?:van|von|der|de|da|di|la|del) ){0,2}[A-Z\xc3-\xc5][A-Za-z'\x80-\xff\-]{1,30}){1,3}"
+)
+_REST_OF_ADDRESS = re.compile(rb"[^\r\n;|\"'<>{}()=:\\]{1,120}")
+_NEXT_NAME = re.compile(rb",? +[\w.\-]{1,40}\Z")
+
+
+def _more(data: bytes, value: bytes, end: int, rule: KeyRule) -> tuple[bytes, int]:
+    """Return a value without quotes with the words that belong to it: `Full name: Ada Byron`, an address to its end."""
+    if rule.kind == "NAME" and value[:1].isupper() and (more := _WORDS_OF_NAMES.match(data, end)) is not None:
+        stop = more.end()
+    elif rule.kind == "ADDRESS" and (rest := _REST_OF_ADDRESS.match(data, end)) is not None:
+        stop = rest.end()
+        if data[stop : stop + 1] in (b"=", b":") and (name := _NEXT_NAME.search(data, end, stop)) is not None:
+            stop = name.start()  # the name of the next value
+        stop -= len(data[end:stop]) - len(data[end:stop].rstrip(b" \t,"))
+    else:
+        return value, end
+    return (data[end - len(value) : stop], stop) if data[end - len(value) : end] == value else (value, end)
+
+
+def begins_spent(engine: Asks, text: bytes, kind: str) -> bool:
     """Say whether a text begins with what an action made of a value of several words: its first is no value then."""
     ends = [m.end() for m in _WORDS.finditer(text)][1:5]
     return any(engine.tokens.spent(kind, text[:end].rstrip(b".,;")) for end in ends)

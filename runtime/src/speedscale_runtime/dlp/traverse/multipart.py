@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from speedscale_runtime.dlp.detectors import KeyRule
 from speedscale_runtime.dlp.edits import Edits, shift
 
-from . import body, quoted_printable
+from . import body, form, persons, quoted_printable
 from .base import Asks
 
 _BOUNDARY = re.compile(rb"boundary=\"?([^\";\s]{1,200})", re.IGNORECASE)
@@ -15,6 +16,9 @@ _NAME = re.compile(rb"[;\s]name=\"?([^\";\r\n]*)", re.IGNORECASE)
 _FILE = re.compile(rb"[;\s]filename\*?=", re.IGNORECASE)
 _CODING = re.compile(rb"^content-transfer-encoding:[ \t]*([A-Za-z0-9\-]+)", re.IGNORECASE | re.MULTILINE)
 _TYPE = re.compile(rb"^content-type:\s*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+
+_HEADERS = 1024
+_MOST_PARTS = 512
 
 
 def boundary(content_type: bytes, data: bytes) -> bytes:
@@ -27,13 +31,22 @@ def edits(engine: Asks, data: bytes, depth: int, mark: bytes) -> Edits:
     """Return the edits of all parts."""
     out: Edits = []
     at = 0
-    for piece in data.split(b"--" + mark):
-        out += shift(_part(engine, piece, depth), at)
+    pieces = data.split(b"--" + mark)
+    names = [
+        form.last(m.group(1))[1]
+        for m in map(_NAME.search, (p[:_HEADERS] for p in pieces[:_MOST_PARTS]))
+        if m is not None
+    ]
+    bare = persons.part(engine.names, names) or (
+        engine.names.rule(b"name") if persons.about(engine.names, names) else None
+    )
+    for piece in pieces:
+        out += shift(_part(engine, piece, depth, bare), at)
         at += len(piece) + 2 + len(mark)
     return out
 
 
-def _part(engine: Asks, piece: bytes, depth: int) -> Edits:
+def _part(engine: Asks, piece: bytes, depth: int, bare: KeyRule | None) -> Edits:
     split = re.search(rb"\r?\n\r?\n", piece)
     if split is None:
         return engine.text(piece, depth)
@@ -51,5 +64,6 @@ def _part(engine: Asks, piece: bytes, depth: int) -> Edits:
     elif kind is not None or _FILE.search(headers):
         inner = body.document(engine, content, kind.group(1) if kind else b"", depth + 1)
     else:
-        inner = engine.leaf(content, key, depth)
+        last, rule = form.by_key(engine, key, bare)
+        inner = engine.leaf(content, last, depth, rule=rule and form.plain(rule))
     return out + shift(inner, split.end(), where)
