@@ -1,8 +1,8 @@
 """The corpus generator: API-shaped documents with known values in them, and clean ones with hard negatives only.
 
 `documents(seed, count)` and `clean(seed, count)` give the same documents for the same seed. A document knows the span
-of each value in its own bytes, as its format escapes it. Names of people in running text are not planted: nothing here
-claims to find them (they count by the name of their field).
+of each value in its own bytes, as its format escapes it. Names of people in running text are not planted: they
+count by the name of their field.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ A value counts as found when a predicted span covers at least half of both toget
 since tools name kinds differently. F2 weighs recall four times as much as precision. The corpus holds JSON (nested, in
 lists, in strings, as numbers, labelled), XML, forms, multipart, SQL, GraphQL and logs with values of eighteen countries
 between hard negatives; field names are English or local. Names, streets and dates of birth stand under names of fields;
-names of people in running text are not part of it, and nothing here finds them.
+names of people in running text are not part of it.
 
 Presidio runs with the predefined recognisers that it switches on for English, and once more with every recogniser that
 it ships, of all countries; both on a blank pipeline (patterns, checks and context; no trained model), all scores

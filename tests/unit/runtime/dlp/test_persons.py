@@ -158,3 +158,22 @@ def test_other_formats_look_around_a_field_as_well(standard: Redactor, text: str
 )
 def test_a_name_of_a_thing_stays_in_them(standard: Redactor, text: str, kind: str) -> None:
     assert standard.redact_text(text.encode(), kind)[0].decode() == text
+
+
+@pytest.mark.parametrize("text", ["By default, the secret is assumed to be here", "const token = makeToken(a)"])
+def test_sentences_and_calls_hold_no_secret(standard: Redactor, text: str) -> None:
+    assert standard.redact_text(text.encode(), "text/plain")[0].decode() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("full_name: Ada van der Byron\nTotal: 3", "van der Byron"),
+        ("Billing address: 12 Elm Street, Springfield\nTotal: 3", "Elm Street, Springfield"),
+        ("address=12 Elm Street city=Rome", "Elm Street"),
+    ],
+)
+def test_what_stands_behind_a_name_goes_to_its_end(standard: Redactor, text: str, gone: str) -> None:
+    out = standard.redact_text(text.encode(), "text/plain")[0].decode()
+    assert gone not in out
+    assert out.endswith(("Total: 3", "city=Rome"))

@@ -28,6 +28,7 @@ _BETWEEN = re.compile(
 
 
 _WORDS = re.compile(rb"[^ ]+(?= |\Z)")
+_SENTENCE = re.compile(rb"(?i)\bis\s{1,4}\Z")
 _SPENT = 64  # bytes in which what an action made of several words ends
 
 
@@ -73,6 +74,12 @@ def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule
     raw = data[start:end]
     value = unescape(raw)[0] if group == 2 and b"\\" in raw else raw
     if group == 6:
+        if (
+            rule.kind == "SECRET"
+            and raw.isalpha()
+            and (_SENTENCE.search(data, between.start(), start) or data[end : end + 1] == b"(")
+        ):
+            return []  # "the secret is assumed to be …", `token = makeToken()`
         if b"%" in raw:
             value = unquote(raw, form=True)[0]
         if value.isdigit() and bare_number(data, start, end):
