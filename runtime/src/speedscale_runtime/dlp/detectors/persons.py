@@ -37,7 +37,7 @@ def _validate_title(match: re.Match[bytes], data: bytes) -> Verdict:
         return "behind a capitalised word Dr and Sr mean something else"
     if match.group(1) in (b"Sr", b"Sra", b"Dra") and match.group(2) != b".":
         return "Sr without a full stop"
-    if not _people(match.group(3)):
+    if len(match.group(3)) < 3 or not _people(match.group(3)):
         return "nobody's name"
     return whole(match, "capitalised words behind a form of address", 3)
 
@@ -99,7 +99,14 @@ DETECTORS = (
         before=24,
         after=128,
         examples=("Dear Ms Maria Schmidt,", "seen by Dr. Ana de la Cruz today", "Frau Müller", "an Herrn Prof. Weiß"),
-        counter_examples=("12 Sunset Dr Los Angeles", "a Sr Engineer", "MS Office", "Mr. and more", "Dear Mr Customer"),
+        counter_examples=(
+            "12 Sunset Dr Los Angeles",
+            "a Sr Engineer",
+            "MS Office",
+            "Mr. and more",
+            "Dear Mr Customer",
+            "Frau K.",
+        ),
         group="name",
     ),
     Detector(

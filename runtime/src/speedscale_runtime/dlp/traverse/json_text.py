@@ -237,6 +237,7 @@ class _Reader:
             label = self.engine.names.rule(raw)
             if label is not None and (key not in _ONLY_PHONES or label.kind == "PHONE"):
                 top.label = label
+                rule = None if rule is not None and rule.person else rule  # the name of a field, nobody's
         elif key in _LABELLED and rule is None:
             if top.label is None:
                 top.values.append((start, end, self.place()))
@@ -289,7 +290,11 @@ class _Reader:
         if level.person:
             for start, end, rule, where in level.names:
                 self.late(start, end, level.part or rule, where)
-        elif level.names and (level.array or level.label is not None or level.key in WRAPPERS):
+        elif level.names and (
+            level.label.person
+            if level.label is not None
+            else not level.values and (level.array or level.key in WRAPPERS)
+        ):
             above.names += level.names
         if level.label is not None:
             for start, end, where in level.values:
