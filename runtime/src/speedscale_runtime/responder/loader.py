@@ -133,7 +133,7 @@ def _after(first: Redact, second: Redact) -> Redact:
 
 
 def _chains(settings: Settings, source: snapshot.Snapshot) -> Chains | None:
-    """Return the responder's chains of the snapshot, of the test config and of the set that is named; None without any."""
+    """Return the responder's chains of snapshot, test config and the set that is named; None without any."""
     documents = [("snapshot", dict(source.transforms))]
     documents.append(("test config", dict(settings.test_config.get("transforms") or {})))
     if settings.transform_set:
