@@ -10,7 +10,7 @@ import gzip
 import json
 import quopri
 import zlib
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode
 
 import pytest
 from google.protobuf import struct_pb2, type_pb2
@@ -49,6 +49,22 @@ def message() -> type_pb2.Type:
 
 def framed(data: bytes, flag: int = 0) -> bytes:
     return bytes((flag,)) + len(data).to_bytes(4, "big") + data
+
+
+@pytest.mark.parametrize("street", ["Flat 5, Bryant Crossroad", "Hauptstraße 5", "12 Smith & Sons Lane", "1-1"])
+@pytest.mark.parametrize(
+    "names", [("address[line1]", "address[state]"), ("data[住所]", "data[郵便番号]"), ("address", "zip")]
+)
+@pytest.mark.parametrize("encoded", [True, False])
+def test_an_address_in_a_form_ends_where_its_field_does(
+    standard: Redactor, street: str, names: tuple[str, str], encoded: bool
+) -> None:
+    fields = [("id", "cus_7"), (names[0], street), (names[1], "CA"), ("currency", "eur"), ("metadata[a]", "b c")]
+    plain = "&".join(f"{key}={value.replace(' ', '+').replace('&', '%26')}" for key, value in fields)
+    out = body(standard, (urlencode(fields) if encoded else plain).encode(), FORM).decode()
+    found = dict(parse_qsl(out))
+    assert {key: value for key, value in found.items() if key != names[0]} == dict(fields[:1] + fields[2:])
+    assert found[names[0]].startswith("REDACTED-ADDRESS-") or street == "1-1"
 
 
 class TestProtobuf:

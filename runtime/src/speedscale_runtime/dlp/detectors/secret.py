@@ -6,6 +6,8 @@ what describes a secret (`token_type`, `secret_name`) is none either.
 
 from __future__ import annotations
 
+import re
+
 from .base import KeyRule
 
 _DESCRIBES = frozenset(
@@ -23,11 +25,14 @@ _DESCRIBES = frozenset(
 _WORDS = frozenset(
     (b"true", b"false", b"null", b"none", b"undefined", b"bearer", b"basic", b"yes", b"no", b"{}", b"[]")
 )
+_OF_PAGES = re.compile(
+    rb"(?i)(?:next|prev|previous|page|pagination|continuation|sync|resume)[a-z_]{0,16}(?:token|marker)"
+)
 
 
 def _accept(value: bytes) -> str:
     text = value.strip()
-    if len(text) < 4 or text.lower() in _WORDS:
+    if len(text) < 4 or text.lower() in _WORDS or _OF_PAGES.fullmatch(text):
         return ""
     if text.startswith((b"${", b"{{", b"<")) and text.endswith((b"}", b"}}", b">")):
         return ""
@@ -106,6 +111,7 @@ KEY_RULES = (
             "aes key",
             "session key",
             "ssh private key",
+            "ssh key",
             "service account key",
             "totp secret",
             "auth header",
@@ -120,6 +126,7 @@ KEY_RULES = (
             ("client_secret", "shhh-123"),
             ("accessToken", "opaque.value"),
             ("token", "abcdef"),
+            ("sshKey", "B2LLi0nCwT9ZRjGV"),
         ),
         counter_examples=(
             ("monkey", "banana1"),
@@ -131,6 +138,8 @@ KEY_RULES = (
             ("secret_name", "db-creds"),
             ("secretary", "Miss Moneypenny"),
             ("token", "true"),
+            ("input_token", "nextToken"),
+            ("sshPublicKey", "ssh-ed25519 AAAA"),
             ("authorId", "abcdef"),
             ("authenticationFailed", "Authentication failed"),
         ),

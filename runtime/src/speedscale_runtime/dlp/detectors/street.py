@@ -23,9 +23,14 @@ _ADDRESSES = (
 _NUMBER = rb"(?:[Nn][or]?\.? ?)?\d{1,6}(?:[ ]?[A-Za-z]{1,3})?(?: ?[\-/+] ?\d{0,5}[A-Za-z]{0,2}){0,3}"
 
 
+_NOTHING = frozenset((b"none", b"null", b"undefined", b"n/a"))
+
+
 def _accept(value: bytes) -> str:
     text = value.strip()
-    return "stands under a key for a street" if 2 < len(text) <= 250 and re.search(rb"[A-Za-z\x80-\xff]", text) else ""
+    if not 2 < len(text) <= 250 or text.lower() in _NOTHING or re.search(rb"[A-Za-z\x80-\xff]", text) is None:
+        return ""
+    return "stands under a key for a street"
 
 
 def _accept_number(value: bytes) -> str:
@@ -92,7 +97,7 @@ KEY_RULES = (
             ("address_line_2", "Apt 4"),
             ("Straße", "Am Markt 1"),
         ),
-        counter_examples=(("streetType", "residential"), ("street", "")),
+        counter_examples=(("streetType", "residential"), ("street", ""), ("address2", "None")),
     ),
     KeyRule(
         name="house_number",

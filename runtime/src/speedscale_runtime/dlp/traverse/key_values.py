@@ -9,6 +9,7 @@ import re
 
 from speedscale_runtime.dlp.detectors import KeyRule
 from speedscale_runtime.dlp.edits import Edit, Edits
+from speedscale_runtime.dlp.tokens import TOKEN
 from speedscale_runtime.dlp.triggers import KEY
 
 from .base import Asks, Hits
@@ -86,7 +87,7 @@ def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule
             return engine.number(raw, start, rule, (), b"")
         if value.endswith(b".") and rule.kind != "PASSWORD":
             value, end = value[:-1], end - 1
-        value, end = _more(data, value, end, rule)
+        value, end = (value, end) if TOKEN.fullmatch(value) else _more(data, value, end, rule)
         raw = data[start:end]
         if engine.tokens.others and begins_spent(engine, data[start : start + _SPENT], rule.kind):
             return []
@@ -104,7 +105,7 @@ def _value(engine: Asks, data: bytes, between: re.Match[bytes], group: int, rule
 _WORDS_OF_NAMES = re.compile(
     rb"(?: (?:(?:van|von|der|de|da|di|la|del) ){0,2}[A-Z\xc3-\xc5][A-Za-z'\x80-\xff\-]{1,30}){1,3}"
 )
-_REST_OF_ADDRESS = re.compile(rb"[^\r\n;|\"'<>{}()=:\\]{1,120}")
+_REST_OF_ADDRESS = re.compile(rb"(?:[^\r\n;|\"'<>{}()=:\\&]|&(?![\w.\-\[\]%+$~*\x80-\xff]{0,512}=)){1,120}")
 _NEXT_NAME = re.compile(rb",? +[\w.\-]{1,40}\Z")
 
 
