@@ -19,6 +19,7 @@ from speedscale_runtime.dlp.edits import Edit, Edits, merge, through, under
 from speedscale_runtime.dlp.keynames import somebody
 from speedscale_runtime.dlp.triggers import HOLDS, KEY
 
+from . import json_tables
 from .base import Asks, Hits
 from .escapes import escape, unescape
 
@@ -140,6 +141,7 @@ class _Reader:
         self.ends = [e for _, e in hits]
         self.stack: list[_Level] = [_Level(True, None, b"", "")]
         self.out: Edits = []
+        self.names_as_values = False
 
     def read(self) -> Edits:
         top = self.stack[-1]
@@ -260,6 +262,7 @@ class _Reader:
                 return
         hits = self.inside(start, end)
         if hits:
+            self.names_as_values = self.names_as_values or any(i == KEY for i, _ in hits)
             edits = self.engine.text(raw, self.depth, hits, key)
             if edits:
                 self.add([e._replace(new=escape(e.new)) for e in edits], start)
@@ -314,4 +317,6 @@ class _Reader:
 
 def edits(engine: Asks, data: bytes, depth: int, hits: Hits) -> Edits:
     """Return the edits of a JSON document that the prefilter had hits in."""
-    return _Reader(engine, data, depth, hits).read()
+    reader = _Reader(engine, data, depth, hits)
+    found = reader.read()
+    return merge([*found, *json_tables.edits(engine, data)]) if reader.names_as_values else found

@@ -20,7 +20,7 @@ from .percent import unquote
 _NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-" + bytes(range(0x80, 0x100))
 _NAME_AFTER = re.compile(rb"[A-Za-z0-9_.\-\[\]]{0,64}")
 _BETWEEN = re.compile(
-    rb"\\?[\"'`]?\]?\s{0,4}(?:=>|:=|==|=|:|>|\bis\b|\bLIKE\b)\s{0,4}"
+    rb"\\?[\"'`]?\]?\s{0,4}(?:=>|:=|==|=|:|>|\bis\b|\beq\b|\bLIKE\b)\s{0,4}"
     rb"(?:\"\"\"((?:[^\"]|\"(?!\"\")){0,8192})\"\"\"|\\?\"((?:[^\"\\]|\\[^\"]){0,8192})"
     rb"|'((?:[^'\\]|\\.|''){0,8192})'?|`([^`]{0,8192})`?"
     rb"|((?:Bearer|Basic|Token) +)?([^\s&,;\"'<>(){}\[\]\\]{1,8192}))",
