@@ -119,9 +119,8 @@ def _with_triggers(patterns: Sequence[Pattern]) -> tuple[Pattern, ...]:
 
 def _key(patterns: Sequence[Pattern], machine: str) -> bytes:
     """Return a digest of all that a compiled database depends on."""
-    probe = _built(
-        [Pattern(0, "a", False, "")]
-    )  # it tells hyperscan's version, and what of the processor it makes use of
+    # it tells hyperscan's version, and what of the processor it makes use of
+    probe = _built([Pattern(0, "a", False, "")])
     made_by = [str(probe.info()), _MODE, machine]
     said = [[p.id, p.expression, _flags(p.caseless)] for p in patterns]
     return hashlib.sha256(json.dumps([made_by, said]).encode("utf-8")).digest()

@@ -21,8 +21,6 @@ _ADDRESSES = (
 
 
 _NUMBER = rb"(?:[Nn][or]?\.? ?)?\d{1,6}(?:[ ]?[A-Za-z]{1,3})?(?: ?[\-/+] ?\d{0,5}[A-Za-z]{0,2}){0,3}"
-
-
 _NOTHING = frozenset((b"none", b"null", b"undefined", b"n/a"))
 
 

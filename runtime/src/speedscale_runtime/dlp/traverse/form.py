@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from speedscale_runtime.dlp.detectors import KeyRule, birth_date
 from speedscale_runtime.dlp.detectors.names import WITHIN
@@ -43,9 +42,7 @@ def _bare(engine: Asks, parts: list[bytes]) -> KeyRule | None:
     keys = [last(unquote(p.partition(b"=")[0], form=True)[0])[1] for p in parts[:_MOST_FIELDS]]
     if not any(rule is not None and rule.person for rule in map(engine.names.rule, keys)):
         return None
-    return persons.part(engine.names, keys) or (
-        engine.names.rule(b"name") if persons.about(engine.names, keys) else None
-    )
+    return persons.bare(engine.names, keys)
 
 
 def last(key: bytes) -> tuple[bytes, bytes]:
@@ -97,19 +94,14 @@ def _decoded(engine: Asks, raw: bytes, key: bytes, depth: int, rule: KeyRule | N
     if not raw:
         return []
     if b"%" not in raw and b"+" not in raw:
-        return engine.leaf(raw, key, depth, rule=rule and plain(rule))
+        return engine.leaf(raw, key, depth, rule=rule and persons.plain(rule))
     decoded, offsets = unquote(raw, form=True)
     engine.spend(offsets.cost)
-    found = through(engine.leaf(decoded, key, depth + 1, rule=rule and plain(rule)), offsets, quote)
+    found = through(engine.leaf(decoded, key, depth + 1, rule=rule and persons.plain(rule)), offsets, quote)
     if b"+" in raw:  # a plus sign that its writer did not encode: `a+b@example.com`, `+1415…`
         literal, places = unquote(raw)
         found = found + [e for e in through(engine.leaf(literal, key, depth + 1), places, quote) if e not in found]
     return found
-
-
-def plain(rule: KeyRule) -> KeyRule:
-    """Return a rule that holds whatever stands around it."""
-    return replace(rule, person=False) if rule.person else rule
 
 
 def url(engine: Asks, data: bytes, depth: int) -> Edits:

@@ -14,6 +14,7 @@ from speedscale_runtime.dlp.detectors.names import WITHIN
 from speedscale_runtime.dlp.edits import Edit, Edits, merge, under
 from speedscale_runtime.dlp.triggers import FIRST, HOLDS, KEY
 
+from . import persons
 from .base import Asks, Hits
 from .escapes import escape
 from .json_text import IN_ADDRESS, WRAPPERS
@@ -24,9 +25,6 @@ _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _NUMBER = re.compile(rb"-?\d[\d.eE+\-]*")
 _MAIL = re.compile(rb'mail[^"]{0,64}"[ \t\r\n]*:', re.IGNORECASE)
 _TOKEN = re.compile(rb'"([^"]*)"([ \t\r\n]*:)?|([{\[])|([}\]])|(-?\d[\d.eE+\-]*|[tfn][a-z]+)')
-_PERSON_KINDS = frozenset(
-    ("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD", "SECURITY_CODE")
-)
 _INNER = re.compile(
     rb'\{[^{}]*?"(?:'
     + b"|".join(re.escape(name) for name in sorted(WRAPPERS))
@@ -125,7 +123,7 @@ class _Spots:
             raise _Structure  # the parts of a name below `name`
         if rule is None or rule.person:
             return stop
-        if self.bare_names and rule.kind in _PERSON_KINDS:
+        if self.bare_names and rule.kind in persons.KINDS:
             raise _Structure  # a bare name beside a mark of a person
         return self.under(rule, raw, after.end(), stop, out)
 

@@ -54,8 +54,10 @@ def edits(engine: Asks, data: bytes) -> Edits:
             heads.add(row.start())
     for fields in _FIELDS.finditer(data):
         names = [field.group(1) for field in _FIELD.finditer(fields.group())]
-        if len(names) > 1 and len(names) not in tables and _headed(data, fields) and any(_rules(engine, names)):
-            tables[len(names)] = list(zip(names, _rules(engine, names), strict=True))
+        if len(names) < 2 or len(names) in tables or not _headed(data, fields):
+            continue
+        if any(rules := _rules(engine, names)):
+            tables[len(names)] = list(zip(names, rules, strict=True))
     out: Edits = []
     for row, cells in rows if tables else ():
         if row.start() not in heads and len(cells) in tables and _listed(data, row):

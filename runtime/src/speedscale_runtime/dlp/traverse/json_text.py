@@ -19,7 +19,7 @@ from speedscale_runtime.dlp.edits import Edit, Edits, merge, through, under
 from speedscale_runtime.dlp.keynames import somebody
 from speedscale_runtime.dlp.triggers import HOLDS, KEY
 
-from . import json_tables
+from . import json_tables, persons
 from .base import Asks, Hits
 from .escapes import escape, unescape
 
@@ -31,9 +31,6 @@ _LABELS = frozenset((
 _ONLY_PHONES = (b"system", b"type")  # `{"type": "token", "value": …}` is a parser's, `{"type": "phone", …}` somebody's
 _LABELLED = frozenset((b"value", b"Value", b"values", b"val", b"content"))
 _SHOWN = 512
-_PERSON_KINDS = frozenset(
-    ("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD", "SECURITY_CODE")
-)
 # the words of schemas, not values: `"password": {"type": "string", "description": …}`
 _OF_SCHEMAS = frozenset((b"type", b"description", b"format", b"title", b"$ref", b"pattern"))
 WRAPPERS = frozenset((
@@ -206,7 +203,7 @@ class _Reader:
         elif rule is None or rule.person:
             rule = self.by_holder(key, top) or rule
         top.rule = rule or (top.inherited if key not in _OF_SCHEMAS else None)
-        if (rule is not None and rule.kind in _PERSON_KINDS and not rule.person) or b"mail" in key.lower():
+        if persons.marks(rule, key):
             top.person = True
             if rule is not None and rule.kind == "NAME" and not PARTS.isdisjoint(self.engine.names.words(key)):
                 top.part = rule
@@ -288,7 +285,7 @@ class _Reader:
 
     def close(self, level: _Level) -> None:
         above = self.stack[-1]
-        if level.label is not None and above.array and level.label.kind in _PERSON_KINDS and not level.label.person:
+        if level.label is not None and above.array and level.label.kind in persons.KINDS and not level.label.person:
             above.person = True
         if level.person:
             for start, end, rule, where in level.names:

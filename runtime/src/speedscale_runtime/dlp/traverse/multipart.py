@@ -37,9 +37,7 @@ def edits(engine: Asks, data: bytes, depth: int, mark: bytes) -> Edits:
         for m in map(_NAME.search, (p[:_HEADERS] for p in pieces[:_MOST_PARTS]))
         if m is not None
     ]
-    bare = persons.part(engine.names, names) or (
-        engine.names.rule(b"name") if persons.about(engine.names, names) else None
-    )
+    bare = persons.bare(engine.names, names)
     for piece in pieces:
         out += shift(_part(engine, piece, depth, bare), at)
         at += len(piece) + 2 + len(mark)
@@ -65,5 +63,5 @@ def _part(engine: Asks, piece: bytes, depth: int, bare: KeyRule | None) -> Edits
         inner = body.document(engine, content, kind.group(1) if kind else b"", depth + 1)
     else:
         last, rule = form.by_key(engine, key, bare)
-        inner = engine.leaf(content, last, depth, rule=rule and form.plain(rule))
+        inner = engine.leaf(content, last, depth, rule=rule and persons.plain(rule))
     return out + shift(inner, split.end(), where)

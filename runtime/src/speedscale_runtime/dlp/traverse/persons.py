@@ -1,13 +1,15 @@
-"""Fields around a bare `name`: which of them say that the record is about a person, for forms, parts, rows and XML.
+"""Fields around a bare `name`: which of them say that the record is about a person. Pure.
 
-The reader of JSON decides by its own levels (`json_text`). Pure.
+Called by the readers of forms, parts, SQL, tables and XML; those of JSON decide by their own levels (`json_text`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from speedscale_runtime.dlp.detectors import KeyRule
+from speedscale_runtime.dlp.detectors.names import PARTS
 from speedscale_runtime.dlp.keynames import KeyNames
 
 KINDS = frozenset(("PHONE", "SSN", "BIRTH_DATE", "ADDRESS", "NAME", "NATIONAL_ID", "CREDIT_CARD", "SECURITY_CODE"))
@@ -25,10 +27,18 @@ def about(names: KeyNames, keys: Iterable[bytes]) -> bool:
 
 def part(names: KeyNames, keys: Iterable[bytes]) -> KeyRule | None:
     """Return the rule of a field for a part of a name, where there is one: a bare `nom` beside it is the other part."""
-    from speedscale_runtime.dlp.detectors.names import PARTS
-
     for key in keys:
         rule = names.rule(key)
         if rule is not None and rule.kind == "NAME" and not rule.person and not PARTS.isdisjoint(names.words(key)):
             return rule
     return None
+
+
+def bare(names: KeyNames, keys: Sequence[bytes]) -> KeyRule | None:
+    """Return the rule that a bare `name` has among these fields; None where none of them speaks of a person."""
+    return part(names, keys) or (names.rule(b"name") if about(names, keys) else None)
+
+
+def plain(rule: KeyRule) -> KeyRule:
+    """Return a rule that holds whatever stands around it."""
+    return replace(rule, person=False) if rule.person else rule

@@ -30,16 +30,17 @@ def edits(engine: Asks, data: bytes) -> Edits:
     for insert in _INSERT.finditer(data):
         names = [name.strip(b' "`[]\r\n\t') for name in insert.group(1).split(b",")]
         rules = [engine.names.rule(name) for name in names]
-        person = persons.about(engine.names, names)
-        part = persons.part(engine.names, names)
         if not any(rules):
             continue
+        person = persons.about(engine.names, names)
+        part = persons.part(engine.names, names)
         at = insert.end()
-        while (row := _row(data, at)) is not None:
-            at = row[0].end()
-            for rule, cell in zip(rules, row[1].finditer(row[0].group(1)), strict=False):
+        while (found := _row(data, at)) is not None:
+            row, cells = found
+            at = row.end()
+            for rule, cell in zip(rules, cells.finditer(row.group(1)), strict=False):
                 if rule is not None and (person or not rule.person):
-                    out += shift(_cell(engine, cell, (part or rule) if rule.person else rule), row[0].start(1))
+                    out += shift(_cell(engine, cell, (part or rule) if rule.person else rule), row.start(1))
     return out + _lists(engine, data)
 
 
@@ -47,16 +48,18 @@ def _lists(engine: Asks, data: bytes) -> Edits:
     out: Edits = []
     for match in _IN.finditer(data):
         rule = engine.names.rule(match.group(1).rpartition(b".")[2].strip(b'"`[]'))
-        row = _row(data, match.end()) if rule is not None and not rule.person else None
-        for cell in row[1].finditer(row[0].group(1)) if row is not None and rule is not None else ():
-            out += shift(_cell(engine, cell, rule), row[0].start(1)) if row is not None and rule is not None else []
+        if rule is None or rule.person or (found := _row(data, match.end())) is None:
+            continue
+        row, cells = found
+        for cell in cells.finditer(row.group(1)):
+            out += shift(_cell(engine, cell, rule), row.start(1))
     return out
 
 
 def _row(data: bytes, at: int) -> tuple[re.Match[bytes], re.Pattern[bytes]] | None:
     """Return the list in parentheses at an offset, and what reads its cells."""
     row = _ROW.match(data, at)
-    if row is not None and data[row.end() - 2 : row.end() - 1] != b"\\" and b"\\'" not in row.group():
+    if row is not None and b"\\'" not in row.group():
         return row, _CELL
     escaped = _ROW_ESCAPED.match(data, at)
     if escaped is not None:

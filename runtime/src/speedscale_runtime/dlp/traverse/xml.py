@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from speedscale_runtime.dlp.detectors import KeyRule, birth_date
 from speedscale_runtime.dlp.detectors.parties import NUMBERS
@@ -177,8 +176,8 @@ class _Seen:
         if own is None or not own.person:
             return None, None
         if len(stack) > 1 and somebody(stack[-2].rpartition(b":")[2]):
-            return replace(own, person=False), None
-        return None, replace(own, person=False)
+            return persons.plain(own), None
+        return None, persons.plain(own)
 
 
 def _attributes(engine: Asks, match: re.Match[bytes], stack: list[bytes], depth: int) -> Edits:
@@ -193,7 +192,7 @@ def _attributes(engine: Asks, match: re.Match[bytes], stack: list[bytes], depth:
             label = raw
         name = label if key.lower() == b"value" and label else key.rpartition(b":")[2]
         rule = engine.names.rule(name) if bare is not None else None
-        rule = replace(rule, person=False) if rule is not None and rule.person else None
+        rule = persons.plain(rule) if rule is not None and rule.person else None
         found = shift(_decoded(engine, raw, name, depth, rule), match.start(3) + attribute.start(group))
         if found:
             out += _place(found, [*stack, match.group(2)], "/@" + key.decode("utf-8", "replace"))
