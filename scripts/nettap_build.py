@@ -33,6 +33,10 @@ class BuildError(Exception):
     """It cannot be built; the text says why and what to do."""
 
 
+class Lacking(BuildError):
+    """What it is built with is not on this machine: the one cause for which a test may be skipped."""
+
+
 @dataclass(frozen=True)
 class Foreign:
     """Another architecture than ours: as compilers call it, with its headers and libraries below `sysroot`."""
@@ -97,7 +101,7 @@ def _build(place: Path, foreign: Foreign | None) -> None:
     lacking = tools.missing({**tools.KERNEL, **compiler})
     if lacking:
         packages = " ".join(sorted(set(lacking.values())))
-        raise BuildError(f"nettap's capture needs {', '.join(lacking)} to be built: apt-get install {packages}")
+        raise Lacking(f"nettap's capture needs {', '.join(lacking)} to be built: apt-get install {packages}")
     with tempfile.TemporaryDirectory(dir=cache(), prefix=_prefix(foreign)) as out:
         command = ["make", "-s", "-j2", "-C", str(SOURCES), f"OUT={out}"]
         if foreign:

@@ -29,7 +29,7 @@ def boot(machine: small_machine.Machine, tmp_path_factory: pytest.TempPathFactor
     """Return what boots it with a story of `guest`, files of its own, and settings of capture."""
     try:
         built = nettap_build.ensure()
-    except nettap_build.BuildError as error:
+    except nettap_build.Lacking as error:
         pytest.skip(str(error))
     common: dict[str, Path | str] = {"bin/busybox": Path("/bin/busybox")}
     common["bin/tap"] = compiled("tap", tmp_path_factory.mktemp("guest"))

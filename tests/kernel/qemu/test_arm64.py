@@ -34,7 +34,7 @@ def told(certificate: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
     try:
         machine, foreign = arm64(tmp_path_factory.mktemp("arm64"))
         built = nettap_build.ensure(foreign.build)
-    except (small_machine.Unavailable, nettap_build.BuildError) as error:
+    except (small_machine.Unavailable, nettap_build.Lacking) as error:
         pytest.skip(str(error))
     server, in_go = foreign.openssl(TLS / "server.c"), foreign.go(TLS / "go")
     files: dict[str, Path | str] = {
